@@ -1,0 +1,131 @@
+// What the admin and management servers need of the control thread. HTTP threads call these; the
+// implementation (control/controller) takes the control lock, so every answer is one consistent
+// state. No call here is ever made from a dataplane core.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/catalog/catalog.hpp"
+#include "dataplane/counters.hpp"
+#include "dataplane/decide/decide.hpp"
+#include "sandbox/base/result.hpp"
+
+namespace skerry::admin {
+
+struct StatusView {
+    std::string name, role, version;
+    std::uint64_t boot_id = 0;
+    double uptime_s = 0;
+    bool draining = false;
+    std::uint16_t udp_port = 0;
+    std::vector<std::string> addresses;
+    std::uint32_t cores = 0, workers = 0, functions = 0;
+    std::uint32_t regions_healthy = 0, regions_all = 0;
+    std::uint64_t in_flight = 0;
+    int pid = 0, warden_pid = 0;
+};
+
+struct VersionView {
+    std::string version;
+    std::vector<std::string> held_by;  // region names
+    std::uint32_t workers = 0;
+    std::uint32_t free_slots = 0;
+};
+
+struct FunctionView {
+    catalog::Function function;
+    std::vector<VersionView> versions;
+    double rate_per_s = 0;
+    bool popular = false;
+    std::uint64_t arrivals = 0, local = 0, forwarded = 0;
+};
+
+struct RegionView {
+    std::string name, address;
+    bool healthy = false;
+    std::uint32_t weight_permille = 0, rtt_us = 0, rtt_variation_us = 0;
+    std::uint32_t in_flight = 0, waiting = 0, free_slots = 0, consecutive_failures = 0;
+    std::uint64_t probes_sent = 0, probes_answered = 0;
+    double last_heard_ms_ago = -1;  // -1: never
+    std::uint32_t versions = 0;
+    std::uint64_t sent = 0, answered = 0, refused = 0, silent = 0, cold = 0;
+};
+
+struct CandidateView {
+    std::string region;
+    Candidate candidate;
+    skerry::RegionView numbers;
+    bool holds_version = false;
+};
+
+struct ExplainView {
+    std::string function, version;
+    Decision decision;
+    LocalView local;
+    std::vector<CandidateView> candidates;
+};
+
+struct CoreView {
+    const CoreCounters* counters = nullptr;  // lives as long as the process
+};
+
+struct DeployRequest {
+    std::string name;
+    catalog::Limits limits;
+    catalog::Policy policy;
+    std::string digest;  // management API: what the bytes must hash to; empty: whatever they do
+};
+
+struct RegionOutcome {
+    std::string name;
+    bool ok = false;
+    std::string error;
+};
+
+struct DeployOutcome {
+    std::string function, version, previous;
+    std::vector<RegionOutcome> regions;
+    std::int64_t switched_at_unix_us = 0;
+};
+
+// A failure that HTTP can express: code is a stable word ("no-such-function"), status the HTTP one.
+struct ApiError {
+    int http_status = 500;
+    std::string code;
+    std::string message;
+    std::vector<std::string> allowed;
+};
+
+template <typename T>
+struct [[nodiscard]] ApiResult {
+    T value{};
+    bool ok = true;
+    ApiError error;
+    static ApiResult failure(ApiError e) { return {T{}, false, std::move(e)}; }
+};
+
+class Backend {
+  public:
+    virtual ~Backend() = default;
+    virtual StatusView status() = 0;
+    virtual std::vector<FunctionView> functions() = 0;
+    virtual ApiResult<FunctionView> function(const std::string& name) = 0;
+    virtual std::vector<RegionView> regions() = 0;
+    virtual ApiResult<ExplainView> explain(const std::string& name) = 0;
+    virtual std::vector<CoreView> cores() = 0;
+    virtual std::uint64_t tsc_hz() = 0;
+    virtual std::uint64_t catalog_epoch() = 0;
+    virtual std::uint64_t boot_id() = 0;
+
+    // Blocks until the version is installed, replicated, warm and current, or until that failed.
+    virtual ApiResult<DeployOutcome> deploy(const DeployRequest& request,
+                                            std::string_view archive) = 0;
+    virtual ApiResult<std::string> erase(const std::string& name) = 0;
+    // Returns the number of invocations still in flight.
+    virtual std::uint64_t set_draining(bool draining) = 0;
+};
+
+}  // namespace skerry::admin

@@ -1,0 +1,99 @@
+// The configuration of one skerryd, as read from its TOML file. docs/operator-guide.md explains
+// each key with its default. Reading is strict: an unknown key, a wrong type or an impossible value
+// is an error that names file, line, what was found and what is allowed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/net/address.hpp"
+#include "sandbox/base/result.hpp"
+
+namespace skerry::config {
+
+enum class Role : std::uint8_t { pop, region };
+enum class Memory : std::uint8_t { huge, no_huge };
+enum class Idle : std::uint8_t { spin, sleep };
+
+struct Port {                              // [[port]]
+    std::string devargs;                   // PCI address or vdev: "net_af_packet0,iface=eth0"
+    std::vector<net::IpPrefix> addresses;  // ours; at least one over all ports
+    std::vector<net::IpAddress> gateways;  // at most one of each family
+    std::uint16_t mtu = 1500;              // 1280 … 9000
+};
+
+struct Region {        // [[region]]; only in a POP
+    std::string name;  // 1 … 15 characters of [a-z0-9-]; unique
+    net::IpAddress address;
+    std::uint16_t udp_port = 4600;
+    std::string management;  // "host:port" of its management API
+};
+
+struct Dataplane {  // [dataplane]
+    Memory memory = Memory::huge;
+    std::uint32_t memory_mib = 512;
+    std::uint32_t cores = 1;          // RX/TX queue pairs, and threads that serve them
+    std::vector<std::uint32_t> cpus;  // empty: not pinned; else one CPU for each core
+    std::optional<std::uint32_t> control_cpu;
+    Idle idle = Idle::spin;
+    std::uint32_t mbufs = 8192;                 // packet buffers a core
+    std::uint32_t pending = 2048;               // forwarded requests a core can have in flight
+    std::uint32_t queue = 1024;                 // requests a core can have waiting for a slot
+    std::uint32_t reply_cache_entries = 16384;  // a core; rounded up to a power of two
+    std::uint32_t reply_cache_mib = 8;          // a core; bytes of kept replies
+    std::uint32_t reply_window_ms = 5000;       // how long a request id is remembered at least
+    bool require_cookie = true;
+    std::string file_prefix;  // DPDK's; default: derived from name and pid
+};
+
+struct Workers {                       // [workers]
+    std::uint32_t max = 64;            // worker processes on this server
+    std::uint32_t first_uid = 210000;  // host uids used: first_uid … first_uid + max - 1
+    std::uint32_t idle_timeout_ms =
+        30000;                  // a worker above the warm minimum, unused this long, ends
+    std::uint32_t spin_us = 0;  // how long an idle worker spins before it sleeps
+    std::uint32_t start_timeout_ms = 10000;
+};
+
+struct Prober {                           // [prober]
+    std::uint32_t period_ms = 250;        // jittered by a fifth either way
+    std::uint32_t failures_to_eject = 3;  // consecutive, active or passive
+    std::uint32_t return_ms = 5000;       // from ejected back to full share, in steps
+    std::uint32_t fresh_ms = 1000;        // numbers older than this make a region ineligible
+};
+
+struct Admission {               // [admission]
+    double popular_per_s = 5.0;  // an `auto` function with at least this rate is kept warm here
+    std::uint32_t rate_half_life_ms = 2000;
+};
+
+struct Management {        // [management]; mutual TLS on a kernel socket
+    std::string listen;    // "host:port"; empty: off
+    std::string tls_cert;  // PEM files
+    std::string tls_key;
+    std::string tls_ca;
+};
+
+struct Config {
+    Role role = Role::pop;
+    std::string name;          // 1 … 15 characters of [a-z0-9-]
+    std::string state_dir;     // catalog, artifacts, logs
+    std::string admin_socket;  // Unix socket
+    std::uint16_t udp_port = 4600;
+    Dataplane dataplane;
+    Workers workers;
+    Prober prober;
+    Admission admission;
+    Management management;
+    std::vector<Port> ports;
+    std::vector<Region> regions;
+};
+
+// All problems found, not the first only: `error().text` has one line each.
+Result<Config> parse(std::string_view toml, const std::string& file_name);
+Result<Config> load(const std::string& path);
+
+}  // namespace skerry::config

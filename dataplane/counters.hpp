@@ -1,0 +1,92 @@
+// Counters of one core. One writer (the core), any number of readers: an increment is a plain add,
+// without a lock prefix, and a reader sees some recent value.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "dataplane/reasons.hpp"
+#include "dataplane/snapshot/snapshot.hpp"
+
+namespace skerry {
+
+class Counter {
+  public:
+    void add(std::uint64_t n = 1) {
+        value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    }
+    std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+class Gauge {
+  public:
+    void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+    std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+enum class Stage : std::uint8_t {
+#define STAGE(name, text) name,
+#include "dataplane/stages.def"
+#undef STAGE
+    count
+};
+inline constexpr std::size_t kStageCount = static_cast<std::size_t>(Stage::count);
+inline constexpr std::string_view kStageNames[] = {
+#define STAGE(name, text) #name,
+#include "dataplane/stages.def"
+#undef STAGE
+};
+
+struct StageCounters {
+    Counter packets;
+    Counter cycles;  // TSC
+};
+
+struct FunctionCounters {
+    Counter arrivals;  // requests that were not retransmits
+    Counter local;     // dispatched to a worker here
+    Counter forwarded;
+    Counter run_us_sum;  // over `local_done`
+    Counter local_done;
+    Counter cold_seen;  // replies of regions that say a worker was started for them
+};
+
+struct RegionCounters {
+    Counter sent;      // requests forwarded, retransmissions not counted
+    Counter answered;  // any reply that shows the region alive
+    Counter refused;   // of these: replies whose status says `unstarted`
+    Counter silent;    // attempts given up because nothing came back
+    Counter cold;      // replies that say cold
+};
+
+struct alignas(64) CoreCounters {
+    std::array<Counter, kReasonCount> reasons;
+    std::array<StageCounters, kStageCount> stages;
+    Counter turns;   // of the poll function
+    Counter sleeps;  // times the core blocked
+    Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
+    Counter doorbells;    // eventfd writes submitted to workers
+    Counter retransmits;  // of forwarded requests
+    Gauge in_flight;      // slots this core has in use
+    Gauge waiting;        // requests waiting for a slot
+    Gauge pending;        // requests that regions have
+    std::array<FunctionCounters, kMaxFunctions> functions;
+    std::array<RegionCounters, kMaxRegions> regions;
+    // Requests sent to region r for function f: what this POP knows of the region's warmth.
+    std::array<std::array<Counter, kMaxRegions>, kMaxFunctions> sent;
+
+    void count(Reason reason, std::uint64_t n = 1) {
+        reasons[static_cast<std::size_t>(reason)].add(n);
+    }
+};
+
+}  // namespace skerry

@@ -1,0 +1,54 @@
+// skerryd's own side of one worker's channel: the mapping, the descriptors, and a private copy of
+// the geometry. Nothing here is read back from memory that the worker can write.
+//
+// Created and destroyed by the control thread. A core uses it only while it owns one of its slots
+// (capacity table), so there is no lock; the control thread destroys it only when it owns all
+// slots.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "sandbox/channel/layout.hpp"
+
+namespace skerry {
+
+// Why the control thread should end a worker. Set by cores, first one wins, read by control.
+enum class WorkerFault : std::uint8_t { none, hung, malformed };
+
+struct alignas(64) Channel {
+    std::byte* base = nullptr;  // start of the mapping; ChannelHeader, then slots
+    std::uint32_t slot_count = 0;
+    std::uint32_t slot_stride = 0;
+    std::uint32_t request_area_bytes = 0;
+    std::uint32_t response_area_bytes = 0;
+    int wake_fd = -1;                      // a core writes 8 bytes through io_uring
+    int done_fd[channel::kMaxCores] = {};  // eventfd, EFD_NONBLOCK; one per core
+    std::uint32_t index = 0;               // 0 … kMaxChannels-1, unique among living channels
+    std::uint32_t entry = 0;               // capacity table entry it serves
+    std::uint64_t generation = 0;          // differs between two channels that had one index
+
+    // Set by the control thread when the worker has ended; cores that own slots then retire them.
+    alignas(64) std::atomic<bool> dead{false};
+    // Set by a core: "end this worker, because". The control thread polls it.
+    std::atomic<WorkerFault> fault{WorkerFault::none};
+
+    channel::ChannelHeader* header() const {
+        return reinterpret_cast<channel::ChannelHeader*>(base);
+    }
+    channel::SlotControl* slot(std::uint32_t i) const {
+        return reinterpret_cast<channel::SlotControl*>(base + channel::kHeaderBytes +
+                                                       std::size_t{i} * slot_stride);
+    }
+    std::byte* request_area(std::uint32_t i) const {
+        return reinterpret_cast<std::byte*>(slot(i)) + channel::kSlotControlBytes;
+    }
+    std::byte* response_area(std::uint32_t i) const {
+        return request_area(i) + channel::round_up_64(request_area_bytes);
+    }
+};
+
+inline constexpr std::uint32_t kMaxChannels = 1024;
+
+}  // namespace skerry

@@ -1,0 +1,83 @@
+// From the wire to a datagram and back: Ethernet (one VLAN tag), IPv4 and IPv6, UDP.
+//
+// Pure functions over one mbuf and plain structs: no tables, no clock, no I/O.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <span>
+
+#include "dataplane/net/address.hpp"
+#include "dataplane/reasons.hpp"
+
+namespace skerry::net {
+
+// Where an answer to a frame goes, and how it must look: all that is needed to build one later,
+// when the frame itself is gone. From our point of view: local is us.
+struct Path {
+    IpAddress local;
+    IpAddress peer;
+    MacAddress peer_mac;
+    std::uint16_t local_udp = 0;  // host order
+    std::uint16_t peer_udp = 0;   // host order
+    std::uint16_t vlan_tci = 0;   // 0: untagged
+    std::uint8_t port = 0;        // index into PortView array
+    std::uint8_t reserved = 0;
+    bool operator==(const Path&) const = default;
+};
+static_assert(sizeof(Path) <= 48);
+
+// What the packet path must know of a port. Filled by dataplane/port, constant afterwards.
+struct PortView {
+    std::uint16_t dpdk_port = 0;
+    MacAddress mac;
+    std::uint16_t mtu = 1500;
+    bool rx_ip_checksum = false;   // the port verifies IPv4 header checksums (ol_flags say)
+    bool rx_udp_checksum = false;  // the port verifies UDP checksums
+    bool tx_ip_checksum = false;
+    bool tx_udp_checksum = false;
+    std::span<const IpPrefix> addresses;
+};
+
+// What classify() made of a frame.
+enum class FrameKind : std::uint8_t {
+    udp,       // a datagram for our UDP port; `payload` and `path` are valid
+    transmit,  // the mbuf was turned into an answer in place (ARP, NDP, echo): send it
+    taken,     // a neighbour was learnt; free the mbuf
+    drop,      // free the mbuf
+};
+
+struct Frame {
+    FrameKind kind = FrameKind::drop;
+    Reason reason = Reason::drop_runt;  // for everything but udp
+    std::uint8_t* payload = nullptr;    // UDP payload, in the mbuf's first segment
+    std::uint16_t payload_bytes = 0;
+    Path path;
+};
+
+// Bytes in front of a UDP payload that build() may need: Ethernet 14 + VLAN 4 + IPv6 40 + UDP 8.
+inline constexpr std::uint16_t kMaxHeaderBytes = 66;
+
+class Neighbours;
+
+// Verifies everything that can be verified about one received frame: lengths, addresses, checksums
+// (software where the port did not), fragments. Answers ARP, neighbour solicitations and echo
+// requests in place. `udp_port` is ours. Never reads beyond the mbuf's first segment; a frame in
+// several segments is dropped as drop_runt.
+Frame classify(rte_mbuf* mbuf, std::uint8_t port_index, const PortView& port,
+               std::uint16_t udp_port, Neighbours& neighbours, std::uint16_t now_s);
+
+// Puts Ethernet, IP and UDP headers in front of the mbuf's data, which is the UDP payload, and sets
+// lengths and checksums (left to the port where it can). The caller guarantees kMaxHeaderBytes of
+// headroom and that `peer_mac` is resolved.
+void build(rte_mbuf* mbuf, const Path& path, const PortView& port);
+
+// The request for a next hop's link address: an ARP request or a neighbour solicitation, as a
+// complete frame in an empty mbuf. false: no address of ours on that port of the family.
+bool build_neighbour_request(rte_mbuf* mbuf, const IpAddress& next_hop, const PortView& port);
+
+// Largest UDP payload that fits one packet on this port for the path's family.
+std::uint16_t max_udp_payload(const Path& path, const PortView& port);
+
+}  // namespace skerry::net

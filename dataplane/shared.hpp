@@ -1,0 +1,100 @@
+// What the control thread and the cores share, in one place. Everything else belongs to one thread.
+//
+//   object            written by            read by        how
+//   snapshot          control               cores          one pointer, RCU (rte_rcu_qsbr)
+//   region_numbers    control               cores          seqlock a region
+//   warmth            control               cores          relaxed atomics
+//   capacity          cores, control        cores, control capacity_table.hpp
+//   neighbours        cores                 cores          one atomic word an entry
+//   counters[core]    that core             control        relaxed atomics
+//   probes[core]      control / that core   the other      two SPSC rte_rings of fixed records
+//   handover[core]    cores                 that core      MPSC rte_ring of mbufs
+//   doorbells[core]   that core             workers        channel/layout.hpp
+#pragma once
+
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/capacity/slot_table.hpp"
+#include "dataplane/counters.hpp"
+#include "dataplane/dispatch/channel.hpp"
+#include "dataplane/net/frame.hpp"
+#include "dataplane/net/neighbours.hpp"
+#include "dataplane/snapshot/region_numbers.hpp"
+#include "dataplane/snapshot/snapshot.hpp"
+#include "dataplane/wire/message.hpp"
+
+namespace skerry {
+
+inline constexpr std::uint32_t kMaxPorts = 8;
+inline constexpr std::uint32_t kProbeRingSize = 256;
+
+// control → core 0: send one probe. `token` comes back in the result; regions echo it.
+struct ProbeCommand {
+    std::uint64_t token = 0;
+    std::uint32_t region = 0;
+    std::uint32_t reserved = 0;
+    std::uint64_t cookie = 0;
+};
+static_assert(sizeof(ProbeCommand) == 24);
+
+// core → control: a probe reply came. Times are TSC of this machine.
+struct ProbeResult {
+    std::uint64_t token = 0;
+    std::uint64_t received_tsc = 0;
+    std::uint64_t boot_id = 0;
+    std::uint64_t catalog_epoch = 0;
+    std::uint64_t cookie = 0;  // proves our address to the region from now on
+    std::uint32_t in_flight = 0;
+    std::uint32_t waiting = 0;
+    std::uint32_t free_slots = 0;
+    std::uint32_t draining = 0;
+};
+static_assert(sizeof(ProbeResult) == 56);
+
+// Constant after start.
+struct ServerInfo {
+    bool is_pop = true;
+    bool idle_sleep = false;
+    bool require_cookie = true;
+    std::uint16_t udp_port = 4600;
+    char place[wire::kPlaceBytes] = {};  // "pop", or the region's name
+    std::uint64_t boot_id = 0;
+    std::uint64_t cookie_key[2] = {};
+    std::uint64_t tsc_hz = 0;
+    std::uint32_t core_count = 1;
+    std::uint32_t pending_limit = 2048;
+    std::uint32_t queue_limit = 1024;
+    std::uint32_t reply_cache_entries = 16384;
+    std::uint32_t reply_cache_bytes = 8u << 20;
+    std::uint32_t reply_window_ms = 5000;
+    int control_fd = -1;  // eventfd: a core rings the control thread (EFD_NONBLOCK)
+    std::vector<net::PortView> ports;
+};
+
+struct Shared {
+    ServerInfo server;
+    std::atomic<const Snapshot*> snapshot{nullptr};
+    rte_rcu_qsbr* qsbr = nullptr;  // thread ids = core indices
+    RegionNumbersTable region_numbers;
+    std::unique_ptr<WarmthTable> warmth = std::make_unique<WarmthTable>();
+    std::unique_ptr<CapacityTable> capacity = std::make_unique<CapacityTable>();
+    net::Neighbours neighbours;
+    std::array<std::unique_ptr<CoreCounters>, channel::kMaxCores> counters;
+    std::array<rte_ring*, channel::kMaxCores> probe_commands{};  // elements: ProbeCommand
+    std::array<rte_ring*, channel::kMaxCores> probe_results{};   // elements: ProbeResult
+    std::array<rte_ring*, channel::kMaxCores> handover{};        // elements: rte_mbuf*
+    channel::CoreDoorbell* doorbells = nullptr;                  // kMaxCores of them, in a memfd
+    std::atomic<std::uint64_t> catalog_epoch{0};                 // told to probing peers
+    std::atomic<std::uint32_t> idle_slots{0};                    // kept by control, told to peers
+    std::atomic<bool> stop{false};
+};
+
+}  // namespace skerry

@@ -1,0 +1,33 @@
+// Building snapshots: control thread only, hence free to allocate.
+#include "dataplane/snapshot/snapshot.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "sandbox/base/check.hpp"
+
+namespace skerry {
+
+Snapshot::Snapshot(std::uint64_t generation, const std::vector<Target>& targets,
+                   std::vector<RegionInfo> regions, bool draining)
+    : generation_(generation), draining_(draining), regions_(std::move(regions)) {
+    SKERRY_CHECK(regions_.size() <= kMaxRegions);
+    const std::size_t cells = std::bit_ceil(std::max<std::size_t>(8, targets.size() * 2));
+    mask_ = cells - 1;
+    cells_.resize(cells);
+    for (const Target& target : targets) {
+        SKERRY_CHECK(target.function_key != 0 && target.function < kMaxFunctions);
+        std::uint64_t i = hash(target.function_key, target.qualifier);
+        std::uint32_t probes = 0;
+        while (cells_[i & mask_].function_key != 0) {
+            SKERRY_CHECK(cells_[i & mask_].function_key != target.function_key ||
+                         cells_[i & mask_].qualifier != target.qualifier);
+            ++i;
+            ++probes;
+        }
+        cells_[i & mask_] = target;
+        longest_probe_ = std::max(longest_probe_, probes);
+    }
+}
+
+}  // namespace skerry

@@ -1,0 +1,99 @@
+// The snapshot: functions, versions and regions as the packet path sees them. Immutable once
+// published; a core loads the pointer once per loop turn and reports a quiescent state at its end
+// (rte_rcu_qsbr), after which the control thread may free what it replaced. A reader never waits.
+//
+// Numbers that change many times a second are not in here: see region_numbers.hpp.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/net/address.hpp"
+
+namespace skerry {
+
+inline constexpr std::uint32_t kMaxRegions = 64;  // one bit of Target::holders each
+inline constexpr std::uint32_t kMaxFunctions = 1024;
+inline constexpr std::uint32_t kNoEntry = ~0u;
+
+enum class Place : std::uint8_t {
+    automatic,  // here if it is worth it, else a region
+    pop,        // only here
+    region,     // never here, if this server has regions
+};
+
+// What may be done when a region falls silent with a request in its hands (docs/protocol.md).
+enum class RetryPolicy : std::uint8_t {
+    unstarted,   // ask another region only if the silent one has not said that it started (default)
+    idempotent,  // ask another region in any case
+    never,       // never ask another region after silence
+};
+
+// One callable thing: a function under one qualifier. Exactly one cache line: a lookup is one miss.
+struct alignas(64) Target {
+    std::uint64_t function_key = 0;  // 0: empty cell
+    std::uint64_t qualifier = 0;     // 0: the current version
+    std::uint64_t version_key = 0;   // what it stands for
+    std::uint64_t holders = 0;       // bit r: region r is confirmed to hold this version
+    std::uint32_t entry = kNoEntry;  // capacity table entry; kNoEntry: can't run on this server
+    std::uint32_t function = 0;      // index into per-function arrays, < kMaxFunctions
+    std::uint32_t timeout_us = 0;    // the function's limit for one invocation
+    std::uint32_t cold_cost_us = 0;  // what a cold start costs, as measured or declared
+    std::uint32_t max_payload_bytes = 0;
+    Place place = Place::automatic;
+    RetryPolicy retry = RetryPolicy::unstarted;
+    std::uint16_t reserved = 0;
+};
+static_assert(sizeof(Target) == 64);
+
+struct RegionInfo {
+    net::IpAddress address;
+    std::uint16_t udp_port = 0;  // host order
+    std::uint16_t next_hop = 0;  // index into the neighbour table
+    std::uint8_t port = 0;       // index of the port that leads there
+    char name[16] = {};          // NUL padded; as it appears in Header::place
+};
+
+class Snapshot {
+  public:
+    // Control thread, before publication. `targets` are placed into a table at most half full.
+    Snapshot(std::uint64_t generation, const std::vector<Target>& targets,
+             std::vector<RegionInfo> regions, bool draining);
+
+    static std::uint64_t hash(std::uint64_t function_key, std::uint64_t qualifier) {
+        std::uint64_t x = function_key ^ (qualifier * 0x9e3779b97f4a7c15ull);
+        x ^= x >> 32;
+        x *= 0xd6e8feb86659fd93ull;
+        return x ^ (x >> 32);
+    }
+    const Target* prefetch_cell(std::uint64_t function_key, std::uint64_t qualifier) const {
+        return &cells_[hash(function_key, qualifier) & mask_];
+    }
+    // nullptr: not deployed. Bounded: the longest probe sequence is known when the table is built.
+    const Target* find(std::uint64_t function_key, std::uint64_t qualifier) const {
+        std::uint64_t i = hash(function_key, qualifier);
+        for (std::uint32_t n = 0; n <= longest_probe_; ++n, ++i) {
+            const Target& cell = cells_[i & mask_];
+            if (cell.function_key == function_key && cell.qualifier == qualifier) return &cell;
+            if (cell.function_key == 0) return nullptr;
+        }
+        return nullptr;
+    }
+    const std::vector<RegionInfo>& regions() const { return regions_; }
+    std::uint64_t generation() const { return generation_; }
+    bool draining() const { return draining_; }
+
+  private:
+    std::uint64_t generation_;
+    std::uint64_t mask_;
+    std::uint32_t longest_probe_ = 0;
+    bool draining_;
+    std::vector<Target> cells_;
+    std::vector<RegionInfo> regions_;
+};
+
+}  // namespace skerry

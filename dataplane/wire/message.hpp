@@ -1,0 +1,121 @@
+// The invocation message: the one header that every Skerry datagram starts with.
+//
+// docs/protocol.md is the specification, byte by byte. Big-endian, fixed size, the same layout for
+// requests and replies: a header-only reply is therefore never longer than the request it answers.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "dataplane/reasons.hpp"
+
+namespace skerry::wire {
+
+inline constexpr std::uint32_t kMagic = 0x534b5259;  // "SKRY"
+inline constexpr std::uint8_t kVersion = 1;
+inline constexpr std::uint8_t kMaxHops = 2;  // client → POP → region; a third hop is a loop
+inline constexpr std::size_t kPlaceBytes = 16;
+
+enum class Kind : std::uint8_t {
+    invoke = 1,
+    reply = 2,
+    probe = 3,
+    probe_reply = 4,
+    challenge = 5,  // "prove your address": carries the cookie to send with the request
+    accepted = 6,   // "I have started it": sent when the request asked for it
+};
+
+namespace flag {
+inline constexpr std::uint16_t forwarded = 1u << 0;       // request: comes from a POP
+inline constexpr std::uint16_t want_accepted = 1u << 1;   // request: send `accepted` when started
+inline constexpr std::uint16_t cold = 1u << 2;            // reply: a worker was started for it
+inline constexpr std::uint16_t replayed = 1u << 3;        // reply: from the reply cache
+inline constexpr std::uint16_t maybe_repeated = 1u << 4;  // reply: an earlier region fell silent
+}  // namespace flag
+
+// Big-endian integer as it lies in the packet.
+template <typename T>
+struct [[gnu::packed]] Be {
+    T raw;
+    static constexpr T swap(T value) {
+        if constexpr (sizeof(T) == 8) return __builtin_bswap64(value);
+        if constexpr (sizeof(T) == 4) return __builtin_bswap32(value);
+        if constexpr (sizeof(T) == 2) return __builtin_bswap16(value);
+        return value;
+    }
+    T get() const { return swap(raw); }
+    void set(T value) { raw = swap(value); }
+};
+
+struct [[gnu::packed]] Header {
+    Be<std::uint32_t> magic;
+    std::uint8_t version;
+    std::uint8_t kind;
+    Be<std::uint16_t> flags;
+    Be<std::uint64_t> request_id_hi;
+    Be<std::uint64_t> request_id_lo;
+    Be<std::uint64_t> function_key;  // first 8 bytes of SHA-256 of the function's name
+    Be<std::uint64_t> qualifier;     // 0: current version; else a version key or an alias key.
+                                     // In a reply: the key of the version that was executed
+    Be<std::uint64_t> trace_id_hi;   // W3C trace context: trace-id, 16 bytes
+    Be<std::uint64_t> trace_id_lo;
+    Be<std::uint64_t> span_id;      // W3C trace context: parent-id
+    Be<std::uint64_t> cookie;       // proof of address; 0: none
+    Be<std::uint32_t> deadline_us;  // request: time left; reply: 0
+    Be<std::uint32_t> payload_bytes;
+    std::uint8_t hop_count;
+    std::uint8_t status;         // reply: Status
+    std::uint8_t attempts;       // reply: regions that were asked
+    std::uint8_t busy;           // reply: share of this server's slots in use, 255 = all
+    Be<std::uint32_t> queue_us;  // reply: time spent waiting for a slot or a start
+    Be<std::uint32_t> run_us;    // reply: time spent inside the worker
+    Be<std::uint32_t> reserved;  // zero; ignored
+    char place[kPlaceBytes];     // reply: "pop" or the region's name, NUL padded
+};
+inline constexpr std::size_t kHeaderBytes = 112;
+static_assert(sizeof(Header) == kHeaderBytes && alignof(Header) == 1);
+static_assert(offsetof(Header, request_id_hi) == 8 && offsetof(Header, cookie) == 64);
+static_assert(offsetof(Header, deadline_us) == 72 && offsetof(Header, hop_count) == 80);
+static_assert(offsetof(Header, place) == 96);
+static_assert(std::endian::native == std::endian::little);
+
+// Payload of a probe (zeros) and of its reply. Probe and reply are the same size.
+struct [[gnu::packed]] ProbePayload {
+    Be<std::uint64_t> boot_id;        // changes when the server restarts
+    Be<std::uint64_t> catalog_epoch;  // changes when the set of versions held changes
+    Be<std::uint32_t> in_flight;      // invocations being executed
+    Be<std::uint32_t> waiting;        // invocations waiting for a slot
+    Be<std::uint32_t> free_slots;
+    Be<std::uint32_t> draining;  // 1: send no new work
+};
+static_assert(sizeof(ProbePayload) == 32);
+
+struct RequestId {
+    std::uint64_t hi = 0;
+    std::uint64_t lo = 0;
+    bool operator==(const RequestId&) const = default;
+};
+
+enum class ParseError : std::uint8_t { none, not_skerry, bad_version, bad_length };
+
+// Checks what can be known without tables: length, magic, version, payload length. `bytes` is what
+// UDP delivered. On `none` the header may be read in place; kind and keys are not judged here.
+inline ParseError validate(const void* data, std::size_t bytes) {
+    if (bytes < kHeaderBytes) return ParseError::not_skerry;
+    const auto* header = static_cast<const Header*>(data);
+    // One comparison on the common path: magic and version are the first five bytes.
+    std::uint64_t first;
+    std::memcpy(&first, data, sizeof first);
+    constexpr std::uint64_t kWanted =
+        std::uint64_t{__builtin_bswap32(kMagic)} | (std::uint64_t{kVersion} << 32);
+    if ((first & 0xff'ffff'ffffull) != kWanted) [[unlikely]] {
+        return header->magic.get() == kMagic ? ParseError::bad_version : ParseError::not_skerry;
+    }
+    if (header->payload_bytes.get() != bytes - kHeaderBytes) [[unlikely]]
+        return ParseError::bad_length;
+    return ParseError::none;
+}
+
+}  // namespace skerry::wire
