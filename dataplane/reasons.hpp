@@ -7,7 +7,7 @@
 
 namespace skerry {
 
-enum class Status : std::uint8_t {
+enum class ReplyStatus : std::uint8_t {
 #define STATUS(name, code, retry, text) name = code,
 #include "dataplane/wire/status.def"
 #undef STATUS
@@ -27,12 +27,12 @@ inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::cou
 
 struct ReasonInfo {
     std::string_view name;
-    Status status;
+    ReplyStatus status;
     std::string_view text;
 };
 
 inline constexpr ReasonInfo kReasons[] = {
-#define REASON(name, status, text) {#name, Status::status, text},
+#define REASON(name, status, text) {#name, ReplyStatus::status, text},
 #include "dataplane/reasons.def"
 #undef REASON
 };
@@ -59,10 +59,10 @@ inline constexpr std::size_t kStatusCount = sizeof(kStatuses) / sizeof(kStatuses
 constexpr bool is_known_status(std::uint8_t code) {
     return code < kStatusCount;
 }
-constexpr const StatusInfo& info(Status status) {
+constexpr const StatusInfo& info(ReplyStatus status) {
     return kStatuses[static_cast<std::size_t>(status)];
 }
-#define STATUS(id, code, retry_class, what) static_assert(info(Status::id).name == #id);
+#define STATUS(id, code, retry_class, what) static_assert(info(ReplyStatus::id).name == #id);
 #include "dataplane/wire/status.def"
 #undef STATUS
 

@@ -66,7 +66,7 @@ struct [[gnu::packed]] Header {
     Be<std::uint32_t> deadline_us;  // request: time left; reply: 0
     Be<std::uint32_t> payload_bytes;
     std::uint8_t hop_count;
-    std::uint8_t status;         // reply: Status
+    std::uint8_t status;         // reply: ReplyStatus
     std::uint8_t attempts;       // reply: regions that were asked
     std::uint8_t busy;           // reply: share of this server's slots in use, 255 = all
     Be<std::uint32_t> queue_us;  // reply: time spent waiting for a slot or a start
