@@ -45,10 +45,11 @@ struct ProbeCommand {
 };
 static_assert(sizeof(ProbeCommand) == 24);
 
-// core → control: a probe reply came. Times are TSC of this machine.
+// core → control: a probe reply came. The round trip is measured by the core, in TSC cycles of this
+// machine, from the moment it handed the probe to the port.
 struct ProbeResult {
     std::uint64_t token = 0;
-    std::uint64_t received_tsc = 0;
+    std::uint64_t rtt_tsc = 0;
     std::uint64_t boot_id = 0;
     std::uint64_t catalog_epoch = 0;
     std::uint64_t cookie = 0;  // proves our address to the region from now on
@@ -94,6 +95,13 @@ struct Shared {
     channel::CoreDoorbell* doorbells = nullptr;                  // kMaxCores of them, in a memfd
     std::atomic<std::uint64_t> catalog_epoch{0};                 // told to probing peers
     std::atomic<std::uint32_t> idle_slots{0};                    // kept by control, told to peers
+    // eventfd of each core (EFD_NONBLOCK): whoever puts something into one of its rings writes it, so
+    // that a sleeping core looks. -1: the core does not sleep.
+    std::array<int, channel::kMaxCores> kick_fd = [] {
+        std::array<int, channel::kMaxCores> none{};
+        none.fill(-1);
+        return none;
+    }();
     std::atomic<bool> stop{false};
 };
 

@@ -1,0 +1,105 @@
+#include "dataplane/wire/reply_cache.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "sandbox/base/check.hpp"
+
+namespace skerry::wire {
+namespace {
+
+// The folded 64×64→128 multiplication that wyhash is built on: one multiply mixes two words. The seed
+// is secret, so nobody can aim at a bucket.
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+}  // namespace
+
+ReplyCache::ReplyCache(std::uint32_t entries, std::uint32_t ring_bytes, std::uint32_t window_ms,
+                       std::uint64_t seed)
+    : mask_(std::bit_ceil(std::max(entries, kWays)) - 1),
+      window_ms_(window_ms),
+      seed_{seed | 1, (seed * 0x9e3779b97f4a7c15ull) | 1},
+      tags_(std::make_unique<std::uint64_t[]>(mask_ + 1)),
+      cells_(std::make_unique<Cell[]>(mask_ + 1)),
+      ring_mask_(std::bit_ceil(std::max(ring_bytes, 65536u)) - 1),
+      ring_(std::make_unique<std::byte[]>(ring_mask_ + 1)) {}
+
+std::uint64_t ReplyCache::tag(const net::Path& path, const RequestId& id) const {
+    const std::uint64_t source = fold(path.peer.high() ^ seed_[0], path.peer.low() ^ path.peer_udp);
+    const std::uint64_t request = fold(id.hi ^ seed_[1], id.lo ^ seed_[0]);
+    const std::uint64_t tag = fold(source ^ seed_[1], request ^ 0xa0761d6478bd642full);
+    return tag == 0 ? 1 : tag;
+}
+
+ReplyCache::Found ReplyCache::find_or_reserve(std::uint64_t tag, std::uint64_t function_key,
+                                              std::uint32_t now_ms) {
+    const std::uint32_t first = bucket(tag);
+    std::uint32_t reusable = kWays;
+    for (std::uint32_t way = 0; way < kWays; ++way) {
+        const std::uint32_t entry = first + way;
+        const Cell& cell = cells_[entry];
+        if (tags_[entry] == tag && cell.state != State::empty) {
+            if (cell.function_key != function_key) return {.seen = Seen::reused};
+            if (cell.state == State::in_flight)
+                return {.seen = Seen::in_flight,
+                        .entry = entry,
+                        .invocation = static_cast<std::uint32_t>(cell.where)};
+            if (ring_head_ - cell.where > ring_mask_ + 1) return {.seen = Seen::gone};
+            return {.seen = Seen::answered,
+                    .entry = entry,
+                    .reply = &ring_[cell.where & ring_mask_],
+                    .reply_bytes = cell.bytes};
+        }
+        if (reusable == kWays) {
+            if (tags_[entry] == 0) {
+                reusable = way;
+            } else if (cell.state == State::answered &&
+                       static_cast<std::int32_t>(now_ms - cell.until_ms) >= 0) {
+                reusable = way;
+            }
+        }
+    }
+    if (reusable == kWays) return {.seen = Seen::full};
+    const std::uint32_t entry = first + reusable;
+    tags_[entry] = tag;
+    cells_[entry] = {.where = kNoInvocation,
+                     .function_key = function_key,
+                     .bytes = 0,
+                     .until_ms = 0,
+                     .state = State::in_flight};
+    return {.seen = Seen::fresh, .entry = entry};
+}
+
+void ReplyCache::forget(std::uint32_t entry) {
+    tags_[entry] = 0;
+    cells_[entry].state = State::empty;
+}
+
+void ReplyCache::put(std::uint64_t position, const void* data, std::uint32_t bytes) {
+    if (bytes != 0) std::memcpy(&ring_[position & ring_mask_], data, bytes);
+}
+
+void ReplyCache::answer(std::uint32_t entry, const void* header, std::uint32_t header_bytes,
+                        const void* payload, std::uint32_t payload_bytes, std::uint32_t now_ms) {
+    const std::uint32_t bytes = header_bytes + payload_bytes;
+    SKERRY_CHECK(bytes <= ring_mask_ + 1);
+    Cell& cell = cells_[entry];
+    SKERRY_CHECK(cell.state == State::in_flight);
+    // A reply lies in one piece: if it does not fit before the ring's end, it starts at the front.
+    const std::uint64_t room = ring_mask_ + 1 - (ring_head_ & ring_mask_);
+    if (bytes > room) ring_head_ += room;
+    cell.where = ring_head_;
+    cell.bytes = bytes;
+    cell.until_ms = now_ms + window_ms_;
+    cell.state = State::answered;
+    put(ring_head_, header, header_bytes);
+    put(ring_head_ + header_bytes, payload, payload_bytes);
+    ring_head_ += (bytes + 7u) & ~7u;
+}
+
+}  // namespace skerry::wire
