@@ -85,7 +85,7 @@ enum class ResponseStatus : std::uint32_t {
 
 struct SlotControl {
     // Line 0: written by the owning core.
-    std::uint64_t request_seq;  // grows by one with each request in this slot
+    std::uint64_t request_seq;  // no two requests of a slot have the same; never 0
     std::uint64_t request_id_hi;
     std::uint64_t request_id_lo;
     std::uint64_t trace_id_hi;

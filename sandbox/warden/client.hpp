@@ -47,15 +47,17 @@ class Client {
     // happens; the workers end when the warden does.
     static Result<Client> start();
 
+    // Both never wait. EAGAIN: the warden has not caught up yet, and nothing was sent.
+    // The descriptors stay the caller's, and may be closed at once.
     Status spawn(const SpawnRequest& request);
-    Status kill(std::uint64_t worker_id);
+    Status kill(std::uint64_t worker_id);  // of a worker that is gone already: does nothing
     // Non-blocking. nullopt: nothing there now. An error: the warden is gone.
     Result<std::optional<Event>> poll_event();
     int fd() const { return socket_.get(); }  // readable when an event is there
     pid_t pid() const { return pid_; }
 
     Client(Client&&) = default;
-    Client& operator=(Client&&) = default;
+    Client& operator=(Client&& other) noexcept;  // ends the warden it had, as the destructor does
     ~Client();  // closes the socket, and waits for the warden to end (bounded)
 
   private:

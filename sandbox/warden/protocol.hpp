@@ -12,6 +12,11 @@ namespace skerry::warden {
 inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::size_t kPathBytes = 512;
 inline constexpr std::size_t kNameBytes = 64;
+// Workers alive at a time. The dataplane has as many channels.
+inline constexpr std::size_t kWorkersMax = 1024;
+// Descriptors of a spawn: channel, doorbells, wake, ready, log, then done[core_count].
+inline constexpr std::size_t kFixedFds = 5;
+inline constexpr std::size_t kFdsMax = kFixedFds + channel::kMaxCores;
 
 enum class MessageKind : std::uint32_t {
     spawn = 1,  // to the warden, with descriptors: channel, doorbells, wake, ready, log,

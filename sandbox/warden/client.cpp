@@ -1,0 +1,156 @@
+#include "sandbox/warden/client.hpp"
+
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include "sandbox/warden/transport.hpp"
+#include "sandbox/warden/warden.hpp"
+
+namespace skerry::warden {
+namespace {
+
+constexpr int kEndTimeoutMs = 5000;  // then the warden is killed
+
+template <std::size_t N>
+Status put_checked(char (&field)[N], const std::string& text, const char* name) {
+    if (text.empty() || text.size() >= N || text.find('\0') != std::string::npos)
+        return Error{EINVAL, std::string("spawn: ") + name + " has " + std::to_string(text.size()) +
+                                 " bytes, needed are 1 to " + std::to_string(N - 1) +
+                                 " without a zero among them"};
+    put_text(field, text);
+    return ok();
+}
+
+Status send(int socket, const Message& message, const std::vector<int>& fds) {
+    const int error = send_message(socket, message, fds);
+    if (error == 0) return ok();
+    if (error == EPIPE || error == ECONNRESET) return Error{error, "the warden has ended"};
+    return errno_error("send an order to the warden", error);
+}
+
+// The text comes from our own other end, and still is not trusted to have an end.
+template <std::size_t N>
+std::string get_text(const char (&field)[N]) {
+    return std::string(field, ::strnlen(field, N));
+}
+
+bool ends_within(pid_t pid, int timeout_ms) {
+    const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0u)));
+    pollfd waiting{pidfd.get(), POLLIN, 0};
+    int ready;
+    do ready = ::poll(&waiting, 1, timeout_ms);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0 || !pidfd;
+}
+
+void end_warden(UniqueFd& socket, pid_t pid) {
+    if (!socket) return;  // moved from
+    socket.reset();
+    if (!ends_within(pid, kEndTimeoutMs)) {
+        ::kill(pid, SIGKILL);
+        if (!ends_within(pid, kEndTimeoutMs)) return;  // the kernel can't end it; nor can we
+    }
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
+}  // namespace
+
+Result<Client> Client::start() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return errno_error("start the warden: socketpair");
+    UniqueFd ours(ends[0]);
+    UniqueFd its(ends[1]);
+    // The warden keeps 0 to 2 as they are, and none of them may be an end of this socket.
+    if (ours.get() <= STDERR_FILENO || its.get() <= STDERR_FILENO)
+        return Error{EBADF, "start the warden: standard input, output and error must be open"};
+    // A PID namespace makes the kernel end all workers when the warden ends, even by SIGKILL.
+    // The system call itself: fork() can't do that, and unshare() would change this process too.
+    clone_args arguments{};
+    arguments.flags = CLONE_NEWPID;
+    arguments.exit_signal = SIGCHLD;
+    const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (pid < 0) return errno_error("start the warden: clone (needs root)");
+    if (pid == 0) run(std::move(its));
+    return Client(std::move(ours), pid);
+}
+
+Status Client::spawn(const SpawnRequest& request) {
+    Message order;
+    order.kind = MessageKind::spawn;
+    order.worker_id = request.worker_id;
+    for (const Status& status :
+         {put_checked(order.artifact_dir, request.artifact_dir, "artifact_dir"),
+          put_checked(order.function, request.function, "function"),
+          put_checked(order.version_hex, request.version_hex, "version_hex")})
+        if (!status) return status.error();
+    order.host_uid = request.host_uid;
+    order.memory_mib = request.memory_mib;
+    order.tmp_mib = request.tmp_mib;
+    order.log_bytes_max = request.log_bytes_max;
+    if (request.done_fds.empty() || request.done_fds.size() > channel::kMaxCores)
+        return Error{EINVAL, "spawn: there must be a done eventfd for each of 1 to " +
+                                 std::to_string(channel::kMaxCores) + " cores"};
+    order.core_count = static_cast<std::uint32_t>(request.done_fds.size());
+    std::vector<int> fds = {request.channel_fd, request.doorbells_fd, request.wake_fd,
+                            request.ready_fd, request.log_fd};
+    fds.insert(fds.end(), request.done_fds.begin(), request.done_fds.end());
+    return send(socket_.get(), order, fds);
+}
+
+Status Client::kill(std::uint64_t worker_id) {
+    Message order;
+    order.kind = MessageKind::kill;
+    order.worker_id = worker_id;
+    return send(socket_.get(), order, {});
+}
+
+Result<std::optional<Event>> Client::poll_event() {
+    Message message;
+    std::vector<UniqueFd> fds;
+    switch (receive_message(socket_.get(), message, fds)) {
+        case Received::nothing:
+            return std::optional<Event>();
+        case Received::closed:
+            return Error{ECONNRESET, "the warden has ended"};
+        case Received::malformed:
+            return Error{EBADMSG, "the warden sent a message of the wrong size"};
+        case Received::message:
+            break;
+    }
+    if (message.version != kProtocolVersion || message.kind < MessageKind::spawned ||
+        message.kind > MessageKind::exited)
+        return Error{EBADMSG, "the warden sent a message that makes no sense"};
+    Event event{};
+    event.kind = message.kind;
+    event.worker_id = message.worker_id;
+    event.pid = message.pid;
+    event.exit_code = message.exit_code;
+    event.signal = message.signal;
+    event.error_code = message.error_code;
+    event.text = get_text(message.text);
+    return std::optional<Event>(std::move(event));
+}
+
+Client& Client::operator=(Client&& other) noexcept {
+    if (this == &other) return *this;
+    end_warden(socket_, pid_);
+    socket_ = std::move(other.socket_);
+    pid_ = other.pid_;
+    return *this;
+}
+
+Client::~Client() {
+    end_warden(socket_, pid_);
+}
+
+}  // namespace skerry::warden

@@ -1,0 +1,24 @@
+// What skerryd may ask of the warden, checked. Internal to sandbox/warden.
+//
+// The warden is the process that holds privileges: a skerryd that was taken over must not be able
+// to do more through it than start ordinary workers. So nothing of a message is used before it went
+// through here.
+#pragma once
+
+#include <vector>
+
+#include "sandbox/base/result.hpp"
+#include "sandbox/base/unique_fd.hpp"
+#include "sandbox/jail/jail.hpp"
+#include "sandbox/warden/protocol.hpp"
+
+namespace skerry::warden {
+
+inline constexpr std::uint32_t kMemoryMibMax = 1u << 20;
+inline constexpr std::uint32_t kTmpMibMax = 64u << 10;
+inline constexpr std::uint32_t kLowestHostUid = 1000;  // below are the system's own users
+
+// The plan borrows the descriptors of `fds`. An Error says which field is wrong, and how.
+Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds);
+
+}  // namespace skerry::warden

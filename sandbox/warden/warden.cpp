@@ -1,0 +1,207 @@
+#include "sandbox/warden/warden.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <deque>
+#include <map>
+
+#include "sandbox/jail/jail.hpp"
+#include "sandbox/warden/orders.hpp"
+#include "sandbox/warden/transport.hpp"
+
+namespace skerry::warden {
+namespace {
+
+constexpr int kSocketFd = 3;
+
+[[noreturn]] void give_up(const char* doing) {
+    std::fprintf(stderr, "skerry warden: %s: %s\n", doing, std::strerror(errno));
+    ::_exit(1);
+}
+
+// One order is read only when the answers to all before are sent: so there is at most one answer
+// and one `exited` per worker waiting in outbox_, and a skerryd that does not listen makes the
+// warden wait without filling its memory.
+class Warden {
+  public:
+    Warden(int socket, int signals, jail::SeccompProgram seccomp)
+        : socket_(socket), signals_(signals), seccomp_(std::move(seccomp)) {}
+    void serve();
+
+  private:
+    void flush();
+    void obey();
+    void reap();
+    void spawn(const Message& order, const std::vector<UniqueFd>& fds);
+    Status try_spawn(const Message& order, const std::vector<UniqueFd>& fds);
+    void kill(std::uint64_t worker_id);
+    void refuse(std::uint64_t worker_id, const Error& error);
+
+    int socket_;
+    int signals_;
+    jail::SeccompProgram seccomp_;
+    std::map<std::uint64_t, pid_t> workers_;  // ≤ kWorkersMax; not yet reaped
+    std::deque<Message> outbox_;
+};
+
+void Warden::serve() {
+    while (true) {
+        pollfd waiting[2] = {{socket_, static_cast<short>(outbox_.empty() ? POLLIN : POLLOUT), 0},
+                             {signals_, POLLIN, 0}};
+        if (::poll(waiting, 2, -1) < 0 && errno != EINTR) give_up("poll");
+        if (waiting[1].revents != 0) reap();
+        if (waiting[0].revents == 0) continue;
+        if (outbox_.empty()) obey();
+        flush();
+    }
+}
+
+void Warden::flush() {
+    while (!outbox_.empty()) {
+        const int error = send_message(socket_, outbox_.front(), {});
+        if (error == EAGAIN) return;
+        if (error != 0) ::_exit(0);  // skerryd has gone
+        outbox_.pop_front();
+    }
+}
+
+void Warden::obey() {
+    Message order;
+    std::vector<UniqueFd> fds;
+    switch (receive_message(socket_, order, fds)) {
+        case Received::nothing:
+            return;
+        case Received::closed:
+            ::_exit(0);
+        case Received::malformed:
+            return refuse(0, Error{EBADMSG, "an order of the wrong size"});
+        case Received::message:
+            break;
+    }
+    if (order.version != kProtocolVersion)
+        return refuse(order.worker_id, Error{EPROTO, "an order of another protocol version"});
+    if (order.kind == MessageKind::spawn) return spawn(order, fds);
+    if (order.kind == MessageKind::kill && fds.empty()) return kill(order.worker_id);
+    refuse(order.worker_id, Error{EINVAL, "an order that makes no sense"});
+}
+
+void Warden::spawn(const Message& order, const std::vector<UniqueFd>& fds) {
+    if (auto status = try_spawn(order, fds); !status) refuse(order.worker_id, status.error());
+}
+
+Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds) {
+    auto plan = plan_of(order, fds);
+    if (!plan) return plan.error();
+    if (workers_.count(order.worker_id) != 0)
+        return Error{EEXIST, "spawn: a worker of this id is alive"};
+    if (workers_.size() >= kWorkersMax)
+        return Error{EAGAIN, "spawn: there are " + std::to_string(kWorkersMax) +
+                                 " workers already, which is the limit"};
+    auto started = jail::start(*plan, seccomp_);
+    if (!started) return started.error();
+    workers_[order.worker_id] = started->pid;
+    Message answer;
+    answer.kind = MessageKind::spawned;
+    answer.worker_id = order.worker_id;
+    answer.pid = started->host_pid;
+    outbox_.push_back(answer);
+    return ok();
+}
+
+// A worker that is gone already is no mistake: its `exited` and this order have crossed.
+void Warden::kill(std::uint64_t worker_id) {
+    const auto found = workers_.find(worker_id);
+    if (found != workers_.end()) ::kill(found->second, SIGKILL);
+}
+
+void Warden::refuse(std::uint64_t worker_id, const Error& error) {
+    Message answer;
+    answer.kind = MessageKind::failed;
+    answer.worker_id = worker_id;
+    answer.error_code = error.code;
+    put_text(answer.text, error.text);
+    outbox_.push_back(answer);
+}
+
+void Warden::reap() {
+    signalfd_siginfo drained;
+    while (::read(signals_, &drained, sizeof drained) > 0) {
+    }
+    int state = 0;
+    pid_t pid = 0;
+    while ((pid = ::waitpid(-1, &state, WNOHANG)) > 0) {
+        auto worker = workers_.begin();
+        while (worker != workers_.end() && worker->second != pid) ++worker;
+        if (worker == workers_.end()) continue;  // it died on its way into the jail
+        Message message;
+        message.kind = MessageKind::exited;
+        message.worker_id = worker->first;
+        message.exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+        message.signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
+        outbox_.push_back(message);
+        workers_.erase(worker);
+    }
+    flush();
+}
+
+// Signals that reach a whole process group, or that a terminal sends, are for skerryd to decide on.
+void arrange_signals() {
+    for (int number = 1; number < NSIG; ++number)
+        if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU,
+                             SIGUSR1, SIGUSR2, SIGALRM})
+        ::signal(number, SIG_IGN);
+}
+
+int make_signalfd() {
+    sigset_t children;
+    ::sigemptyset(&children);
+    ::sigaddset(&children, SIGCHLD);
+    if (::sigprocmask(SIG_SETMASK, &children, nullptr) != 0) give_up("block SIGCHLD");
+    const int fd = ::signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) give_up("signalfd");
+    return fd;
+}
+
+// Keeps standard output and error (they are skerryd's), and nothing else it was forked with.
+void arrange_descriptors(UniqueFd socket) {
+    const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null_fd < 0) give_up("open /dev/null");
+    const int parked = ::fcntl(socket.get(), F_DUPFD_CLOEXEC, kSocketFd + 1);
+    if (parked < 0 || ::dup2(null_fd, STDIN_FILENO) < 0) give_up("arrange descriptors");
+    if (::dup3(parked, kSocketFd, O_CLOEXEC) < 0) give_up("arrange descriptors");
+    (void)socket.release();  // closed below, or overwritten above
+    if (::syscall(SYS_close_range, kSocketFd + 1u, ~0u, 0u) != 0) give_up("close_range");
+}
+
+}  // namespace
+
+void run(UniqueFd socket) {
+    // If skerryd has ended before this, reading the socket says so.
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up("PR_SET_PDEATHSIG");
+    (void)::prctl(PR_SET_NAME, "skerry-warden", 0, 0, 0);
+    arrange_signals();
+    arrange_descriptors(std::move(socket));
+    if (::chdir("/") != 0) give_up("chdir /");
+    ::umask(0077);
+    const int signals = make_signalfd();
+    auto seccomp = jail::make_seccomp_program();
+    if (!seccomp) {
+        errno = seccomp.error().code;
+        give_up(seccomp.error().text.c_str());
+    }
+    Warden(kSocketFd, signals, std::move(*seccomp)).serve();
+    ::_exit(1);
+}
+
+}  // namespace skerry::warden
