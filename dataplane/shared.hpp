@@ -35,6 +35,7 @@ namespace skerry {
 
 inline constexpr std::uint32_t kMaxPorts = 8;
 inline constexpr std::uint32_t kProbeRingSize = 256;
+inline constexpr std::uint32_t kHandoverRingSize = 1024;
 
 // control → core 0: send one probe. `token` comes back in the result; regions echo it.
 struct ProbeCommand {
@@ -95,8 +96,8 @@ struct Shared {
     channel::CoreDoorbell* doorbells = nullptr;                  // kMaxCores of them, in a memfd
     std::atomic<std::uint64_t> catalog_epoch{0};                 // told to probing peers
     std::atomic<std::uint32_t> idle_slots{0};                    // kept by control, told to peers
-    // eventfd of each core (EFD_NONBLOCK): whoever puts something into one of its rings writes it, so
-    // that a sleeping core looks. -1: the core does not sleep.
+    // eventfd of each core (EFD_NONBLOCK): whoever puts something into one of its rings writes it,
+    // so that a sleeping core looks. -1: the core does not sleep.
     std::array<int, channel::kMaxCores> kick_fd = [] {
         std::array<int, channel::kMaxCores> none{};
         none.fill(-1);

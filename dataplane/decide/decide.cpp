@@ -69,17 +69,16 @@ Decision decide(const Target& target, const LocalView& local, std::span<const Re
     if (local.draining) return refuse(Reason::refused_draining);
     if (request.deadline_us == 0) return refuse(Reason::refused_deadline);
 
-    const bool may_run_here =
-        target.entry != kNoEntry && !(local.is_pop && target.place == Place::region);
-    if (may_run_here && local.slot_free) return {Verdict::local, 0, Reason::served_local};
+    const bool here = may_run_here(target, local.is_pop);
+    if (here && local.slot_free) return {Verdict::local, 0, Reason::served_local};
 
     if (local.is_pop && target.place != Place::pop) {
         const Choice choice = select_region(target, regions, request);
         if (choice.found) return {Verdict::forward, choice.region, Reason::served_region};
     }
     // Nobody else will: waiting here within the deadline beats a refusal, if there is room to wait.
-    if (may_run_here && local.may_queue) return {Verdict::queue, 0, Reason::served_local};
-    if (local.is_pop && target.place != Place::pop && request.tried == 0 && !may_run_here)
+    if (here && local.may_queue) return {Verdict::queue, 0, Reason::served_local};
+    if (local.is_pop && target.place != Place::pop && request.tried == 0 && !here)
         return refuse(Reason::refused_no_region);
     return refuse(Reason::refused_no_capacity);
 }

@@ -64,6 +64,11 @@ struct Candidate {
 Candidate judge(const Target& target, std::uint8_t region, const RegionView& view,
                 const Request& request);
 
+// Whether a slot of this server may be claimed for the target at all.
+constexpr bool may_run_here(const Target& target, bool is_pop) {
+    return target.entry != kNoEntry && !(is_pop && target.place == Place::region);
+}
+
 // `regions[r]` describes region r of the snapshot. At most kMaxRegions.
 Decision decide(const Target& target, const LocalView& local, std::span<const RegionView> regions,
                 const Request& request);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -18,12 +19,16 @@ struct MacAddress {
 
 struct IpAddress {
     std::array<std::uint8_t, 16> bytes{};
-    bool operator==(const IpAddress&) const = default;
+    bool operator==(const IpAddress& other) const {
+        return high() == other.high() && low() == other.low();
+    }
 
+    // Written as two words: the packet path reads it as words right afterwards.
     static IpAddress v4(std::uint32_t network_order) {
+        static_assert(std::endian::native == std::endian::little);
         IpAddress a;
-        a.bytes[10] = a.bytes[11] = 0xff;
-        std::memcpy(&a.bytes[12], &network_order, 4);
+        const std::uint64_t low = std::uint64_t{network_order} << 32 | 0xffff0000u;
+        std::memcpy(&a.bytes[8], &low, 8);
         return a;
     }
     static IpAddress v6(const void* sixteen_bytes) {

@@ -73,6 +73,10 @@ Frame classify(rte_mbuf* mbuf, std::uint8_t port_index, const PortView& port,
 // headroom and that `peer_mac` is resolved.
 void build(rte_mbuf* mbuf, const Path& path, const PortView& port);
 
+// The address we use towards `peer`: of its family, and of its network if we have one there.
+// nullptr: none on that port.
+const IpAddress* own_address(const PortView& port, const IpAddress& peer);
+
 // The request for a next hop's link address: an ARP request or a neighbour solicitation, as a
 // complete frame in an empty mbuf. false: no address of ours on that port of the family.
 bool build_neighbour_request(rte_mbuf* mbuf, const IpAddress& next_hop, const PortView& port);

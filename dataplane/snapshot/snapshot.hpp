@@ -47,6 +47,7 @@ struct alignas(64) Target {
     Place place = Place::automatic;
     RetryPolicy retry = RetryPolicy::unstarted;
     std::uint16_t reserved = 0;
+    bool operator==(const Target&) const = default;
 };
 static_assert(sizeof(Target) == 64);
 
@@ -78,8 +79,8 @@ class Snapshot {
         std::uint64_t i = hash(function_key, qualifier);
         for (std::uint32_t n = 0; n <= longest_probe_; ++n, ++i) {
             const Target& cell = cells_[i & mask_];
+            if (cell.function_key == 0) return nullptr;  // first: key 0 must not find it
             if (cell.function_key == function_key && cell.qualifier == qualifier) return &cell;
-            if (cell.function_key == 0) return nullptr;
         }
         return nullptr;
     }

@@ -1,4 +1,5 @@
-// The cookie: proof that a source receives what is sent to its address (docs/protocol.md, "Cookies").
+// The cookie: proof that a source receives what is sent to its address (docs/protocol.md,
+// "Cookies").
 //
 // SipHash-2-4 (J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", 2012) over the
 // source address and the number of the current epoch, under a key that is random per process.

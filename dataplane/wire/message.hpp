@@ -81,6 +81,35 @@ static_assert(offsetof(Header, deadline_us) == 72 && offsetof(Header, hop_count)
 static_assert(offsetof(Header, place) == 96);
 static_assert(std::endian::native == std::endian::little);
 
+// What a reply's header says beside what it keeps of the request's (ids, keys, trace).
+struct ReplyHead {
+    Kind kind = Kind::reply;
+    std::uint8_t status = 0;
+    std::uint8_t attempts = 0;
+    std::uint8_t busy = 0;
+    std::uint16_t flags = 0;
+    std::uint32_t payload_bytes = 0;
+    std::uint64_t cookie = 0;
+};
+
+// Turns a request's header into a reply's. Word by word: the packet's checksum is taken right
+// afterwards, and would wait for narrow writes. queue_us, run_us and reserved become 0.
+inline void write_reply_head(Header& header, const ReplyHead& head, const char* place) {
+    const auto put = [&header](std::size_t offset, std::uint64_t word) {
+        std::memcpy(reinterpret_cast<char*>(&header) + offset, &word, sizeof word);
+    };
+    put(0, std::uint64_t{__builtin_bswap32(kMagic)} | std::uint64_t{kVersion} << 32 |
+               std::uint64_t{static_cast<std::uint8_t>(head.kind)} << 40 |
+               std::uint64_t{__builtin_bswap16(head.flags)} << 48);
+    put(64, __builtin_bswap64(head.cookie));
+    put(72, std::uint64_t{__builtin_bswap32(head.payload_bytes)} << 32);
+    put(80, std::uint64_t{header.hop_count} | std::uint64_t{head.status} << 8 |
+                std::uint64_t{head.attempts} << 16 | std::uint64_t{head.busy} << 24);
+    put(88, 0);
+    std::memcpy(header.place, place, 8);
+    std::memcpy(header.place + 8, place + 8, 8);
+}
+
 // Payload of a probe (zeros) and of its reply. Probe and reply are the same size.
 struct [[gnu::packed]] ProbePayload {
     Be<std::uint64_t> boot_id;        // changes when the server restarts

@@ -9,8 +9,8 @@
 namespace skerry::wire {
 namespace {
 
-// The folded 64×64→128 multiplication that wyhash is built on: one multiply mixes two words. The seed
-// is secret, so nobody can aim at a bucket.
+// The folded 64×64→128 multiplication that wyhash is built on: one multiply mixes two words. The
+// seed is secret, so nobody can aim at a bucket.
 std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
     __extension__ using Wide = unsigned __int128;
     const Wide product = static_cast<Wide>(a) * b;
@@ -30,9 +30,12 @@ ReplyCache::ReplyCache(std::uint32_t entries, std::uint32_t ring_bytes, std::uin
       ring_(std::make_unique<std::byte[]>(ring_mask_ + 1)) {}
 
 std::uint64_t ReplyCache::tag(const net::Path& path, const RequestId& id) const {
-    const std::uint64_t source = fold(path.peer.high() ^ seed_[0], path.peer.low() ^ path.peer_udp);
+    const std::uint64_t source = fold(path.peer.high() ^ seed_[0], path.peer.low() ^ seed_[1]);
     const std::uint64_t request = fold(id.hi ^ seed_[1], id.lo ^ seed_[0]);
-    const std::uint64_t tag = fold(source ^ seed_[1], request ^ 0xa0761d6478bd642full);
+    // The port joins the hash of the address, not the address: a host chooses both, and one must
+    // not cancel the other.
+    const std::uint64_t tag =
+        fold(source ^ path.peer_udp ^ seed_[1], request ^ 0xa0761d6478bd642full);
     return tag == 0 ? 1 : tag;
 }
 
@@ -58,8 +61,7 @@ ReplyCache::Found ReplyCache::find_or_reserve(std::uint64_t tag, std::uint64_t f
         if (reusable == kWays) {
             if (tags_[entry] == 0) {
                 reusable = way;
-            } else if (cell.state == State::answered &&
-                       static_cast<std::int32_t>(now_ms - cell.until_ms) >= 0) {
+            } else if (cell.state == State::answered && now_ms - cell.answered_ms >= window_ms_) {
                 reusable = way;
             }
         }
@@ -70,7 +72,7 @@ ReplyCache::Found ReplyCache::find_or_reserve(std::uint64_t tag, std::uint64_t f
     cells_[entry] = {.where = kNoInvocation,
                      .function_key = function_key,
                      .bytes = 0,
-                     .until_ms = 0,
+                     .answered_ms = 0,
                      .state = State::in_flight};
     return {.seen = Seen::fresh, .entry = entry};
 }
@@ -95,7 +97,7 @@ void ReplyCache::answer(std::uint32_t entry, const void* header, std::uint32_t h
     if (bytes > room) ring_head_ += room;
     cell.where = ring_head_;
     cell.bytes = bytes;
-    cell.until_ms = now_ms + window_ms_;
+    cell.answered_ms = now_ms;
     cell.state = State::answered;
     put(ring_head_, header, header_bytes);
     put(ring_head_ + header_bytes, payload, payload_bytes);

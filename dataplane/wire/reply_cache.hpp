@@ -7,7 +7,8 @@
 //   entries   buckets of 8. A new id reuses a cell that is empty, or whose answer is older than the
 //             window. If there is none, the answer is "full": the request is refused, because to
 //             forget a younger id would allow a second execution.
-//   replies   a ring of bytes. An answer that has been overwritten is "gone": its id is still known,
+//   replies   a ring of bytes. An answer that has been overwritten is "gone": its id is still
+//   known,
 //             and the request is refused rather than executed again.
 // Owned by one core. Allocates in the constructor only.
 #pragma once
@@ -49,12 +50,13 @@ class ReplyCache {
 
     // Keyed hash of what identifies a request; never 0.
     std::uint64_t tag(const net::Path& path, const RequestId& id) const;
-    void prefetch(std::uint64_t tag) const { __builtin_prefetch(&tags_[bucket(tag)]); }
+    void prefetch(std::uint64_t tag) const {
+        __builtin_prefetch(&tags_[bucket(tag)]);
+        __builtin_prefetch(&cells_[bucket(tag)], 1);
+    }
 
     Found find_or_reserve(std::uint64_t tag, std::uint64_t function_key, std::uint32_t now_ms);
-    void bind(std::uint32_t entry, std::uint32_t invocation) {
-        cells_[entry].where = invocation;
-    }
+    void bind(std::uint32_t entry, std::uint32_t invocation) { cells_[entry].where = invocation; }
     // The request was refused without being executed: forget it, it may be sent again.
     void forget(std::uint32_t entry);
     // The reply in two pieces, copied into the ring.
@@ -69,7 +71,9 @@ class ReplyCache {
         std::uint64_t where = 0;  // in_flight: invocation; answered: position in the ring
         std::uint64_t function_key = 0;
         std::uint32_t bytes = 0;
-        std::uint32_t until_ms = 0;
+        // As an age, not as an instant to come: it wraps after 49 days, and then a window's worth
+        // of requests is refused at worst, not all of them for weeks.
+        std::uint32_t answered_ms = 0;
         State state = State::empty;
     };
     static_assert(sizeof(Cell) == 32);

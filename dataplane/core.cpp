@@ -1,0 +1,204 @@
+// What the stages of Core::turn() are made of: making a core, judging one request, starting it.
+#include <string>
+
+#include "dataplane/loop.hpp"
+#include "dataplane/reply/replies.hpp"
+#include "sandbox/base/check.hpp"
+
+namespace skerry {
+
+Result<std::unique_ptr<Core>> Core::create(Shared& shared, std::uint32_t core,
+                                           const CoreResources& resources) {
+    SKERRY_CHECK(core < shared.server.core_count && core < channel::kMaxCores);
+    auto ring = Ring::create();
+    if (!ring) return ring.error();
+    return std::unique_ptr<Core>(new Core(shared, core, resources, std::move(*ring)));
+}
+
+Core::Core(Shared& shared, std::uint32_t core, const CoreResources& resources,
+           std::unique_ptr<Ring> ring)
+    : context_(shared, core, resources.pool),
+      resources_(resources),
+      ring_(std::move(ring)),
+      dispatcher_(context_, *ring_, shared.server.idle_sleep),
+      waiting_(context_.invocations, shared.server.queue_limit),
+      forwarder_(context_),
+      prober_(context_),
+      messages_(context_, forwarder_, prober_) {}
+
+int Core::attach() {
+    const int error = ring_->enable();
+    if (error != 0) return error;
+    rte_rcu_qsbr_thread_register(context_.shared.qsbr, context_.core);
+    rte_rcu_qsbr_thread_online(context_.shared.qsbr, context_.core);
+    if (context_.shared.server.idle_sleep && context_.shared.kick_fd[context_.core] >= 0)
+        ring_->poll(context_.shared.kick_fd[context_.core], kKickTag);
+    last_work_tsc_ = rte_rdtsc();
+    return 0;
+}
+
+std::span<const RegionView> Core::region_views(const Target& target) {
+    const auto count = static_cast<std::uint32_t>(context_.snapshot->regions().size());
+    if (!views_read_) {
+        views_read_ = true;
+        for (std::uint32_t r = 0; r < count; ++r) {
+            RegionNumbers numbers;
+            views_[r] = {};
+            if (!context_.shared.region_numbers[r].read(numbers)) continue;
+            views_[r] = {.rtt_us = numbers.rtt_us,
+                         .rtt_variation_us = numbers.rtt_variation_us,
+                         .waiting_us = numbers.waiting_us,
+                         .expected_cold_us = 0,
+                         .weight_permille = numbers.weight_permille,
+                         .fresh = numbers.fresh_until_tsc > context_.now_tsc};
+        }
+    }
+    const auto& cold = context_.shared.warmth->expected_cold_us[target.function];
+    for (std::uint32_t r = 0; r < count; ++r) views_[r].expected_cold_us = cold[r].load(SK_RELAXED);
+    return {views_.data(), count};
+}
+
+// Claims a slot if the request may run here, and asks the policy. A claim that the policy did not
+// want is given back.
+Decision Core::judge(const Target& target, const Request& request, Claim& claim) {
+    const ServerInfo& server = context_.shared.server;
+    const bool here = may_run_here(target, server.is_pop) && !context_.snapshot->draining() &&
+                      request.deadline_us != 0;
+    if (here) claim = dispatcher_.claim(target.entry);
+    const LocalView local{.slot_free = claim.channel != nullptr,
+                          .may_queue = waiting_.has_room(),
+                          .is_pop = server.is_pop,
+                          .draining = context_.snapshot->draining()};
+    const Decision decision = skerry::decide(
+        target, local,
+        local.slot_free || !server.is_pop ? std::span<const RegionView>{} : region_views(target),
+        request);
+    if (claim.channel != nullptr && decision.verdict != Verdict::local) {
+        dispatcher_.release(target.entry, claim);
+        claim = {};
+    }
+    return decision;
+}
+
+// Takes the request in: from here on it ends with an answer.
+std::uint32_t Core::open(const Arrival& arrival) {
+    const std::uint32_t index = context_.invocations.allocate();
+    if (index == kNoInvocation) return index;
+    Invocation& invocation = context_.invocations[index];
+    const Target& target = *arrival.target;
+    invocation.header = *arrival.header;
+    invocation.path = arrival.path;
+    invocation.request = arrival.mbuf;
+    invocation.message = arrival.header;
+    invocation.progress = Progress::elsewhere;
+    invocation.retry = target.retry;
+    invocation.cache_entry = arrival.cache_entry;
+    invocation.function = target.function;
+    invocation.entry = target.entry;
+    invocation.timeout_us = target.timeout_us;
+    invocation.version_key = target.version_key;
+    invocation.arrived_tsc = context_.now_tsc;
+    invocation.deadline_tsc = context_.now_tsc + context_.tsc_from_us(arrival.deadline_us);
+    context_.cache.bind(arrival.cache_entry, index);
+    return index;
+}
+
+void Core::wait_for_slot(std::uint32_t index) {
+    Invocation& invocation = context_.invocations[index];
+    invocation.progress = Progress::waiting;
+    invocation.cold = dispatcher_.in_flight(invocation.entry) == 0;
+    waiting_.join(index);
+    context_.timers.arm(index, invocation.deadline_tsc);
+    CapacityEntry& entry = context_.shared.capacity->entries[invocation.entry];
+    entry.wanted.fetch_add(1, SK_RELAXED);
+    context_.ring_control = true;
+}
+
+void Core::start_local(std::uint32_t index, const Claim& claim) {
+    Invocation& invocation = context_.invocations[index];
+    dispatcher_.start(index, claim, invocation.message);
+    rte_pktmbuf_free(invocation.request);
+    invocation.request = nullptr;
+    invocation.message = nullptr;
+}
+
+// Gives the first of a queue a slot. False: there is none.
+bool Core::serve_first(std::uint32_t index) {
+    Invocation& invocation = context_.invocations[index];
+    // The version may have gone, or live in another entry, since the request joined the queue.
+    const Target* target =
+        context_.snapshot->find(invocation.header.function_key.get(), invocation.version_key);
+    if (target == nullptr || target->entry == kNoEntry) {
+        waiting_.leave(index);
+        refuse_header(context_, invocation, Reason::failed_start);
+        finish(context_, index);
+        return true;
+    }
+    if (target->entry != invocation.entry) {
+        waiting_.leave(index);
+        invocation.entry = target->entry;
+        wait_for_slot(index);
+        return true;
+    }
+    const Claim claim = dispatcher_.claim(invocation.entry);
+    if (claim.channel == nullptr) return false;
+    waiting_.leave(index);
+    if (!dispatcher_.may_take(claim, invocation.message->payload_bytes.get())) {
+        dispatcher_.release(invocation.entry, claim);
+        refuse_header(context_, invocation, Reason::refused_too_large);
+        finish(context_, index);
+        return true;
+    }
+    invocation.queue_us = context_.us_from_tsc(context_.now_tsc - invocation.arrived_tsc);
+    start_local(index, claim);
+    return true;
+}
+
+// A region refused it or fell silent: here, another region, or nobody.
+void Core::decide_again(std::uint32_t index) {
+    Invocation& invocation = context_.invocations[index];
+    const Target* target =
+        context_.snapshot->find(invocation.header.function_key.get(), invocation.version_key);
+    Decision decision{Verdict::refuse, 0, Reason::refused_no_version};
+    Claim claim;
+    if (target != nullptr) {
+        spread_ = spread_ * 6364136223846793005ull + index;
+        decision = judge(*target,
+                         {.deadline_us = context_.us_until(invocation.deadline_tsc),
+                          .hop_count = invocation.header.hop_count,
+                          .tried = invocation.tried,
+                          .spread = spread_ >> 32},
+                         claim);
+        invocation.entry = target->entry;
+    }
+    switch (decision.verdict) {
+        case Verdict::local:
+            if (dispatcher_.may_take(claim, invocation.message->payload_bytes.get())) {
+                start_local(index, claim);
+                return;
+            }
+            dispatcher_.release(invocation.entry, claim);
+            decision.reason = Reason::refused_too_large;
+            break;
+        case Verdict::forward:
+            if (forwarder_.has_room()) {
+                forwarder_.start(index, decision.region);
+                return;
+            }
+            decision.reason = Reason::refused_pending_full;
+            break;
+        case Verdict::queue:
+            wait_for_slot(index);
+            return;
+        case Verdict::refuse:
+            break;
+    }
+    if (invocation.maybe_repeated) {
+        answer_header(context_, invocation, Reason::failed_regions);
+    } else {
+        refuse_header(context_, invocation, decision.reason);
+    }
+    finish(context_, index);
+}
+
+}  // namespace skerry

@@ -1,0 +1,232 @@
+#include "dataplane/dispatch/dispatcher.hpp"
+
+#include <cstring>
+
+#include "dataplane/reply/replies.hpp"
+#include "sandbox/base/check.hpp"
+#include "sandbox/channel/handover.hpp"
+
+namespace skerry {
+namespace {
+
+// One look at a word that a hostile process may be writing at this very moment.
+template <typename T>
+T read_once(const T& shared_word) {
+    return __atomic_load_n(&shared_word, __ATOMIC_RELAXED);
+}
+
+}  // namespace
+
+Claim Dispatcher::claim(std::uint32_t entry) {
+    CapacityEntry& table = context_.shared.capacity->entries[entry];
+    for (int i = 0; i < kDeadSlotsPerClaim; ++i) {
+        // Low slots first: the busiest workers stay the warmest, idle ones can be ended.
+        const std::uint32_t slot = table.claim(context_.core * (kSlotsPerEntry / 4));
+        if (slot == kNoSlot) return {};
+        const SlotRef ref = context_.shared.capacity->refs[entry][slot];
+        if (!ref.channel->dead.load(std::memory_order_acquire) &&
+            ref.channel->fault.load(std::memory_order_relaxed) == WorkerFault::none)
+            return {ref.channel, ref.slot, slot};
+        table.retire(slot);
+    }
+    return {};
+}
+
+void Dispatcher::release(std::uint32_t entry, const Claim& claim) {
+    context_.shared.capacity->entries[entry].release(claim.table_slot);
+}
+
+void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Header* message) {
+    Invocation& invocation = context_.invocations[index];
+    Channel* channel = claim.channel;
+    const std::uint32_t payload_bytes = message->payload_bytes.get();
+    SKERRY_CHECK(payload_bytes <= channel->request_area_bytes && claim.slot < channel->slot_count);
+    // Differs between any two requests of a slot, whichever cores they come from.
+    invocation.sequence = ++sequence_ * channel::kMaxCores + context_.core;
+    invocation.progress = Progress::local;
+    invocation.channel = channel;
+    invocation.slot = claim.slot;
+    invocation.table_slot = claim.table_slot;
+    invocation.started_tsc = context_.now_tsc;
+
+    channel::SlotControl* control = channel->slot(claim.slot);
+    control->request_seq = invocation.sequence;
+    control->request_id_hi = message->request_id_hi.get();
+    control->request_id_lo = message->request_id_lo.get();
+    control->trace_id_hi = message->trace_id_hi.get();
+    control->trace_id_lo = message->trace_id_lo.get();
+    control->request_bytes = payload_bytes;
+    control->deadline_us = context_.us_until(invocation.deadline_tsc);
+    control->reply_core = context_.core;
+    std::memcpy(channel->request_area(claim.slot), message + 1, payload_bytes);
+
+    seats_.take(channel, claim.slot, index);
+    Seat& seat = seats_[channel->index];
+    if (core_sleeps_ && (!seat.polled || seat.generation != channel->generation)) watch(seat);
+    if (seat.to_ring == 0) {
+        SKERRY_CHECK(to_ring_count_ < kMaxChannels);
+        to_ring_[to_ring_count_++] = channel->index;
+    }
+    seat.to_ring |= std::uint64_t{1} << claim.slot;
+    ++in_flight_;
+    ++by_entry_[invocation.entry];
+    context_.counters.functions[invocation.function].local.add();
+    arm(index);
+}
+
+void Dispatcher::watch(Seat& seat) {
+    // The seat's last channel has gone, and its eventfd lives on only in that poll.
+    if (seat.polled) ring_.unpoll(poll_tag(seat.channel->index, seat.generation));
+    seat.generation = seat.channel->generation;
+    seat.polled = true;
+    ring_.poll(seat.channel->done_fd[context_.core],
+               poll_tag(seat.channel->index, seat.generation));
+}
+
+void Dispatcher::poll_ended(std::uint64_t tag) {
+    Seat& seat = seats_[tag & 0xffff];
+    if (tag != poll_tag(tag & 0xffff, seat.generation)) return;  // of a channel that has gone
+    seat.polled = false;
+    if (seat.in_flight != 0) watch(seat);
+}
+
+void Dispatcher::ring_workers() {
+    for (std::uint32_t i = 0; i < to_ring_count_; ++i) {
+        Seat& seat = seats_[to_ring_[i]];
+        if (seat.to_ring == 0) continue;
+        channel::ChannelHeader* header = seat.channel->header();
+        if (channel::post(header->pending, header->worker_asleep, seat.to_ring)) {
+            ring_.ring(seat.channel->wake_fd);
+            context_.counters.doorbells.add();
+        }
+        seat.to_ring = 0;
+    }
+    to_ring_count_ = 0;
+    ring_.submit();
+}
+
+std::uint32_t Dispatcher::collect() {
+    const std::uint32_t before = in_flight_;
+    // From the end: a seat that becomes empty is replaced by the last one, which was seen already.
+    for (std::uint32_t i = seats_.active_count(); i-- > 0;) {
+        Seat& seat = seats_.active(i);
+        channel::DoneLine& done = seat.channel->header()->done[context_.core];
+        // Death first, answers second: what was answered before the end is then surely seen.
+        const bool dead = seat.channel->dead.load(std::memory_order_acquire);
+        const std::uint64_t slots = channel::take_done(done) & seat.in_flight;
+        if (slots != 0) take_answers(seat, slots);
+        if (dead) fail_all(seat, Reason::failed_worker_died);
+    }
+    return before - in_flight_;
+}
+
+void Dispatcher::take_answers(Seat& seat, std::uint64_t slots) {
+    while (slots != 0) {
+        const auto slot = static_cast<std::uint32_t>(std::countr_zero(slots));
+        slots &= slots - 1;
+        take_answer(seat, slot);
+    }
+}
+
+void Dispatcher::take_answer(Seat& seat, std::uint32_t slot) {
+    Channel* channel = seat.channel;
+    const std::uint32_t index = seat.owner[slot];
+    Invocation& invocation = context_.invocations[index];
+    const channel::SlotControl* control = channel->slot(slot);
+    const std::uint64_t sequence = read_once(control->response_seq);
+    const std::uint32_t bytes = read_once(control->response_bytes);
+    const std::uint32_t status = read_once(control->response_status);
+    // The turn may have begun before the request was handed over: its clock is too old for this.
+    const std::uint32_t run_us = context_.us_from_tsc(rte_rdtsc() - invocation.started_tsc);
+
+    const bool good = sequence == invocation.sequence && bytes <= channel->response_area_bytes &&
+                      status <= static_cast<std::uint32_t>(channel::ResponseStatus::function_error);
+    if (!good) {
+        blame(channel, WorkerFault::malformed);
+        if (invocation.progress == Progress::local)
+            answer_header(context_, invocation, Reason::failed_worker_answer);
+    } else if (invocation.progress == Progress::local) {
+        FunctionCounters& function = context_.counters.functions[invocation.function];
+        function.run_us_sum.add(run_us);
+        function.local_done.add();
+        answer_local(context_, invocation,
+                     status == 0 ? ReplyStatus::ok : ReplyStatus::function_error,
+                     channel->response_area(slot), bytes, run_us);
+    } else {
+        context_.counters.count(Reason::drop_client_gone);
+    }
+    leave(seat, index, !good);
+}
+
+void Dispatcher::fail_all(Seat& seat, Reason reason) {
+    std::uint64_t slots = seat.in_flight;
+    while (slots != 0) {
+        const auto slot = static_cast<std::uint32_t>(std::countr_zero(slots));
+        slots &= slots - 1;
+        const std::uint32_t index = seat.owner[slot];
+        Invocation& invocation = context_.invocations[index];
+        if (invocation.progress == Progress::local) answer_header(context_, invocation, reason);
+        leave(seat, index, true);
+    }
+}
+
+void Dispatcher::leave(Seat& seat, std::uint32_t index, bool retire) {
+    Invocation& invocation = context_.invocations[index];
+    CapacityEntry& table = context_.shared.capacity->entries[invocation.entry];
+    if (retire) {
+        table.retire(invocation.table_slot);
+    } else {
+        table.release(invocation.table_slot);
+    }
+    --by_entry_[invocation.entry];
+    --in_flight_;
+    seats_.give_back(seat, invocation.slot);
+    finish(context_, index);
+}
+
+void Dispatcher::blame(Channel* channel, WorkerFault fault) {
+    WorkerFault expected = WorkerFault::none;
+    channel->fault.compare_exchange_strong(expected, fault, std::memory_order_relaxed);
+    context_.ring_control = true;
+}
+
+void Dispatcher::arm(std::uint32_t index) {
+    const Invocation& invocation = context_.invocations[index];
+    const std::uint64_t limit =
+        invocation.started_tsc + context_.tsc_from_us(invocation.timeout_us);
+    context_.timers.arm(index, invocation.progress == Progress::local
+                                   ? std::min(limit, invocation.deadline_tsc)
+                                   : limit);
+}
+
+void Dispatcher::on_timer(std::uint32_t index) {
+    Invocation& invocation = context_.invocations[index];
+    const std::uint64_t limit =
+        invocation.started_tsc + context_.tsc_from_us(invocation.timeout_us);
+    if (context_.now_tsc < limit) {
+        // The client has given up; the function has time left, and the slot is waited for.
+        if (invocation.progress == Progress::local) {
+            answer_header(context_, invocation, Reason::failed_deadline);
+            invocation.progress = Progress::abandoned;
+        }
+        arm(index);
+        return;
+    }
+    blame(invocation.channel, WorkerFault::hung);
+    if (invocation.progress == Progress::local)
+        answer_header(context_, invocation, Reason::failed_worker_hung);
+    leave(seats_[invocation.channel->index], index, true);
+}
+
+bool Dispatcher::anything_done() {
+    for (std::uint32_t i = 0; i < seats_.active_count(); ++i) {
+        const Seat& seat = seats_.active(i);
+        // A worker may set bits of slots that it does not have: they must not keep a core awake.
+        const channel::DoneLine& done = seat.channel->header()->done[context_.core];
+        if (done.slots.load(SK_SEQ_CST) & seat.in_flight) return true;
+        if (seat.channel->dead.load(std::memory_order_acquire)) return true;
+    }
+    return false;
+}
+
+}  // namespace skerry

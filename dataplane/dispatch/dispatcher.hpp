@@ -1,0 +1,85 @@
+// Dispatch: invocations into workers' slots, and their answers back out.
+//
+// Owned by one core. A claimed slot is this core's until it is released or retired, so nothing here
+// locks. What a worker writes is read once and believed only where it agrees with the core's own
+// record (Seats); a worker that lies, hangs or dies costs its own invocations, and its slots go to
+// the control thread (retire), never back to the table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/context.hpp"
+#include "dataplane/dispatch/ring.hpp"
+#include "dataplane/dispatch/seats.hpp"
+
+namespace skerry {
+
+// A slot that is ours: to be started with, or released.
+struct Claim {
+    Channel* channel = nullptr;  // nullptr: none was free
+    std::uint32_t slot = 0;
+    std::uint32_t table_slot = 0;
+};
+
+class Dispatcher {
+  public:
+    // Slots of dead workers that one claim may step over before it reports "none free".
+    static constexpr int kDeadSlotsPerClaim = 4;
+
+    Dispatcher(Context& context, Ring& ring, bool core_sleeps)
+        : context_(context), ring_(ring), core_sleeps_(core_sleeps) {}
+
+    Claim claim(std::uint32_t entry);
+    void release(std::uint32_t entry, const Claim& claim);
+    bool may_take(const Claim& claim, std::uint32_t payload_bytes) const {
+        return payload_bytes <= claim.channel->request_area_bytes;
+    }
+
+    // Hands `message` to the claimed slot; may_take() was asked. The worker is told by
+    // ring_workers(), once for all that was started since.
+    void start(std::uint32_t index, const Claim& claim, const wire::Header* message);
+    void ring_workers();
+
+    // Takes all answers, fails what dead workers had; the number of invocations that ended. Bounded
+    // by kLocalLimit.
+    std::uint32_t collect();
+
+    // The invocation's timer: the client's deadline, or the function's time limit.
+    void on_timer(std::uint32_t index);
+
+    std::uint32_t in_flight() const { return in_flight_; }
+    // Slots of the entry that this core has in use.
+    std::uint32_t in_flight(std::uint32_t entry) const { return by_entry_[entry]; }
+
+    // A poll of ours (its tag has kPollTag set) is armed no more.
+    void poll_ended(std::uint64_t tag);
+    // After the core has announced its sleep: is there anything to collect?
+    bool anything_done();
+    static constexpr std::uint64_t kPollTag = std::uint64_t{1} << 56;
+
+  private:
+    void take_answers(Seat& seat, std::uint64_t slots);
+    void take_answer(Seat& seat, std::uint32_t slot);
+    void fail_all(Seat& seat, Reason reason);
+    void arm(std::uint32_t index);
+    void blame(Channel* channel, WorkerFault fault);
+    // The slot leaves the invocation: back to the table, or (worker at fault or dead) to control.
+    void leave(Seat& seat, std::uint32_t index, bool retire);
+    void watch(Seat& seat);
+    static std::uint64_t poll_tag(std::uint64_t channel_index, std::uint64_t generation) {
+        return kPollTag | ((generation << 16) & 0x00ff'ffff'ffff'0000ull) | channel_index;
+    }
+
+    Context& context_;
+    Ring& ring_;
+    const bool core_sleeps_;
+    Seats seats_;
+    std::array<std::uint16_t, kMaxEntries> by_entry_{};
+    std::array<std::uint32_t, kMaxChannels> to_ring_{};
+    std::uint32_t to_ring_count_ = 0;
+    std::uint32_t in_flight_ = 0;
+    std::uint64_t sequence_ = 0;
+};
+
+}  // namespace skerry

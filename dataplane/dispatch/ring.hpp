@@ -1,0 +1,80 @@
+// One core's io_uring: doorbells of workers, and the only place where a core sleeps.
+//
+// The ring is locked down to the four operations named in ring.cpp (io_uring_register(2),
+// IORING_REGISTER_RESTRICTIONS), takes submissions from the core's thread alone, and runs
+// completion work only when that thread asks for it (SINGLE_ISSUER, DEFER_TASKRUN), so that an
+// awake core is never interrupted.
+//
+// Threads: create() anywhere; everything else on the core's own thread, enable() first.
+#pragma once
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "sandbox/base/result.hpp"
+
+namespace skerry {
+
+class Ring {
+  public:
+    static constexpr unsigned kEntries = 1024;
+
+    static Result<std::unique_ptr<Ring>> create();
+    ~Ring();
+    Ring(const Ring&) = delete;
+    Ring& operator=(const Ring&) = delete;
+
+    // Binds the ring to the calling thread. An errno value, 0 when all is well.
+    int enable();
+
+    // Writes 1 to an eventfd (which must be EFD_NONBLOCK: a blocking one would be punted to a
+    // kernel worker). Leaves with the next submit().
+    void ring(int event_fd);
+    // Multishot, edge-triggered: a completion carries `tag`. Stays armed until unpoll(tag).
+    void poll(int fd, std::uint64_t tag);
+    void unpoll(std::uint64_t tag);
+    // Takes one byte of one packet from a blocking socket, once.
+    void receive(int socket_fd, std::uint64_t tag);
+
+    // One system call if anything is queued, none otherwise.
+    void submit() {
+        if (queued_ != 0) flush();
+    }
+
+    // Submits, and blocks until something completes or `timeout_us` has passed.
+    void sleep(std::uint32_t timeout_us);
+
+    // Hands the completions to `take(tag, result, more)`; bounded by the queue's size. `more`: the
+    // operation stays armed. No system call.
+    template <typename Take>
+    void completions(Take&& take) {
+        io_uring_cqe* cqe = nullptr;
+        unsigned head = 0;
+        unsigned count = 0;
+        io_uring_for_each_cqe(&ring_, head, cqe) {
+            if (cqe->user_data != kNoTag)
+                take(cqe->user_data, cqe->res, cqe->flags & IORING_CQE_F_MORE);
+            ++count;
+        }
+        if (count != 0) io_uring_cq_advance(&ring_, count);
+    }
+
+    std::uint64_t submissions() const { return submissions_; }
+
+  private:
+    static constexpr std::uint64_t kNoTag = ~std::uint64_t{0};
+
+    Ring() = default;
+    io_uring_sqe* next();
+    void flush();
+
+    io_uring ring_{};
+    bool made_ = false;
+    unsigned queued_ = 0;
+    std::uint64_t submissions_ = 0;
+    std::uint8_t byte_ = 0;
+};
+
+}  // namespace skerry

@@ -1,0 +1,58 @@
+// What one core has in each channel: which slots, for which invocations. Private to the core: a
+// worker's word is believed only where it agrees with this.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/dispatch/channel.hpp"
+#include "dataplane/invocation.hpp"
+
+namespace skerry {
+
+struct Seat {
+    Channel* channel = nullptr;
+    std::uint64_t generation = 0;  // of the channel that `polled` belongs to
+    std::uint64_t in_flight = 0;   // slots of ours
+    std::uint64_t to_ring = 0;     // filled in this turn, the worker not told yet
+    std::uint32_t active_at = 0;   // position in the list of active seats
+    bool polled = false;
+    std::array<std::uint32_t, channel::kMaxSlotsPerChannel> owner{};
+};
+
+// The seats with something in flight, in no order, so that a turn looks at those only.
+class Seats {
+  public:
+    Seats() : seats_(std::make_unique<Seat[]>(kMaxChannels)) {}
+
+    Seat& operator[](std::uint32_t channel_index) { return seats_[channel_index]; }
+    std::uint32_t active_count() const { return count_; }
+    Seat& active(std::uint32_t i) { return seats_[active_[i]]; }
+
+    void take(Channel* channel, std::uint32_t slot, std::uint32_t invocation) {
+        Seat& seat = seats_[channel->index];
+        if (seat.in_flight == 0) {
+            seat.channel = channel;
+            seat.active_at = count_;
+            active_[count_++] = channel->index;
+        }
+        seat.in_flight |= std::uint64_t{1} << slot;
+        seat.owner[slot] = invocation;
+    }
+    void give_back(Seat& seat, std::uint32_t slot) {
+        seat.in_flight &= ~(std::uint64_t{1} << slot);
+        seat.to_ring &= seat.in_flight;
+        if (seat.in_flight != 0) return;
+        const std::uint32_t last = active_[--count_];
+        active_[seat.active_at] = last;
+        seats_[last].active_at = seat.active_at;
+    }
+
+  private:
+    std::unique_ptr<Seat[]> seats_;
+    std::array<std::uint32_t, kMaxChannels> active_{};
+    std::uint32_t count_ = 0;
+};
+
+}  // namespace skerry

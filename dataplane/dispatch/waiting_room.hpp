@@ -1,0 +1,78 @@
+// Requests that wait here for a slot: one queue for each capacity entry, in order of arrival.
+//
+// Owned by one core; bounded by ServerInfo::queue_limit. Entries take turns, so that one function's
+// queue does not starve another's. Nothing here decides or answers: see loop.cpp, waiting stage.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/capacity/slot_table.hpp"
+#include "dataplane/invocation.hpp"
+
+namespace skerry {
+
+class WaitingRoom {
+  public:
+    WaitingRoom(InvocationPool& invocations, std::uint32_t limit)
+        : invocations_(invocations),
+          limit_(limit),
+          queues_(std::make_unique<Queue[]>(kMaxEntries)) {}
+
+    bool has_room() const { return size_ < limit_; }
+    std::uint32_t size() const { return size_; }
+
+    // The caller asked has_room(). `Invocation::entry` says which queue.
+    void join(std::uint32_t index) {
+        Invocation& invocation = invocations_[index];
+        Queue& queue = queues_[invocation.entry];
+        if (queue.first == kNoInvocation) {
+            queue.active_at = active_count_;
+            active_[active_count_++] = static_cast<std::uint16_t>(invocation.entry);
+            queue.first = index;
+        } else {
+            invocations_[queue.last].next = index;
+        }
+        invocation.previous = queue.last;
+        invocation.next = kNoInvocation;
+        queue.last = index;
+        ++size_;
+    }
+
+    void leave(std::uint32_t index) {
+        Invocation& invocation = invocations_[index];
+        Queue& queue = queues_[invocation.entry];
+        (invocation.previous == kNoInvocation ? queue.first
+                                              : invocations_[invocation.previous].next) =
+            invocation.next;
+        (invocation.next == kNoInvocation ? queue.last : invocations_[invocation.next].previous) =
+            invocation.previous;
+        invocation.next = invocation.previous = kNoInvocation;
+        --size_;
+        if (queue.first != kNoInvocation) return;
+        const std::uint16_t last = active_[--active_count_];
+        active_[queue.active_at] = last;
+        queues_[last].active_at = queue.active_at;
+    }
+
+    // Entries with somebody waiting, and who is first there.
+    std::uint32_t queues() const { return active_count_; }
+    std::uint32_t first_of(std::uint32_t i) const { return queues_[active_[i]].first; }
+
+  private:
+    struct Queue {
+        std::uint32_t first = kNoInvocation;
+        std::uint32_t last = kNoInvocation;
+        std::uint32_t active_at = 0;
+    };
+
+    InvocationPool& invocations_;
+    const std::uint32_t limit_;
+    std::unique_ptr<Queue[]> queues_;
+    std::array<std::uint16_t, kMaxEntries> active_{};
+    std::uint32_t active_count_ = 0;
+    std::uint32_t size_ = 0;
+};
+
+}  // namespace skerry

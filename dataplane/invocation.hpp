@@ -1,0 +1,105 @@
+// The invocations one core has in its hands, from admission to the answer.
+//
+// A fixed pool: its size is the limit, and an empty pool is a refusal with a name. An index is
+// reused; index and generation together never are (in 2^32 uses of one index), which is what makes
+// the token of a forwarded request safe against late replies.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/dispatch/channel.hpp"
+#include "dataplane/net/frame.hpp"
+#include "dataplane/snapshot/snapshot.hpp"
+#include "dataplane/wire/message.hpp"
+
+namespace skerry {
+
+inline constexpr std::uint32_t kNoInvocation = ~0u;
+
+enum class Progress : std::uint8_t {
+    free,
+    local,      // a worker has it
+    abandoned,  // a worker has it, but its client has been answered: only the slot is waited for
+    waiting,    // waits for a slot here
+    forwarded,  // a region has it
+    elsewhere,  // its region refused or fell silent: to be decided again, in this turn
+};
+
+struct alignas(64) Invocation {
+    wire::Header header;              // the request's, as it came
+    net::Path path;                   // where the answer goes
+    rte_mbuf* request = nullptr;      // the request itself; kept while waiting or forwarded
+    wire::Header* message = nullptr;  // the invocation message in `request`
+
+    Progress progress = Progress::free;
+    RetryPolicy retry = RetryPolicy::unstarted;
+    bool cold = false;            // waited for a worker to be started
+    bool accepted = false;        // the region said that it has it
+    bool maybe_repeated = false;  // an earlier region fell silent with it
+    bool challenged = false;      // the region's fresh cookie has been used already
+    std::uint8_t region = 0;      // that has it now
+    std::uint8_t sends = 0;       // to that region, without a sign of life since
+    std::uint8_t attempts = 0;    // regions asked
+    std::uint32_t generation = 0;
+    std::uint32_t cache_entry = 0;
+    std::uint32_t function = 0;
+    std::uint32_t entry = kNoEntry;
+    std::uint32_t timeout_us = 0;  // the function's limit
+    std::uint32_t queue_us = 0;
+    std::uint64_t version_key = 0;
+    std::uint64_t cookie = 0;  // for the region that has it
+    std::uint64_t arrived_tsc = 0;
+    std::uint64_t started_tsc = 0;   // handed to the worker, or sent to the region
+    std::uint64_t deadline_tsc = 0;  // the client's
+    std::uint64_t tried = 0;         // bit r: region r was asked
+    std::uint64_t sequence = 0;      // of the request in its slot
+    Channel* channel = nullptr;
+    std::uint32_t slot = 0;                  // in the channel
+    std::uint32_t table_slot = 0;            // in the capacity entry
+    std::uint32_t next = kNoInvocation;      // free list, or queue of waiting ones
+    std::uint32_t previous = kNoInvocation;  // queue of waiting ones
+};
+
+class InvocationPool {
+  public:
+    explicit InvocationPool(std::uint32_t size)
+        : size_(size), records_(std::make_unique<Invocation[]>(size)) {
+        for (std::uint32_t i = 0; i < size; ++i)
+            records_[i].next = i + 1 < size ? i + 1 : kNoInvocation;
+        free_ = size == 0 ? kNoInvocation : 0;
+    }
+
+    // kNoInvocation: the pool is empty.
+    std::uint32_t allocate() {
+        const std::uint32_t index = free_;
+        if (index == kNoInvocation) return index;
+        Invocation& record = records_[index];
+        free_ = record.next;
+        const std::uint32_t generation = record.generation + 1;
+        record = Invocation{};
+        record.generation = generation;
+        ++used_;
+        return index;
+    }
+    void release(std::uint32_t index) {
+        Invocation& record = records_[index];
+        record.progress = Progress::free;
+        record.next = free_;
+        free_ = index;
+        --used_;
+    }
+    Invocation& operator[](std::uint32_t index) { return records_[index]; }
+    std::uint32_t size() const { return size_; }
+    std::uint32_t used() const { return used_; }
+
+  private:
+    std::uint32_t size_;
+    std::uint32_t used_ = 0;
+    std::uint32_t free_ = kNoInvocation;
+    std::unique_ptr<Invocation[]> records_;
+};
+
+}  // namespace skerry

@@ -1,0 +1,122 @@
+// One core of the dataplane. Core::turn() is the packet path: start reading there (loop.cpp).
+//
+// Threads: create() anywhere; attach(), turn() and run() on the core's own thread, which must be
+// known to DPDK (an lcore, or rte_thread_register()).
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dataplane/context.hpp"
+#include "dataplane/decide/decide.hpp"
+#include "dataplane/dispatch/dispatcher.hpp"
+#include "dataplane/dispatch/ring.hpp"
+#include "dataplane/dispatch/waiting_room.hpp"
+#include "dataplane/forward/forwarder.hpp"
+#include "dataplane/messages/messages.hpp"
+#include "dataplane/probe/prober.hpp"
+#include "sandbox/base/result.hpp"
+
+namespace skerry {
+
+struct CoreResources {
+    rte_mempool* pool = nullptr;  // with room for the largest frame of every port
+    // Blocking sockets that get a copy of what a port receives: they wake a sleeping core
+    // (dataplane/port/wake.hpp). A port without one is looked at every kShortSleep_us.
+    std::vector<int> wake_fds;
+    bool all_ports_wake = false;
+};
+
+class Core {
+  public:
+    static constexpr std::uint32_t kBatch = kMaxPorts * kBurst + kBurst;
+    static constexpr std::uint32_t kTimersPerTurn = 64;
+    static constexpr std::uint32_t kStartsPerTurn = 64;
+    static constexpr std::uint32_t kSpinBeforeSleep_us = 20;
+    static constexpr std::uint32_t kLongSleep_us = 5000;
+    static constexpr std::uint32_t kShortSleep_us = 500;
+    static constexpr std::uint64_t kKickTag = std::uint64_t{1} << 57;
+    static constexpr std::uint64_t kWakeTag = std::uint64_t{1} << 58;
+
+    static Result<std::unique_ptr<Core>> create(Shared& shared, std::uint32_t core,
+                                                const CoreResources& resources);
+
+    // Makes this thread the core's. An errno value, 0 when all is well.
+    int attach();
+    // One turn of the packet path. Never blocks unless the core may sleep.
+    void turn();
+    // Turns until Shared::stop, then hands out what is still to be sent.
+    void run();
+
+    Context& context() { return context_; }
+
+  private:
+    Core(Shared& shared, std::uint32_t core, const CoreResources& resources,
+         std::unique_ptr<Ring> ring);
+
+    // The stages, in their order (stages.def). Each returns how many packets or requests it had.
+    std::uint32_t receive();
+    std::uint32_t headers();
+    std::uint32_t messages();
+    std::uint32_t decide();
+    std::uint32_t dispatch();
+    std::uint32_t forward();
+    std::uint32_t collect();
+    std::uint32_t waiting();
+    std::uint32_t timers();
+    std::uint32_t probes();
+    std::uint32_t neighbours();
+    std::uint32_t transmit();
+    void idle(bool worked);
+
+    struct Verdicts {
+        std::uint32_t index;
+        Decision decision;
+        Claim claim;
+    };
+    Decision judge(const Target& target, const Request& request, Claim& claim);
+    std::span<const RegionView> region_views(const Target& target);
+    std::uint32_t open(const Arrival& arrival);
+    void wait_for_slot(std::uint32_t index);
+    void start_local(std::uint32_t index, const Claim& claim);
+    bool serve_first(std::uint32_t index);
+    void decide_again(std::uint32_t index);
+    void handover_bells();
+    bool anything_to_do();
+    void sleep(std::uint32_t timeout_us);
+
+    Context context_;
+    CoreResources resources_;
+    std::unique_ptr<Ring> ring_;
+    Dispatcher dispatcher_;
+    WaitingRoom waiting_;
+    Forwarder forwarder_;
+    Prober prober_;
+    Messages messages_;
+
+    struct Received {
+        rte_mbuf* mbuf;
+        std::uint8_t port;
+    };
+    std::array<Received, kBatch> received_;
+    std::uint32_t received_count_ = 0;
+    std::array<Datagram, kBatch> datagrams_;
+    std::uint32_t datagram_count_ = 0;
+    std::array<Arrival, kBatch> arrivals_;
+    std::uint32_t arrival_count_ = 0;
+    std::array<Verdicts, kBatch> verdicts_;
+    std::uint32_t verdict_count_ = 0;
+    std::array<RegionView, kMaxRegions> views_{};
+    bool views_read_ = false;
+    std::array<std::uint32_t, Forwarder::kElsewhereLimit> elsewhere_;
+    std::uint64_t last_work_tsc_ = 0;
+    std::uint64_t next_neighbours_tsc_ = 0;
+    std::uint64_t spread_ = 0x9e3779b97f4a7c15ull;
+    std::array<bool, 8> receive_armed_{};
+};
+
+}  // namespace skerry

@@ -1,0 +1,185 @@
+#include "dataplane/messages/messages.hpp"
+
+#include "dataplane/reply/replies.hpp"
+
+namespace skerry {
+
+std::uint32_t Messages::take(std::span<Datagram> datagrams, Arrival* arrivals) {
+    std::uint32_t sorted = 0;
+    for (Datagram& datagram : datagrams)
+        if (sort(datagram, arrivals[sorted])) ++sorted;
+    std::uint32_t admitted = 0;
+    for (std::uint32_t i = 0; i < sorted; ++i) {
+        if (!admit(arrivals[i])) continue;
+        if (admitted != i) arrivals[admitted] = arrivals[i];
+        ++admitted;
+    }
+    return admitted;
+}
+
+// True: a well-formed invocation, with everything that admit() reads on its way into the cache.
+bool Messages::sort(Datagram& datagram, Arrival& arrival) {
+    wire::Header* header = datagram.header();
+    const wire::ParseError error = wire::validate(header, datagram.bytes());
+    if (error == wire::ParseError::none) [[likely]] {
+        switch (static_cast<wire::Kind>(header->kind)) {
+            case wire::Kind::invoke:
+                // Field by field: a temporary would be copied before its writes have arrived.
+                arrival.mbuf = datagram.mbuf;
+                arrival.header = header;
+                arrival.target = context_.snapshot->prefetch_cell(header->function_key.get(),
+                                                                  header->qualifier.get());
+                arrival.tag = context_.cache.tag(
+                    datagram.path(), {header->request_id_hi.get(), header->request_id_lo.get()});
+                arrival.cache_entry = 0;
+                arrival.deadline_us = header->deadline_us.get();
+                arrival.path = datagram.path();
+                __builtin_prefetch(arrival.target);
+                context_.cache.prefetch(arrival.tag);
+                return true;
+            case wire::Kind::reply:
+            case wire::Kind::accepted:
+            case wire::Kind::challenge:
+                to_forwarder(datagram);
+                return false;
+            case wire::Kind::probe:
+                prober_.on_probe(datagram);
+                return false;
+            case wire::Kind::probe_reply:
+                // Core 0 sends all probes; their replies may come to any core.
+                if (context_.core == 0) {
+                    prober_.on_probe_reply(datagram);
+                } else {
+                    hand_over(datagram, 0, true);
+                }
+                return false;
+        }
+    }
+    // Only what claims to be a request is answered: two servers must never answer each other's
+    // errors.
+    const bool ours =
+        error == wire::ParseError::bad_version || error == wire::ParseError::bad_length;
+    if (ours && header->kind == static_cast<std::uint8_t>(wire::Kind::invoke)) {
+        refuse(context_, datagram.mbuf, header, datagram.path(),
+               error == wire::ParseError::bad_version ? Reason::refused_bad_version
+                                                      : Reason::refused_bad_message);
+        return false;
+    }
+    context_.counters.count(Reason::drop_not_skerry);
+    rte_pktmbuf_free(datagram.mbuf);
+    return false;
+}
+
+void Messages::to_forwarder(Datagram& datagram) {
+    const Token token = Token::unpack(datagram.header()->request_id_lo.get());
+    if (token.core == context_.core) {
+        forwarder_.on_message(datagram.mbuf, datagram.header(), datagram.bytes(), datagram.path());
+        return;
+    }
+    hand_over(datagram, token.core, token.core < context_.shared.server.core_count);
+}
+
+// The whole frame, to be looked at by the other core as if it had come there.
+void Messages::hand_over(const Datagram& datagram, std::uint32_t core, bool exists) {
+    const bool known =
+        exists && datagram.header()->request_id_hi.get() == context_.shared.server.boot_id;
+    if (known && rte_ring_enqueue(context_.shared.handover[core], datagram.mbuf) == 0) {
+        context_.counters.count(Reason::handed_over);
+        handed_over_ |= 1u << core;
+        return;
+    }
+    context_.counters.count(known ? Reason::drop_handover_full : Reason::drop_stale_reply);
+    rte_pktmbuf_free(datagram.mbuf);
+}
+
+// A client that has proved its address sends more than one request: what was worked out for an
+// address is kept until another one takes its place.
+bool Messages::cookie_is_good(const Arrival& arrival) {
+    const ServerInfo& server = context_.shared.server;
+    if (!server.require_cookie) return true;
+    const net::IpAddress& source = arrival.path.peer;
+    const std::uint64_t cookie = arrival.header->cookie.get();
+    Proved& known = proved_[(source.high() ^ source.low() ^ source.low() >> 56) % kProved];
+    if (known.source == source && known.epoch == context_.cookie_epoch && known.cookie == cookie)
+        [[likely]]
+        return true;
+    if (!wire::cookie_is_good({server.cookie_key[0], server.cookie_key[1]}, source,
+                              context_.cookie_epoch, cookie))
+        return false;
+    known = {source, context_.cookie_epoch, cookie};
+    return true;
+}
+
+// True: a request that has not been seen before, for a function that exists. It holds an entry of
+// the reply cache.
+bool Messages::admit(Arrival& arrival) {
+    wire::Header* header = arrival.header;
+    if (!cookie_is_good(arrival)) [[unlikely]] {
+        const ServerInfo& server = context_.shared.server;
+        context_.counters.count(Reason::challenge_sent);
+        send_header(context_, arrival.mbuf, header, arrival.path, wire::Kind::challenge,
+                    wire::make_cookie({server.cookie_key[0], server.cookie_key[1]},
+                                      arrival.path.peer, context_.cookie_epoch));
+        return false;
+    }
+    // A retransmit is answered even when the function has gone meanwhile: it was executed.
+    if (!first_time(arrival)) return false;
+
+    const Snapshot& snapshot = *context_.snapshot;
+    const std::uint64_t key = header->function_key.get();
+    arrival.target = key == 0 ? nullptr : snapshot.find(key, header->qualifier.get());
+    Reason reason = Reason::served_local;
+    if (arrival.target == nullptr) {
+        const bool known = key != 0 && snapshot.find(key, 0) != nullptr;
+        reason = known ? Reason::refused_no_version : Reason::refused_no_function;
+    } else if (header->hop_count >= wire::kMaxHops) {
+        reason = Reason::refused_hops;
+    } else if (header->payload_bytes.get() > arrival.target->max_payload_bytes) {
+        reason = Reason::refused_too_large;
+    }
+    if (reason != Reason::served_local) [[unlikely]] {
+        refuse(context_, arrival, reason);
+        return false;
+    }
+    if (arrival.deadline_us == 0) {
+        // No deadline given: the function's own limit, and a second for the way.
+        arrival.deadline_us = arrival.target->timeout_us + 1000000;
+    }
+    context_.counters.functions[arrival.target->function].arrivals.add();
+    return true;
+}
+
+bool Messages::first_time(Arrival& arrival) {
+    wire::Header* header = arrival.header;
+    const wire::ReplyCache::Found found =
+        context_.cache.find_or_reserve(arrival.tag, header->function_key.get(), context_.now_ms);
+    switch (found.seen) {
+        case wire::Seen::fresh:
+            arrival.cache_entry = found.entry;
+            return true;
+        case wire::Seen::in_flight:
+            context_.counters.count(Reason::joined);
+            if ((header->flags.get() & wire::flag::want_accepted) &&
+                found.invocation != wire::ReplyCache::kNoInvocation) {
+                send_header(context_, arrival.mbuf, header, arrival.path, wire::Kind::accepted, 0);
+            } else {
+                rte_pktmbuf_free(arrival.mbuf);
+            }
+            return false;
+        case wire::Seen::answered:
+            replay(context_, arrival.mbuf, arrival.path, found.reply, found.reply_bytes);
+            return false;
+        case wire::Seen::gone:
+            refuse(context_, arrival.mbuf, header, arrival.path, Reason::refused_reply_gone);
+            return false;
+        case wire::Seen::full:
+            refuse(context_, arrival.mbuf, header, arrival.path, Reason::refused_dedupe_full);
+            return false;
+        case wire::Seen::reused:
+            refuse(context_, arrival.mbuf, header, arrival.path, Reason::refused_id_reuse);
+            return false;
+    }
+    return false;
+}
+
+}  // namespace skerry

@@ -1,0 +1,194 @@
+#include "dataplane/reply/replies.hpp"
+
+#include <cstring>
+
+#include "sandbox/base/check.hpp"
+
+namespace skerry {
+namespace {
+
+void transmit(Context& context, rte_mbuf* mbuf, const net::Path& path) {
+    net::build(mbuf, path, context.shared.server.ports[path.port]);
+    context.send(mbuf, path.port);
+}
+
+// Turns a request's header into the header of its reply, with no payload and nothing executed.
+void make_reply(const Context& context, wire::Header& header, ReplyStatus status,
+                wire::Kind kind = wire::Kind::reply, std::uint64_t cookie = 0) {
+    wire::write_reply_head(header,
+                           {.kind = kind,
+                            .status = static_cast<std::uint8_t>(status),
+                            .busy = busy_byte(context),
+                            .cookie = cookie},
+                           context.shared.server.place);
+}
+
+std::uint16_t reply_flags(const Invocation& invocation) {
+    std::uint16_t flags = 0;
+    if (invocation.cold) flags |= wire::flag::cold;
+    if (invocation.maybe_repeated) flags |= wire::flag::maybe_repeated;
+    return flags;
+}
+
+wire::Header reply_header(const Context& context, const Invocation& invocation,
+                          ReplyStatus status) {
+    wire::Header header = invocation.header;
+    make_reply(context, header, status);
+    header.flags.set(reply_flags(invocation));
+    header.attempts = invocation.attempts;
+    header.queue_us.set(invocation.queue_us);
+    header.qualifier.set(invocation.version_key);
+    return header;
+}
+
+rte_mbuf* fresh(Context& context, const void* header, const void* payload,
+                std::uint32_t payload_bytes) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(context.pool);
+    if (mbuf == nullptr) {
+        context.counters.count(Reason::drop_no_mbuf);
+        return nullptr;
+    }
+    const std::uint32_t bytes = wire::kHeaderBytes + payload_bytes;
+    char* data = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(bytes));
+    SKERRY_CHECK(data != nullptr);  // callers check against the port's MTU, pools are made for it
+    std::memcpy(data, header, wire::kHeaderBytes);
+    if (payload_bytes != 0) std::memcpy(data + wire::kHeaderBytes, payload, payload_bytes);
+    return mbuf;
+}
+
+void answer(Context& context, Invocation& invocation, const wire::Header& header,
+            const void* payload, std::uint32_t payload_bytes) {
+    context.cache.answer(invocation.cache_entry, &header, wire::kHeaderBytes, payload,
+                         payload_bytes, context.now_ms);
+    rte_mbuf* mbuf = fresh(context, &header, payload, payload_bytes);
+    if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
+}
+
+}  // namespace
+
+std::uint8_t busy_byte(const Context& context) {
+    const std::uint64_t used = context.counters.in_flight.get();
+    const std::uint64_t idle = context.shared.idle_slots.load(std::memory_order_relaxed);
+    return used == 0 ? 0 : static_cast<std::uint8_t>(used * 255 / (used + idle));
+}
+
+void strip_to_message(rte_mbuf* mbuf, const void* message, std::uint32_t message_bytes) {
+    const auto* start = rte_pktmbuf_mtod(mbuf, const std::byte*);
+    const auto offset = static_cast<const std::byte*>(message) - start;
+    SKERRY_CHECK(offset >= 0 && offset + message_bytes <= mbuf->data_len && mbuf->nb_segs == 1);
+    mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off + offset);
+    mbuf->data_len = static_cast<std::uint16_t>(message_bytes);
+    mbuf->pkt_len = message_bytes;
+    mbuf->ol_flags = 0;
+    mbuf->tx_offload = 0;
+}
+
+void refuse(Context& context, rte_mbuf* mbuf, wire::Header* header, const net::Path& path,
+            Reason reason) {
+    context.counters.count(reason);
+    make_reply(context, *header, info(reason).status);
+    strip_to_message(mbuf, header, wire::kHeaderBytes);
+    transmit(context, mbuf, path);
+}
+
+void refuse(Context& context, const Arrival& arrival, Reason reason) {
+    context.cache.forget(arrival.cache_entry);
+    refuse(context, arrival.mbuf, arrival.header, arrival.path, reason);
+}
+
+void send_header(Context& context, rte_mbuf* mbuf, wire::Header* header, const net::Path& path,
+                 wire::Kind kind, std::uint64_t cookie) {
+    make_reply(context, *header, ReplyStatus::ok, kind, cookie);
+    strip_to_message(mbuf, header, wire::kHeaderBytes);
+    transmit(context, mbuf, path);
+}
+
+void replay(Context& context, rte_mbuf* mbuf, const net::Path& path, const std::byte* reply,
+            std::uint32_t reply_bytes) {
+    context.counters.count(Reason::served_replay);
+    rte_pktmbuf_reset(mbuf);
+    auto* data = reinterpret_cast<std::byte*>(
+        rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(reply_bytes)));
+    SKERRY_CHECK(data != nullptr);
+    std::memcpy(data, reply, reply_bytes);
+    auto* header = reinterpret_cast<wire::Header*>(data);
+    header->flags.set(header->flags.get() | wire::flag::replayed);
+    transmit(context, mbuf, path);
+}
+
+void send_accepted(Context& context, const Invocation& invocation) {
+    wire::Header header = invocation.header;
+    make_reply(context, header, ReplyStatus::ok, wire::Kind::accepted);
+    rte_mbuf* mbuf = fresh(context, &header, nullptr, 0);
+    if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
+}
+
+void answer_header(Context& context, Invocation& invocation, Reason reason) {
+    context.counters.count(reason);
+    answer(context, invocation, reply_header(context, invocation, info(reason).status), nullptr, 0);
+}
+
+void refuse_header(Context& context, Invocation& invocation, Reason reason) {
+    context.counters.count(reason);
+    const wire::Header header = reply_header(context, invocation, info(reason).status);
+    context.cache.forget(invocation.cache_entry);
+    rte_mbuf* mbuf = fresh(context, &header, nullptr, 0);
+    if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
+}
+
+void answer_local(Context& context, Invocation& invocation, ReplyStatus status,
+                  const std::byte* payload, std::uint32_t payload_bytes, std::uint32_t run_us) {
+    const net::PortView& port = context.shared.server.ports[invocation.path.port];
+    const std::uint32_t limit = net::max_udp_payload(invocation.path, port);
+    if (wire::kHeaderBytes + payload_bytes > limit) {
+        answer_header(context, invocation, Reason::failed_answer_too_large);
+        return;
+    }
+    context.counters.count(status == ReplyStatus::ok ? Reason::served_local : Reason::served_error);
+    wire::Header header = reply_header(context, invocation, status);
+    header.run_us.set(run_us);
+    header.payload_bytes.set(payload_bytes);
+    answer(context, invocation, header, payload, payload_bytes);
+}
+
+void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wire::Header* header,
+                    std::uint32_t message_bytes) {
+    const net::PortView& port = context.shared.server.ports[invocation.path.port];
+    if (message_bytes > net::max_udp_payload(invocation.path, port)) {
+        rte_pktmbuf_free(mbuf);
+        answer_header(context, invocation, Reason::failed_answer_too_large);
+        return;
+    }
+    const auto status = static_cast<ReplyStatus>(header->status);
+    context.counters.count(status == ReplyStatus::ok               ? Reason::served_region
+                           : status == ReplyStatus::function_error ? Reason::served_error
+                                                                   : Reason::failed_region_said);
+    const wire::Header& request = invocation.header;
+    header->request_id_hi = request.request_id_hi;
+    header->request_id_lo = request.request_id_lo;
+    header->function_key = request.function_key;
+    header->trace_id_hi = request.trace_id_hi;
+    header->trace_id_lo = request.trace_id_lo;
+    header->span_id = request.span_id;
+    header->hop_count = request.hop_count;
+    header->cookie.set(0);
+    header->attempts = invocation.attempts;
+    header->flags.set(static_cast<std::uint16_t>((header->flags.get() & wire::flag::cold) |
+                                                 reply_flags(invocation)));
+    header->reserved.set(0);
+    const std::uint32_t payload_bytes = message_bytes - wire::kHeaderBytes;
+    context.cache.answer(invocation.cache_entry, header, wire::kHeaderBytes, header + 1,
+                         payload_bytes, context.now_ms);
+    strip_to_message(mbuf, header, message_bytes);
+    transmit(context, mbuf, invocation.path);
+}
+
+void finish(Context& context, std::uint32_t index) {
+    Invocation& invocation = context.invocations[index];
+    context.timers.cancel(index);
+    if (invocation.request != nullptr) rte_pktmbuf_free(invocation.request);
+    invocation.request = nullptr;
+    context.invocations.release(index);
+}
+
+}  // namespace skerry

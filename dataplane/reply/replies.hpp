@@ -1,0 +1,53 @@
+// Every answer that leaves the packet path, and the end of every invocation.
+//
+// A refusal is made in place: the request's own buffer becomes a header-only reply, never longer
+// than what it answers, and costs no buffer. Answers with a payload get a fresh buffer, or the one
+// in which the region's reply came. Each function counts its Reason: one for each request, exactly.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/context.hpp"
+#include "dataplane/reasons.hpp"
+
+namespace skerry {
+
+// Cuts everything around the message off: what is left is what net::build() wants.
+void strip_to_message(rte_mbuf* mbuf, const void* message, std::uint32_t message_bytes);
+
+// Takes the mbuf: a header-only reply with the reason's status. The request has no invocation yet.
+void refuse(Context& context, rte_mbuf* mbuf, wire::Header* header, const net::Path& path,
+            Reason reason);
+// The same for a request that holds an entry of the reply cache: that is forgotten, for nothing was
+// executed.
+void refuse(Context& context, const Arrival& arrival, Reason reason);
+
+// Takes the mbuf: a header-only message of `kind` to its sender.
+void send_header(Context& context, rte_mbuf* mbuf, wire::Header* header, const net::Path& path,
+                 wire::Kind kind, std::uint64_t cookie);
+
+// Takes the mbuf: the kept reply of the same request id.
+void replay(Context& context, rte_mbuf* mbuf, const net::Path& path, const std::byte* reply,
+            std::uint32_t reply_bytes);
+
+// "I have it, and will answer": a fresh header-only message to the invocation's sender.
+void send_accepted(Context& context, const Invocation& invocation);
+
+// Ends of an invocation: the client is answered and the answer kept for retransmits. The invocation
+// itself lives on until finish().
+void answer_header(Context& context, Invocation& invocation, Reason reason);
+// The same when nothing was executed anywhere: not kept, so that the client may send it again.
+void refuse_header(Context& context, Invocation& invocation, Reason reason);
+void answer_local(Context& context, Invocation& invocation, ReplyStatus status,
+                  const std::byte* payload, std::uint32_t payload_bytes, std::uint32_t run_us);
+// Takes the mbuf: a region's reply, on its way back.
+void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wire::Header* header,
+                    std::uint32_t message_bytes);
+
+// Frees the invocation and what it holds.
+void finish(Context& context, std::uint32_t index);
+
+// Share of this server's slots in use, 255: all.
+std::uint8_t busy_byte(const Context& context);
+
+}  // namespace skerry

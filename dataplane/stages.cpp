@@ -1,0 +1,242 @@
+// The stages of Core::turn(), in its order.
+#include <algorithm>
+#include <new>
+
+#include "dataplane/loop.hpp"
+#include "dataplane/reply/replies.hpp"
+
+namespace skerry {
+
+std::uint32_t Core::receive() {
+    received_count_ = 0;
+    const auto& ports = context_.shared.server.ports;
+    std::uint64_t bytes = 0;
+    rte_mbuf* burst[kBurst];
+    const auto port_count = static_cast<std::uint8_t>(ports.size());  // ≤ kMaxPorts
+    for (std::uint8_t port = 0; port < port_count; ++port) {
+        const std::uint16_t count =
+            rte_eth_rx_burst(ports[port].dpdk_port, context_.tx_queue, burst, kBurst);
+        for (std::uint16_t i = 0; i < count; ++i) {
+            rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
+            bytes += burst[i]->pkt_len;
+            burst[i]->port = ports[port].dpdk_port;
+            received_[received_count_++] = {burst[i], port};
+        }
+    }
+    if (received_count_ != 0) {
+        context_.counters.rx_packets.add(received_count_);
+        context_.counters.rx_bytes.add(bytes);
+    }
+    // What other cores received for us: whole frames, to be looked at as if they had come here.
+    const unsigned handed = rte_ring_dequeue_burst(
+        context_.shared.handover[context_.core], reinterpret_cast<void**>(burst), kBurst, nullptr);
+    for (unsigned i = 0; i < handed; ++i) {
+        std::uint8_t port = 0;
+        while (port + 1u < ports.size() && ports[port].dpdk_port != burst[i]->port) ++port;
+        received_[received_count_++] = {burst[i], port};
+    }
+    return received_count_;
+}
+
+std::uint32_t Core::headers() {
+    datagram_count_ = 0;
+    const ServerInfo& server = context_.shared.server;
+    for (std::uint32_t i = 0; i < received_count_; ++i) {
+        rte_mbuf* mbuf = received_[i].mbuf;
+        const std::uint8_t port = received_[i].port;
+        Datagram& datagram = datagrams_[datagram_count_];
+        datagram.mbuf = mbuf;
+        // In place: a copy would wait for the frame's narrow writes.
+        new (&datagram.frame)
+            net::Frame(net::classify(mbuf, port, server.ports[port], server.udp_port,
+                                     context_.shared.neighbours, context_.now_s));
+        const net::Frame& frame = datagram.frame;
+        if (frame.kind == net::FrameKind::udp) [[likely]] {
+            ++datagram_count_;
+            continue;
+        }
+        context_.counters.count(frame.reason);
+        if (frame.kind == net::FrameKind::transmit) {
+            context_.send(mbuf, port);
+        } else {
+            rte_pktmbuf_free(mbuf);
+        }
+    }
+    return received_count_;
+}
+
+std::uint32_t Core::messages() {
+    arrival_count_ = messages_.take({datagrams_.data(), datagram_count_}, arrivals_.data());
+    handover_bells();
+    return datagram_count_;
+}
+
+std::uint32_t Core::decide() {
+    verdict_count_ = 0;
+    views_read_ = false;
+    for (std::uint32_t i = 0; i < arrival_count_; ++i) {
+        const Arrival& arrival = arrivals_[i];
+        spread_ = spread_ * 6364136223846793005ull + arrival.tag;
+        const Request request{.deadline_us = arrival.deadline_us,
+                              .hop_count = arrival.header->hop_count,
+                              .tried = 0,
+                              .spread = spread_ >> 32};
+        Claim claim;
+        Decision decision = judge(*arrival.target, request, claim);
+        if (decision.verdict == Verdict::forward && !forwarder_.has_room())
+            decision = {Verdict::refuse, 0, Reason::refused_pending_full};
+        if (decision.verdict == Verdict::refuse) {
+            refuse(context_, arrival, decision.reason);
+            continue;
+        }
+        if (decision.verdict == Verdict::local &&
+            !dispatcher_.may_take(claim, arrival.header->payload_bytes.get())) {
+            dispatcher_.release(arrival.target->entry, claim);
+            refuse(context_, arrival, Reason::refused_too_large);
+            continue;
+        }
+        const std::uint32_t index = open(arrival);
+        if (index == kNoInvocation) {
+            if (claim.channel != nullptr) dispatcher_.release(arrival.target->entry, claim);
+            refuse(context_, arrival, Reason::refused_no_capacity);
+            continue;
+        }
+        // Forwarding has a limit that this burst may use up: start at once, send with the burst.
+        verdicts_[verdict_count_++] = {index, decision, claim};
+        if (decision.verdict == Verdict::queue) wait_for_slot(index);
+    }
+    return arrival_count_;
+}
+
+std::uint32_t Core::dispatch() {
+    std::uint32_t started = 0;
+    bool said_accepted = false;
+    for (std::uint32_t i = 0; i < verdict_count_; ++i) {
+        const Verdicts& verdict = verdicts_[i];
+        const Invocation& invocation = context_.invocations[verdict.index];
+        if (verdict.decision.verdict == Verdict::forward) continue;
+        if (invocation.header.flags.get() & wire::flag::want_accepted) {
+            send_accepted(context_, invocation);
+            said_accepted = true;
+        }
+        if (verdict.decision.verdict != Verdict::local) continue;
+        start_local(verdict.index, verdict.claim);
+        ++started;
+    }
+    // The word that it has been started leaves before the worker can start: if this server dies in
+    // between, the POP errs on the side of "may have been executed".
+    if (said_accepted) transmit();
+    dispatcher_.ring_workers();
+    return started;
+}
+
+std::uint32_t Core::forward() {
+    std::uint32_t forwarded = 0;
+    for (std::uint32_t i = 0; i < verdict_count_; ++i) {
+        const Verdicts& verdict = verdicts_[i];
+        if (verdict.decision.verdict != Verdict::forward) continue;
+        if (forwarder_.has_room()) {
+            forwarder_.start(verdict.index, verdict.decision.region);
+            ++forwarded;
+        } else {
+            refuse_header(context_, context_.invocations[verdict.index],
+                          Reason::refused_pending_full);
+            finish(context_, verdict.index);
+        }
+    }
+    const std::uint32_t again = forwarder_.take_elsewhere(elsewhere_);
+    for (std::uint32_t i = 0; i < again; ++i) decide_again(elsewhere_[i]);
+    if (again != 0) dispatcher_.ring_workers();
+    return forwarded + again;
+}
+
+std::uint32_t Core::collect() {
+    return dispatcher_.collect();
+}
+
+std::uint32_t Core::waiting() {
+    std::uint32_t started = 0;
+    // From the end: a queue that becomes empty is replaced by the last one, which had its turn.
+    for (std::uint32_t i = waiting_.queues(); i-- > 0;) {
+        while (i < waiting_.queues() && started < kStartsPerTurn &&
+               serve_first(waiting_.first_of(i)))
+            ++started;
+    }
+    if (started != 0) dispatcher_.ring_workers();
+    return started;
+}
+
+std::uint32_t Core::timers() {
+    std::uint32_t due[kTimersPerTurn];
+    const std::uint32_t count = context_.timers.expire(context_.now_tsc, due);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::uint32_t index = due[i];
+        Invocation& invocation = context_.invocations[index];
+        switch (invocation.progress) {
+            case Progress::local:
+            case Progress::abandoned:
+                dispatcher_.on_timer(index);
+                break;
+            case Progress::forwarded:
+                forwarder_.on_timer(index);
+                break;
+            case Progress::waiting:
+                waiting_.leave(index);
+                answer_header(context_, invocation, Reason::failed_deadline_queued);
+                finish(context_, index);
+                break;
+            case Progress::free:
+            case Progress::elsewhere:
+                break;  // their timers were cancelled
+        }
+    }
+    const std::uint32_t again = forwarder_.take_elsewhere(elsewhere_);
+    for (std::uint32_t i = 0; i < again; ++i) decide_again(elsewhere_[i]);
+    if (again != 0) dispatcher_.ring_workers();
+    return count;
+}
+
+std::uint32_t Core::probes() {
+    return prober_.send_commands();
+}
+
+std::uint32_t Core::neighbours() {
+    static constexpr std::uint16_t kMaxAge_s = 30;
+    if (context_.core != 0 || context_.now_tsc < next_neighbours_tsc_) return 0;
+    next_neighbours_tsc_ = context_.now_tsc + context_.tsc_hz / 4;
+    const net::Neighbours& known = context_.shared.neighbours;
+    std::uint32_t asked = 0;
+    for (std::size_t i = 0; i < known.size(); ++i) {
+        if (!known.wants_refresh(i, context_.now_s, kMaxAge_s)) continue;
+        rte_mbuf* mbuf = rte_pktmbuf_alloc(context_.pool);
+        if (mbuf == nullptr) {
+            context_.counters.count(Reason::drop_no_mbuf);
+            break;
+        }
+        const net::Neighbours::NextHop& hop = known.hop(i);
+        if (net::build_neighbour_request(mbuf, hop.address,
+                                         context_.shared.server.ports[hop.port])) {
+            context_.send(mbuf, hop.port);
+            ++asked;
+        } else {
+            rte_pktmbuf_free(mbuf);
+        }
+    }
+    return asked;
+}
+
+std::uint32_t Core::transmit() {
+    std::uint32_t sent = 0;
+    const auto ports = static_cast<std::uint8_t>(context_.shared.server.ports.size());
+    for (std::uint8_t port = 0; port < ports; ++port) sent += context_.flush(port);
+    if (context_.ring_control && context_.shared.server.control_fd >= 0)
+        ring_->ring(context_.shared.server.control_fd);
+    context_.ring_control = false;
+    context_.counters.in_flight.set(dispatcher_.in_flight());
+    context_.counters.waiting.set(waiting_.size());
+    context_.counters.pending.set(forwarder_.pending());
+    ring_->submit();
+    return sent;
+}
+
+}  // namespace skerry
