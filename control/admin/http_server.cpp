@@ -1,0 +1,206 @@
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "control/admin/api.hpp"
+#include "control/admin/servers.hpp"
+#include "control/admin/tls.hpp"
+#include "control/catalog/artifacts.hpp"
+#include "sandbox/base/unique_fd.hpp"
+
+// After ours: <resolv.h>, which httplib includes, defines a macro STATUS.
+#include <httplib.h>
+
+#include "control/admin/pool.hpp"
+
+namespace skerry::admin {
+namespace {
+
+constexpr time_t kReadTimeout_s = 30;
+constexpr time_t kWriteTimeout_s = 30;
+
+void send_answer(const Answer& answer, httplib::Response& response) {
+    response.status = answer.status;
+    response.set_content(answer.body, answer.type);
+}
+
+// A body is read through the content reader alone: httplib's own way to collect it has no limit for
+// chunked bodies, and treats forms apart.
+bool read_body(const httplib::ContentReader& reader, std::string* body) {
+    std::uint64_t size = 0;
+    const bool whole = reader([&](const char* data, std::size_t length) {
+        size += length;
+        if (size > catalog::kMaxArchiveBytes) return false;
+        if (body != nullptr) body->append(data, length);
+        return true;
+    });
+    return whole;
+}
+
+void set_up(httplib::Server& server, Api api, Backend& backend) {
+    server.new_task_queue = [] { return new Pool; };
+    server.set_payload_max_length(catalog::kMaxArchiveBytes);
+    server.set_read_timeout(kReadTimeout_s);
+    server.set_write_timeout(kWriteTimeout_s);
+    // One request a connection: bytes of a body that nobody read can't become a next request.
+    server.set_keep_alive_max_count(1);
+    // Calls without a body never reach httplib's routing, whose patterns are regular expressions.
+    server.set_pre_routing_handler([api, &backend](const auto& request, auto& response) {
+        const bool long_path = request.path.size() > kMaxPathBytes;
+        if (!long_path && request.method != "GET" && request.method != "HEAD")
+            return httplib::Server::HandlerResponse::Unhandled;
+        const std::string method = request.method == "HEAD" ? "GET" : request.method;
+        const Call call{method, request.target, [](std::string*) { return true; }};
+        send_answer(handle(call, api, backend), response);
+        return httplib::Server::HandlerResponse::Handled;
+    });
+    const httplib::Server::HandlerWithContentReader with_body =
+        [api, &backend](const httplib::Request& request, httplib::Response& response,
+                        const httplib::ContentReader& reader) {
+            if (request.is_multipart_form_data()) {
+                (void)reader([](const auto&) { return true; },
+                             [](const char*, std::size_t) { return true; });
+                return send_answer(error_answer({415,
+                                                 "bad-content-type",
+                                                 "a form in several parts",
+                                                 {"the artifact's bytes as the body"}}),
+                                   response);
+            }
+            const Call call{request.method, request.target,
+                            [&](std::string* body) { return read_body(reader, body); }};
+            send_answer(handle(call, api, backend), response);
+        };
+    server.Post(".*", with_body);
+    server.Put(".*", with_body);
+    server.Patch(".*", with_body);
+    server.Delete(".*", with_body);
+    server.set_exception_handler([](const auto&, auto& response, std::exception_ptr) {
+        send_answer(error_answer({500, "internal", "an exception", {}}), response);
+    });
+    // What httplib refuses by itself: a request line or header that is malformed or too long.
+    server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+        if (!response.body.empty()) return;
+        const std::string text = "HTTP status " + std::to_string(response.status);
+        send_answer(error_answer({response.status, "bad-request", text, {}}), response);
+    });
+}
+
+// Owns the listening thread. Whoever derives destroys it in stop() before what it uses goes.
+class Running : public Server {
+  public:
+    explicit Running(std::unique_ptr<httplib::Server> http) : http_(std::move(http)) {}
+    ~Running() override {
+        http_->stop();
+        if (thread_.joinable()) thread_.join();
+        if (!path_.empty() && is_ours()) unlink(path_.c_str());
+    }
+
+    // After bind. Returns when connections are being accepted, so that stop() can't come too early.
+    Status run() {
+        thread_ = std::thread([this] {
+            (void)http_->listen_after_bind();
+            ended_ = true;
+        });
+        while (!http_->is_running() && !ended_)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        if (!ended_) return ok();
+        return Error{0, "the HTTP server ended as it started"};
+    }
+
+    // The socket file to remove at the end, if it is still this one.
+    void own(const std::string& path) {
+        path_ = path;
+        (void)stat(path.c_str(), &made_);
+    }
+
+  private:
+    bool is_ours() const {
+        struct stat now {};
+        return stat(path_.c_str(), &now) == 0 && now.st_ino == made_.st_ino &&
+               now.st_dev == made_.st_dev;
+    }
+
+    std::unique_ptr<httplib::Server> http_;
+    std::thread thread_;
+    std::atomic<bool> ended_{false};
+    std::string path_;
+    struct stat made_ {};
+};
+
+// Removes a socket file that nobody listens on. Anything else in its place is an error.
+Status clear_stale(const std::string& path) {
+    struct stat info {};
+    if (lstat(path.c_str(), &info) != 0)
+        return errno == ENOENT ? ok() : Status(errno_error("stat " + path));
+    if (!S_ISSOCK(info.st_mode))
+        return Error{EEXIST, path +
+                                 ": found something that is not a socket; move it away, or choose "
+                                 "another admin_socket"};
+    UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!probe) return errno_error("socket");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const int connected =
+        connect(probe.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+    // EAGAIN: its backlog is full, so somebody is there.
+    if (connected == 0 || errno == EAGAIN)
+        return Error{EADDRINUSE, path +
+                                     ": another skerryd answers there; stop it, or choose another "
+                                     "admin_socket"};
+    if (errno != ECONNREFUSED) return errno_error("connect " + path);
+    if (unlink(path.c_str()) != 0) return errno_error("unlink " + path);
+    return ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> start_admin(const std::string& socket_path, Backend& backend) {
+    if (socket_path.empty() || socket_path.size() >= sizeof(sockaddr_un::sun_path))
+        return Error{EINVAL, "admin_socket: found a path of " + std::to_string(socket_path.size()) +
+                                 " bytes, allowed 1 to 107"};
+    if (Status clear = clear_stale(socket_path); !clear) return clear.error();
+    auto http = std::make_unique<httplib::Server>();
+    set_up(*http, Api::admin, backend);
+    http->set_address_family(AF_UNIX);
+    // The mode is that of the socket before bind(): never open to others, not even for a moment.
+    http->set_socket_options([](int fd) { (void)fchmod(fd, 0600); });
+    errno = 0;
+    if (!http->bind_to_port(socket_path, 1)) return errno_error("bind " + socket_path);
+    if (chmod(socket_path.c_str(), 0600) != 0) return errno_error("chmod " + socket_path);
+    auto running = std::make_unique<Running>(std::move(http));
+    running->own(socket_path);
+    if (Status started = running->run(); !started) return started.error();
+    return std::unique_ptr<Server>(std::move(running));
+}
+
+Result<std::unique_ptr<Server>> start_management(const std::string& listen, const Tls& tls,
+                                                 Backend& backend) {
+    auto where = split_host_port(listen);
+    if (!where) return Error{EINVAL, "management.listen: " + where.error().text};
+    Status configured = ok();
+    auto http = std::make_unique<httplib::SSLServer>([&](SSL_CTX& context) {
+        configured = configure_tls(context, tls);
+        return static_cast<bool>(configured);
+    });
+    if (!configured) return configured.error();
+    if (!http->is_valid()) return Error{0, "TLS could not be set up"};
+    set_up(*http, Api::management, backend);
+    // Not httplib's default, SO_REUSEPORT, with which a second server would share the port unseen.
+    http->set_socket_options([](int fd) {
+        const int yes = 1;
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
+    errno = 0;
+    if (!http->bind_to_port(where->host, where->port)) return errno_error("bind " + listen);
+    auto running = std::make_unique<Running>(std::move(http));
+    if (Status started = running->run(); !started) return started.error();
+    return std::unique_ptr<Server>(std::move(running));
+}
+
+}  // namespace skerry::admin

@@ -1,0 +1,211 @@
+#include "control/admin/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <sstream>
+#include <utility>
+
+namespace skerry::admin {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+class Families {
+  public:
+    // A family stays open until the next one: add() adds to the last.
+    void counter(const char* name, const char* help) { open(name, help, MetricType::Counter); }
+    void gauge(const char* name, const char* help) { open(name, help, MetricType::Gauge); }
+
+    void add(double value, const Labels& labels = {}) {
+        ClientMetric metric;
+        for (const auto& [name, text] : labels) metric.label.push_back({name, text});
+        if (all_.back().type == MetricType::Counter)
+            metric.counter.value = value;
+        else
+            metric.gauge.value = value;
+        all_.back().metric.push_back(std::move(metric));
+    }
+    void add(std::uint64_t value, const Labels& labels = {}) {
+        add(static_cast<double>(value), labels);
+    }
+
+    std::string text() const {
+        std::ostringstream out;
+        prometheus::TextSerializer().Serialize(out, all_);
+        return out.str();
+    }
+
+  private:
+    void open(const char* name, const char* help, MetricType type) {
+        MetricFamily family;
+        family.name = std::string("skerry_") + name;
+        family.help = help;
+        family.type = type;
+        all_.push_back(std::move(family));
+    }
+    std::vector<MetricFamily> all_;
+};
+
+void add_server(Families& f, Backend& backend) {
+    const StatusView status = backend.status();
+    f.gauge("info", "Always 1; the labels say which server this is");
+    f.add(1.0, {{"name", status.name}, {"role", status.role}, {"version", status.version}});
+    f.gauge("uptime_seconds", "Since this process started");
+    f.add(status.uptime_s);
+    f.gauge("draining", "1 while new requests are refused");
+    f.add(status.draining ? 1.0 : 0.0);
+    f.gauge("workers", "Worker processes");
+    f.add(std::uint64_t{status.workers});
+    f.gauge("functions", "Functions in the catalog");
+    f.add(std::uint64_t{status.functions});
+    f.gauge("catalog_epoch", "Grows with each change of the catalog");
+    f.add(backend.catalog_epoch());
+    f.gauge("tsc_hz", "Cycles a second of the counters in cycles");
+    f.add(backend.tsc_hz());
+}
+
+void add_reasons(Families& f, const std::vector<CoreView>& cores) {
+    f.counter("reason_total", "Packets and requests by the way they left the packet path");
+    for (std::size_t r = 0; r < kReasonCount; ++r) {
+        std::uint64_t sum = 0;
+        for (const auto& core : cores)
+            if (core.counters != nullptr) sum += core.counters->reasons[r].get();
+        f.add(sum, {{"reason", std::string(kReasons[r].name)}});
+    }
+}
+
+struct CoreCounter {
+    const char* name;
+    const char* help;
+    Counter CoreCounters::*field;
+};
+struct CoreGauge {
+    const char* name;
+    const char* help;
+    Gauge CoreCounters::*field;
+};
+
+void add_cores(Families& f, const std::vector<CoreView>& cores) {
+    static constexpr CoreCounter kCounters[] = {
+        {"turns_total", "Turns of the poll function", &CoreCounters::turns},
+        {"sleeps_total", "Times a core blocked", &CoreCounters::sleeps},
+        {"rx_packets_total", "Packets received", &CoreCounters::rx_packets},
+        {"rx_bytes_total", "Bytes received", &CoreCounters::rx_bytes},
+        {"tx_packets_total", "Packets sent", &CoreCounters::tx_packets},
+        {"tx_bytes_total", "Bytes sent", &CoreCounters::tx_bytes},
+        {"doorbells_total", "Wake-ups submitted to workers", &CoreCounters::doorbells},
+        {"retransmits_total", "Retransmissions of forwarded requests", &CoreCounters::retransmits},
+    };
+    static constexpr CoreGauge kGauges[] = {
+        {"in_flight", "Slots in use", &CoreCounters::in_flight},
+        {"waiting", "Requests waiting for a slot", &CoreCounters::waiting},
+        {"pending", "Requests that regions have", &CoreCounters::pending},
+    };
+    const auto each = [&](auto&& value) {
+        for (std::size_t c = 0; c < cores.size(); ++c)
+            if (cores[c].counters != nullptr)
+                f.add(value(*cores[c].counters), {{"core", std::to_string(c)}});
+    };
+    for (const auto& counter : kCounters) {
+        f.counter(counter.name, counter.help);
+        each([&](const CoreCounters& c) { return (c.*counter.field).get(); });
+    }
+    for (const auto& gauge : kGauges) {
+        f.gauge(gauge.name, gauge.help);
+        each([&](const CoreCounters& c) { return (c.*gauge.field).get(); });
+    }
+}
+
+void add_stages(Families& f, const std::vector<CoreView>& cores) {
+    const auto each = [&](Counter StageCounters::*field) {
+        for (std::size_t c = 0; c < cores.size(); ++c)
+            for (std::size_t s = 0; cores[c].counters != nullptr && s < kStageCount; ++s)
+                f.add((cores[c].counters->stages[s].*field).get(),
+                      {{"core", std::to_string(c)}, {"stage", std::string(kStageNames[s])}});
+    };
+    f.counter("stage_packets_total", "Packets a stage of the packet path has taken");
+    each(&StageCounters::packets);
+    f.counter("stage_cycles_total", "TSC cycles spent in a stage of the packet path");
+    each(&StageCounters::cycles);
+}
+
+template <typename View, typename Value>
+struct Column {
+    const char* name;
+    const char* help;
+    Value View::*field;
+};
+
+void add_regions(Families& f, const std::vector<RegionView>& regions) {
+    static constexpr Column<RegionView, std::uint32_t> kNow[] = {
+        {"region_weight_permille", "Share of its traffic", &RegionView::weight_permille},
+        {"region_rtt_us", "Smoothed round trip", &RegionView::rtt_us},
+        {"region_rtt_variation_us", "Its variation", &RegionView::rtt_variation_us},
+        {"region_in_flight", "As it reported", &RegionView::in_flight},
+        {"region_waiting", "As it reported", &RegionView::waiting},
+        {"region_free_slots", "As it reported", &RegionView::free_slots},
+        {"region_consecutive_failures", "Since its last answer", &RegionView::consecutive_failures},
+        {"region_versions", "Versions it holds", &RegionView::versions},
+    };
+    static constexpr Column<RegionView, std::uint64_t> kEver[] = {
+        {"region_probes_sent_total", "Health probes", &RegionView::probes_sent},
+        {"region_probes_answered_total", "Health probes answered", &RegionView::probes_answered},
+        {"region_sent_total", "Requests forwarded", &RegionView::sent},
+        {"region_answered_total", "Replies of any kind", &RegionView::answered},
+        {"region_refused_total", "Replies that said: not started", &RegionView::refused},
+        {"region_silent_total", "Attempts given up in silence", &RegionView::silent},
+        {"region_cold_total", "Replies that needed a cold start", &RegionView::cold},
+    };
+    f.gauge("region_healthy", "1 when it may be chosen");
+    for (const auto& r : regions) f.add(r.healthy ? 1.0 : 0.0, {{"region", r.name}});
+    for (const auto& column : kNow) {
+        f.gauge(column.name, column.help);
+        for (const auto& r : regions) f.add(std::uint64_t{r.*column.field}, {{"region", r.name}});
+    }
+    for (const auto& column : kEver) {
+        f.counter(column.name, column.help);
+        for (const auto& r : regions) f.add(r.*column.field, {{"region", r.name}});
+    }
+}
+
+void add_functions(Families& f, const std::vector<FunctionView>& functions) {
+    static constexpr Column<FunctionView, std::uint64_t> kEver[] = {
+        {"function_arrivals_total", "Requests, retransmits left out", &FunctionView::arrivals},
+        {"function_local_total", "Executed here", &FunctionView::local},
+        {"function_forwarded_total", "Forwarded to a region", &FunctionView::forwarded},
+    };
+    for (const auto& column : kEver) {
+        f.counter(column.name, column.help);
+        for (const auto& v : functions) f.add(v.*column.field, {{"function", v.function.name}});
+    }
+    f.gauge("function_rate_per_second", "Decayed average of arrivals");
+    for (const auto& v : functions) f.add(v.rate_per_s, {{"function", v.function.name}});
+    f.gauge("function_popular", "1 when it is kept warm here for its rate");
+    for (const auto& v : functions) f.add(v.popular ? 1.0 : 0.0, {{"function", v.function.name}});
+    f.gauge("function_workers", "Workers of all its versions");
+    for (const auto& v : functions) {
+        std::uint64_t workers = 0;
+        for (const auto& version : v.versions) workers += version.workers;
+        f.add(workers, {{"function", v.function.name}});
+    }
+}
+
+}  // namespace
+
+std::string metrics_text(Backend& backend) {
+    Families families;
+    const auto cores = backend.cores();
+    add_server(families, backend);
+    add_reasons(families, cores);
+    add_cores(families, cores);
+    add_stages(families, cores);
+    add_regions(families, backend.regions());
+    add_functions(families, backend.functions());
+    return families.text();
+}
+
+}  // namespace skerry::admin

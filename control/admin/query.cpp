@@ -1,0 +1,204 @@
+#include "control/admin/query.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <set>
+
+namespace skerry::admin {
+namespace {
+
+constexpr std::string_view kPlaces[] = {"auto", "pop", "region"};
+constexpr std::string_view kRetries[] = {"unstarted", "idempotent", "never"};
+
+// Echoed in answers: short, and without what a terminal would act on.
+std::string shown(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text.substr(0, 60)) out += c >= ' ' && c < 0x7f ? c : '?';
+    return out + (text.size() > 60 ? "…\"" : "\"");
+}
+
+ApiError bad(std::string code, std::string message, std::vector<std::string> allowed = {}) {
+    return {400, std::move(code), std::move(message), std::move(allowed)};
+}
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i];
+            continue;
+        }
+        if (i + 2 >= text.size()) return std::nullopt;
+        const int high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
+        if (high < 0 || low < 0) return std::nullopt;
+        out += static_cast<char>(high * 16 + low);
+        i += 2;
+    }
+    return out;
+}
+
+struct Number {
+    std::string_view key;
+    std::uint32_t catalog::Limits::*field;
+    std::uint32_t least, most;
+};
+// The ranges of catalog.hpp; catalog::validate has the last word.
+constexpr Number kNumbers[] = {
+    {"memory_mib", &catalog::Limits::memory_mib, 16, 4096},
+    {"timeout_ms", &catalog::Limits::timeout_ms, 1, 900000},
+    {"concurrency", &catalog::Limits::concurrency, 1, 64},
+    {"warm_min", &catalog::Limits::warm_min, 0, 64},
+    {"warm_max", &catalog::Limits::warm_max, 1, 64},
+    {"max_payload_bytes", &catalog::Limits::max_payload_bytes, 1, 6291456},
+    {"cold_cost_ms", &catalog::Limits::cold_cost_ms, 0, 900000},
+};
+
+std::optional<ApiError> take_number(const Number& number, const std::string& value,
+                                    catalog::Limits& limits) {
+    std::uint32_t parsed = 0;
+    const char* end = value.data() + value.size();
+    const auto [at, error] = std::from_chars(value.data(), end, parsed);
+    if (error != std::errc{} || at != end || parsed < number.least || parsed > number.most)
+        return bad("bad-value", std::string(number.key) + ": found " + shown(value),
+                   {std::to_string(number.least) + " to " + std::to_string(number.most)});
+    limits.*number.field = parsed;
+    return std::nullopt;
+}
+
+template <typename E, std::size_t N>
+std::optional<ApiError> take_word(const char* key, const std::string& value,
+                                  const std::string_view (&words)[N], E& out) {
+    for (std::size_t i = 0; i < N; ++i) {
+        if (value != words[i]) continue;
+        out = static_cast<E>(i);
+        return std::nullopt;
+    }
+    return bad("bad-value", std::string(key) + ": found " + shown(value),
+               std::vector<std::string>(std::begin(words), std::end(words)));
+}
+
+std::optional<ApiError> take_regions(const std::string& value, std::vector<std::string>& regions) {
+    regions.clear();
+    if (value.empty()) return std::nullopt;  // all regions, as without the parameter
+    std::set<std::string> seen;
+    std::size_t at = 0;
+    while (at <= value.size()) {
+        const std::size_t end = std::min(value.find(',', at), value.size());
+        const std::string name = value.substr(at, end - at);
+        at = end + 1;
+        const bool good =
+            !name.empty() && name.size() <= 15 &&
+            name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+        if (!good || !seen.insert(name).second || seen.size() > kMaxRegions)
+            return bad("bad-value", "regions: found " + shown(name),
+                       {"at most 64 different region names with commas between them"});
+        regions.push_back(name);
+    }
+    return std::nullopt;
+}
+
+std::optional<ApiError> take_digest(const std::string& value, std::string& digest) {
+    if (value.size() != 64 || value.find_first_not_of("0123456789abcdef") != std::string::npos)
+        return bad("bad-value", "digest: found " + shown(value),
+                   {"a SHA-256: 64 characters of 0-9 and a-f"});
+    digest = value;
+    return std::nullopt;
+}
+
+std::vector<std::string> parameter_names(Api api) {
+    std::vector<std::string> names;
+    for (const auto& number : kNumbers) names.emplace_back(number.key);
+    for (const char* name : {"place", "retry", "regions"}) names.emplace_back(name);
+    if (api == Api::management) names.emplace_back("digest");
+    return names;
+}
+
+std::optional<ApiError> take(const std::string& key, const std::string& value, Api api,
+                             DeployRequest& request) {
+    for (const auto& number : kNumbers)
+        if (key == number.key) return take_number(number, value, request.limits);
+    if (key == "place") return take_word("place", value, kPlaces, request.policy.place);
+    if (key == "retry") return take_word("retry", value, kRetries, request.policy.retry);
+    if (key == "regions") return take_regions(value, request.policy.regions);
+    if (key == "digest" && api == Api::management) return take_digest(value, request.digest);
+    return bad("unknown-parameter", "no parameter is called " + shown(key), parameter_names(api));
+}
+
+}  // namespace
+
+ApiResult<Parameters> parse_parameters(std::string_view query) {
+    using R = ApiResult<Parameters>;
+    if (query.size() > kMaxQueryBytes)
+        return R::failure(bad("query-too-long", "found " + std::to_string(query.size()) + " bytes",
+                              {"at most " + std::to_string(kMaxQueryBytes)}));
+    Parameters parameters;
+    while (!query.empty()) {
+        const std::string_view part = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(part.size() + 1, query.size()));
+        const auto equals = part.find('=');
+        if (equals == std::string_view::npos || equals == 0)
+            return R::failure(bad("bad-query", "found " + shown(part), {"name=value"}));
+        const auto key = percent_decoded(part.substr(0, equals));
+        const auto value = percent_decoded(part.substr(equals + 1));
+        if (!key || !value)
+            return R::failure(bad("bad-query", "found " + shown(part) + ", a broken % escape"));
+        if (parameters.size() == kMaxParameters)
+            return R::failure(bad("bad-query", "too many parameters",
+                                  {"at most " + std::to_string(kMaxParameters)}));
+        for (const auto& [known, unused] : parameters)
+            if (known == *key)
+                return R::failure(bad("bad-query", "the parameter " + shown(*key) + " twice",
+                                      {"each parameter once"}));
+        parameters.emplace_back(*key, *value);
+    }
+    return {std::move(parameters), true, {}};
+}
+
+ApiResult<DeployRequest> parse_deploy(const std::string& name, std::string_view query, Api api) {
+    using R = ApiResult<DeployRequest>;
+    if (!catalog::validate_name(name))
+        return R::failure(bad("bad-name", "function name: found " + shown(name),
+                              {"1 to 63 characters of a-z, A-Z, 0-9, - and _"}));
+    auto parameters = parse_parameters(query);
+    if (!parameters.ok) return R::failure(std::move(parameters.error));
+    DeployRequest request;
+    request.name = name;
+    bool warm_max_given = false;
+    for (const auto& [key, value] : parameters.value) {
+        if (auto error = take(key, value, api, request)) return R::failure(std::move(*error));
+        warm_max_given |= key == "warm_max";
+    }
+    catalog::Limits& limits = request.limits;
+    if (!warm_max_given) limits.warm_max = std::max(limits.warm_max, limits.warm_min);
+    if (Status valid = catalog::validate(limits); !valid)
+        return R::failure(bad("bad-value", valid.error().text));
+    if (api == Api::management && request.digest.empty())
+        return R::failure(bad("missing-parameter", "digest is missing",
+                              {"a SHA-256: 64 characters of 0-9 and a-f"}));
+    return {std::move(request), true, {}};
+}
+
+std::string render_deploy(const DeployRequest& request) {
+    std::string query;
+    for (const auto& number : kNumbers)
+        query += std::string(number.key) + "=" + std::to_string(request.limits.*number.field) + "&";
+    query += "place=" + std::string(kPlaces[static_cast<std::size_t>(request.policy.place)]);
+    query += "&retry=" + std::string(kRetries[static_cast<std::size_t>(request.policy.retry)]);
+    if (!request.policy.regions.empty()) {
+        query += "&regions=";
+        for (std::size_t i = 0; i < request.policy.regions.size(); ++i)
+            query += (i == 0 ? "" : ",") + request.policy.regions[i];
+    }
+    if (!request.digest.empty()) query += "&digest=" + request.digest;
+    return query;
+}
+
+}  // namespace skerry::admin

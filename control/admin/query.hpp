@@ -1,0 +1,30 @@
+// The query of a deploy call, both ways. Pure functions: tests/fuzz/artifact_query_fuzz.cpp feeds
+// the reader with anything.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "control/admin/backend.hpp"
+
+namespace skerry::admin {
+
+inline constexpr std::size_t kMaxQueryBytes = 4096;
+inline constexpr std::size_t kMaxParameters = 32;
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+// "a=1&b=x%2Cy", without the "?". Each parameter once. Errors are 400 with a code.
+ApiResult<Parameters> parse_parameters(std::string_view query);
+
+enum class Api { admin, management };
+
+// What is not given has its default. `digest` is a parameter of the management API alone, and must
+// be given there.
+ApiResult<DeployRequest> parse_deploy(const std::string& name, std::string_view query, Api api);
+// The query from which parse_deploy(…, Api::management) makes this request again.
+std::string render_deploy(const DeployRequest& request);
+
+}  // namespace skerry::admin

@@ -1,0 +1,232 @@
+#include "control/admin/render.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace skerry::admin {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kPlaces[] = {"auto", "pop", "region"};
+constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
+constexpr const char* kVerdicts[] = {"local", "forward", "queue", "refuse"};
+constexpr const char* kEligibilities[] = {"eligible", "tried",     "no_version", "not_fresh",
+                                          "ejected",  "returning", "too_far"};
+
+template <typename E, std::size_t N>
+const char* word(E value, const char* const (&words)[N]) {
+    const auto index = static_cast<std::size_t>(value);
+    return index < N ? words[index] : "unknown";
+}
+
+// JSON has no infinities.
+double finite(double value) {
+    return std::isfinite(value) ? value : 0;
+}
+
+const char* why(const Decision& decision) {
+    switch (decision.verdict) {
+        case Verdict::local:
+            return "slot_free";
+        case Verdict::forward:
+            return "cheapest_region";
+        case Verdict::queue:
+            return "no_slot_free";
+        case Verdict::refuse:
+            break;
+    }
+    return decision.reason < Reason::count ? info(decision.reason).name.data() : "unknown";
+}
+
+std::string_view status_name(ReplyStatus status) {
+    return is_known_status(static_cast<std::uint8_t>(status)) ? info(status).name : "none";
+}
+
+json stages_of(const CoreCounters& counters) {
+    json stages = json::array();
+    for (std::size_t s = 0; s < kStageCount; ++s) {
+        const std::uint64_t packets = counters.stages[s].packets.get();
+        const std::uint64_t cycles = counters.stages[s].cycles.get();
+        const double each =
+            packets == 0 ? 0 : static_cast<double>(cycles) / static_cast<double>(packets);
+        stages.push_back({{"name", kStageNames[s]},
+                          {"packets", packets},
+                          {"cycles", cycles},
+                          {"cycles_per_packet", each}});
+    }
+    return stages;
+}
+
+}  // namespace
+
+std::string hex_id(std::uint64_t id) {
+    std::string hex(16, '0');
+    for (int digit = 15; digit >= 0; --digit, id >>= 4)
+        hex[static_cast<std::size_t>(digit)] = "0123456789abcdef"[id & 15];
+    return hex;
+}
+
+std::string dump(const json& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+json to_json(const StatusView& v) {
+    return {{"name", v.name},
+            {"role", v.role},
+            {"version", v.version},
+            {"boot_id", hex_id(v.boot_id)},
+            {"uptime_s", finite(v.uptime_s)},
+            {"draining", v.draining},
+            {"udp_port", v.udp_port},
+            {"addresses", v.addresses},
+            {"cores", v.cores},
+            {"workers", v.workers},
+            {"functions", v.functions},
+            {"regions", {{"healthy", v.regions_healthy}, {"all", v.regions_all}}},
+            {"in_flight", v.in_flight},
+            {"pid", v.pid},
+            {"warden_pid", v.warden_pid}};
+}
+
+json to_json(const FunctionView& v) {
+    json versions = json::array();
+    for (const auto& version : v.versions)
+        versions.push_back({{"version", version.version},
+                            {"held_by", version.held_by},
+                            {"workers", version.workers},
+                            {"free_slots", version.free_slots}});
+    const catalog::Limits& l = v.function.limits;
+    return {{"name", v.function.name},
+            {"key", hex_id(catalog::function_key(v.function.name))},
+            {"current", v.function.current},
+            {"versions", std::move(versions)},
+            {"limits",
+             {{"memory_mib", l.memory_mib},
+              {"timeout_ms", l.timeout_ms},
+              {"concurrency", l.concurrency},
+              {"warm_min", l.warm_min},
+              {"warm_max", l.warm_max},
+              {"max_payload_bytes", l.max_payload_bytes},
+              {"cold_cost_ms", l.cold_cost_ms}}},
+            {"place", word(v.function.policy.place, kPlaces)},
+            {"retry", word(v.function.policy.retry, kRetries)},
+            {"regions", v.function.policy.regions},
+            {"rate_per_s", finite(v.rate_per_s)},
+            {"popular", v.popular},
+            {"arrivals", v.arrivals},
+            {"local", v.local},
+            {"forwarded", v.forwarded}};
+}
+
+json to_json(const RegionView& v) {
+    return {{"name", v.name},
+            {"address", v.address},
+            {"healthy", v.healthy},
+            {"weight_permille", v.weight_permille},
+            {"rtt_us", v.rtt_us},
+            {"rtt_variation_us", v.rtt_variation_us},
+            {"in_flight", v.in_flight},
+            {"waiting", v.waiting},
+            {"free_slots", v.free_slots},
+            {"probes_sent", v.probes_sent},
+            {"probes_answered", v.probes_answered},
+            {"consecutive_failures", v.consecutive_failures},
+            {"last_heard_ms_ago", finite(v.last_heard_ms_ago)},
+            {"versions", v.versions},
+            {"sent", v.sent},
+            {"answered", v.answered},
+            {"refused", v.refused},
+            {"silent", v.silent},
+            {"cold", v.cold}};
+}
+
+json to_json(const ExplainView& v) {
+    json candidates = json::array();
+    for (const auto& c : v.candidates)
+        candidates.push_back({{"region", c.region},
+                              {"eligibility", word(c.candidate.eligibility, kEligibilities)},
+                              {"cost_us", c.candidate.cost_us},
+                              {"rtt_us", c.numbers.rtt_us},
+                              {"rtt_variation_us", c.numbers.rtt_variation_us},
+                              {"waiting_us", c.numbers.waiting_us},
+                              {"expected_cold_us", c.numbers.expected_cold_us},
+                              {"weight_permille", c.numbers.weight_permille},
+                              {"holds_version", c.holds_version}});
+    json out = {{"function", v.function},
+                {"version", v.version},
+                {"verdict", word(v.decision.verdict, kVerdicts)},
+                {"reason", why(v.decision)},
+                {"local",
+                 {{"slot_free", v.local.slot_free},
+                  {"may_queue", v.local.may_queue},
+                  {"is_pop", v.local.is_pop},
+                  {"draining", v.local.draining}}},
+                {"candidates", std::move(candidates)}};
+    if (v.decision.verdict == Verdict::forward && v.decision.region < v.candidates.size())
+        out["region"] = v.candidates[v.decision.region].region;
+    return out;
+}
+
+json to_json(const DeployOutcome& outcome) {
+    json regions = json::array();
+    for (const auto& region : outcome.regions) {
+        json one = {{"name", region.name}, {"ok", region.ok}};
+        if (!region.error.empty()) one["error"] = region.error;
+        regions.push_back(std::move(one));
+    }
+    json out = {{"function", outcome.function},
+                {"version", outcome.version},
+                {"regions", std::move(regions)},
+                {"switched_at_unix_us", outcome.switched_at_unix_us}};
+    if (!outcome.previous.empty()) out["previous"] = outcome.previous;
+    return out;
+}
+
+json to_json(const ApiError& error) {
+    json inner = {{"code", error.code}, {"message", error.message}};
+    if (!error.allowed.empty()) inner["allowed"] = error.allowed;
+    return {{"error", std::move(inner)}};
+}
+
+json stats_json(const std::vector<CoreView>& cores, std::uint64_t tsc_hz) {
+    json all = json::array();
+    std::array<std::uint64_t, kReasonCount> sums{};
+    for (std::size_t core = 0; core < cores.size(); ++core) {
+        if (cores[core].counters == nullptr) continue;
+        const CoreCounters& c = *cores[core].counters;
+        json reasons = json::object();
+        for (std::size_t r = 0; r < kReasonCount; ++r) {
+            const std::uint64_t count = c.reasons[r].get();
+            sums[r] += count;
+            reasons[std::string(kReasons[r].name)] = count;
+        }
+        all.push_back({{"core", core},
+                       {"turns", c.turns.get()},
+                       {"sleeps", c.sleeps.get()},
+                       {"rx_packets", c.rx_packets.get()},
+                       {"tx_packets", c.tx_packets.get()},
+                       {"in_flight", c.in_flight.get()},
+                       {"waiting", c.waiting.get()},
+                       {"pending", c.pending.get()},
+                       {"stages", stages_of(c)},
+                       {"reasons", std::move(reasons)}});
+    }
+    json reasons = json::object();
+    for (std::size_t r = 0; r < kReasonCount; ++r)
+        reasons[std::string(kReasons[r].name)] = {{"count", sums[r]},
+                                                  {"status", status_name(kReasons[r].status)},
+                                                  {"text", kReasons[r].text}};
+    return {{"tsc_hz", tsc_hz}, {"cores", std::move(all)}, {"reasons", std::move(reasons)}};
+}
+
+json versions_json(const HeldVersions& held) {
+    json versions = json::array();
+    for (const auto& v : held.versions)
+        versions.push_back({{"function", v.function}, {"version", v.version}});
+    return {{"boot_id", hex_id(held.boot_id)},
+            {"catalog_epoch", held.catalog_epoch},
+            {"versions", std::move(versions)}};
+}
+
+}  // namespace skerry::admin

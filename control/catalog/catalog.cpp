@@ -1,0 +1,147 @@
+#include "control/catalog/catalog.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "control/catalog/artifacts.hpp"
+#include "control/catalog/catalog_file.hpp"
+#include "control/catalog/files.hpp"
+
+namespace skerry::catalog {
+namespace {
+
+// kMaxFunctions of the largest functions there can be are about a quarter of it.
+constexpr std::uint64_t kMaxFileBytes = 16 << 20;
+
+std::uint64_t leading_64_bits(const std::string& hex) {
+    std::uint64_t key = 0;
+    for (std::size_t i = 0; i < 16 && i < hex.size(); ++i) {
+        const char c = hex[i];
+        key = key << 4 | static_cast<std::uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    return key == 0 ? 1 : key;
+}
+
+Status in_range(const char* key, std::uint32_t found, std::uint32_t least, std::uint32_t most) {
+    if (found >= least && found <= most) return ok();
+    return Error{EINVAL, std::string(key) + ": found " + std::to_string(found) + ", allowed " +
+                             std::to_string(least) + " to " + std::to_string(most)};
+}
+
+// The list that was given, or without one the list known before; with `current` in it. Beyond the
+// limit the oldest go, never the current one.
+std::vector<std::string> versions_of(const Function* before, const Function& function) {
+    std::vector<std::string> all = function.versions;
+    if (all.empty() && before != nullptr) all = before->versions;
+    if (std::find(all.begin(), all.end(), function.current) == all.end())
+        all.push_back(function.current);
+    while (all.size() > kMaxVersionsKept)
+        all.erase(all.front() == function.current ? all.begin() + 1 : all.begin());
+    return all;
+}
+
+}  // namespace
+
+std::uint64_t function_key(const std::string& name) {
+    return leading_64_bits(sha256_hex(name));
+}
+
+std::uint64_t version_key(const std::string& digest_hex) {
+    return leading_64_bits(digest_hex);
+}
+
+Status validate_name(const std::string& name) {
+    const bool good = !name.empty() && name.size() <= kMaxNameBytes &&
+                      std::all_of(name.begin(), name.end(), [](char c) {
+                          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                 (c >= '0' && c <= '9') || c == '-' || c == '_';
+                      });
+    if (good) return ok();
+    return Error{EINVAL, "function name: found \"" + name.substr(0, kMaxNameBytes + 1) +
+                             "\", allowed 1 to " + std::to_string(kMaxNameBytes) +
+                             " of a-z, A-Z, 0-9, - and _"};
+}
+
+Status validate(const Limits& l) {
+    const Status all[] = {
+        in_range("memory_mib", l.memory_mib, 16, 4096),
+        in_range("timeout_ms", l.timeout_ms, 1, 900000),
+        in_range("concurrency", l.concurrency, 1, 64),
+        in_range("warm_min", l.warm_min, 0, 64),
+        in_range("warm_max", l.warm_max, std::max(1u, l.warm_min), 64),
+        in_range("max_payload_bytes", l.max_payload_bytes, 1, 6291456),
+        in_range("cold_cost_ms", l.cold_cost_ms, 0, 900000),
+    };
+    for (const auto& status : all)
+        if (!status) return status;
+    return ok();
+}
+
+Result<Catalog> Catalog::open(const std::string& state_dir) {
+    if (Status made = make_folder(state_dir); !made) return made.error();
+    Catalog catalog;
+    catalog.path_ = state_dir + "/catalog.json";
+    auto bytes = read_file(catalog.path_, kMaxFileBytes);
+    if (!bytes && bytes.error().code == ENOENT && access(catalog.path_.c_str(), F_OK) != 0) {
+        if (Status saved = catalog.save(); !saved) return saved.error();
+        return catalog;
+    }
+    if (!bytes) return bytes.error();
+    auto stored = parse(*bytes);
+    if (!stored)
+        return Error{EINVAL, catalog.path_ + ": damaged: " + stored.error().text +
+                                 "; restore it from a copy, or move it away to start empty: mv " +
+                                 catalog.path_ + " " + catalog.path_ + ".damaged"};
+    catalog.epoch_ = stored->epoch;
+    catalog.functions_ = std::move(stored->functions);
+    return catalog;
+}
+
+const Function* Catalog::find(const std::string& name) const {
+    const auto at = functions_.find(name);
+    return at == functions_.end() ? nullptr : &at->second;
+}
+
+Status Catalog::put(const Function& function) {
+    if (Status valid = validate_name(function.name); !valid) return valid;
+    const Function* before = find(function.name);
+    Function stored = function;
+    stored.versions = versions_of(before, function);
+    if (Status valid = validate(stored); !valid) return valid;
+    if (before == nullptr && functions_.size() >= kMaxFunctions)
+        return Error{ENOSPC, "found " + std::to_string(kMaxFunctions) +
+                                 " functions, the most there can be; delete one first"};
+    const std::uint64_t key = function_key(function.name);
+    for (const auto& [name, other] : functions_)
+        if (name != function.name && function_key(name) == key)
+            return Error{EEXIST, "the key of \"" + function.name + "\" is that of \"" + name +
+                                     "\" too; choose another name"};
+    auto old_functions = functions_;
+    functions_[function.name] = std::move(stored);
+    ++epoch_;
+    Status saved = save();
+    if (!saved) {
+        functions_ = std::move(old_functions);
+        --epoch_;
+    }
+    return saved;
+}
+
+Status Catalog::erase(const std::string& name) {
+    if (find(name) == nullptr) return Error{ENOENT, "no function \"" + name.substr(0, 64) + "\""};
+    auto node = functions_.extract(name);
+    ++epoch_;
+    Status saved = save();
+    if (!saved) {
+        functions_.insert(std::move(node));
+        --epoch_;
+    }
+    return saved;
+}
+
+Status Catalog::save() const {
+    return replace_file(path_, render(Stored{epoch_, functions_}));
+}
+
+}  // namespace skerry::catalog

@@ -1,0 +1,175 @@
+#include "control/catalog/catalog_file.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace skerry::catalog {
+namespace {
+
+using json = nlohmann::json;
+constexpr std::uint64_t kFormat = 1;
+
+constexpr const char* kPlaces[] = {"auto", "pop", "region"};
+constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
+
+// Thrown and caught inside this file only: the reader below is a deep tree of small steps.
+struct Damage {
+    std::string text;
+};
+
+const json& member(const json& object, const char* key) {
+    if (!object.is_object()) throw Damage{std::string("no object around \"") + key + "\""};
+    const auto at = object.find(key);
+    if (at == object.end()) throw Damage{std::string("no \"") + key + "\""};
+    return *at;
+}
+
+std::uint64_t number(const json& object, const char* key, std::uint64_t most = UINT32_MAX) {
+    const json& value = member(object, key);
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > most)
+        throw Damage{std::string("\"") + key + "\" is not a number in its range"};
+    return value.get<std::uint64_t>();
+}
+
+std::string text(const json& value, const char* key) {
+    if (!value.is_string()) throw Damage{std::string("\"") + key + "\" is not a text"};
+    return value.get<std::string>();
+}
+
+std::vector<std::string> texts(const json& object, const char* key) {
+    const json& value = member(object, key);
+    if (!value.is_array()) throw Damage{std::string("\"") + key + "\" is not a list"};
+    std::vector<std::string> all;
+    for (const auto& element : value) all.push_back(text(element, key));
+    return all;
+}
+
+template <typename E, std::size_t N>
+E word(const json& object, const char* key, const char* const (&words)[N]) {
+    const std::string found = text(member(object, key), key);
+    for (std::size_t i = 0; i < N; ++i)
+        if (found == words[i]) return static_cast<E>(i);
+    throw Damage{std::string("\"") + key + "\" is not one of its words"};
+}
+
+Limits read_limits(const json& object) {
+    Limits l;
+    const std::pair<const char*, std::uint32_t*> fields[] = {
+        {"memory_mib", &l.memory_mib},    {"timeout_ms", &l.timeout_ms},
+        {"concurrency", &l.concurrency},  {"warm_min", &l.warm_min},
+        {"warm_max", &l.warm_max},        {"max_payload_bytes", &l.max_payload_bytes},
+        {"cold_cost_ms", &l.cold_cost_ms}};
+    for (const auto& [key, value] : fields)
+        *value = static_cast<std::uint32_t>(number(object, key));
+    return l;
+}
+
+Function read_function(const json& object) {
+    Function f;
+    f.name = text(member(object, "name"), "name");
+    f.limits = read_limits(member(object, "limits"));
+    f.policy.place = word<Place>(object, "place", kPlaces);
+    f.policy.retry = word<RetryPolicy>(object, "retry", kRetries);
+    f.policy.regions = texts(object, "regions");
+    f.current = text(member(object, "current"), "current");
+    f.versions = texts(object, "versions");
+    return f;
+}
+
+Stored read(const json& root) {
+    Stored stored;
+    if (number(root, "format") != kFormat)
+        throw Damage{"\"format\" is not " + std::to_string(kFormat) +
+                     ": written by another version"};
+    stored.epoch = number(root, "epoch", UINT64_MAX - 1);
+    if (stored.epoch == 0) throw Damage{"\"epoch\" is 0"};
+    const json& functions = member(root, "functions");
+    if (!functions.is_array() || functions.size() > kMaxFunctions)
+        throw Damage{"\"functions\" is not a list of at most " + std::to_string(kMaxFunctions)};
+    std::set<std::uint64_t> keys;
+    for (const auto& object : functions) {
+        Function f = read_function(object);
+        if (Status valid = validate(f); !valid)
+            throw Damage{"function \"" + f.name + "\": " + valid.error().text};
+        if (!keys.insert(function_key(f.name)).second)
+            throw Damage{"function \"" + f.name + "\" is there twice"};
+        stored.functions.emplace(f.name, std::move(f));
+    }
+    return stored;
+}
+
+}  // namespace
+
+bool is_digest(const std::string& text) {
+    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+Status validate(const Policy& policy) {
+    if (policy.place > Place::region || policy.retry > RetryPolicy::never)
+        return Error{EINVAL, "place or retry is not one of its words"};
+    if (policy.regions.size() > kMaxRegions)
+        return Error{EINVAL, "regions: found " + std::to_string(policy.regions.size()) +
+                                 ", allowed " + std::to_string(kMaxRegions)};
+    std::set<std::string> seen;
+    for (const auto& region : policy.regions) {
+        if (region.empty() || region.size() > 15 ||
+            region.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+            return Error{EINVAL, "regions: found \"" + region.substr(0, 40) +
+                                     "\", allowed names of 1 to 15 of a-z, 0-9 and -"};
+        if (!seen.insert(region).second)
+            return Error{EINVAL, "regions: found \"" + region + "\" twice"};
+    }
+    return ok();
+}
+
+Status validate(const Function& f) {
+    if (Status valid = validate_name(f.name); !valid) return valid;
+    if (Status valid = validate(f.limits); !valid) return valid;
+    if (Status valid = validate(f.policy); !valid) return valid;
+    const std::set<std::string> different(f.versions.begin(), f.versions.end());
+    if (f.versions.empty() || f.versions.size() > kMaxVersionsKept ||
+        different.size() != f.versions.size() ||
+        !std::all_of(f.versions.begin(), f.versions.end(), is_digest))
+        return Error{EINVAL, "versions: needed 1 to " + std::to_string(kMaxVersionsKept) +
+                                 " different digests of 64 hex digits"};
+    if (different.count(f.current) == 0) return Error{EINVAL, "current is not among the versions"};
+    return ok();
+}
+
+std::string render(const Stored& stored) {
+    json functions = json::array();
+    for (const auto& [name, f] : stored.functions) {
+        const Limits& l = f.limits;
+        functions.push_back({{"name", f.name},
+                             {"limits",
+                              {{"memory_mib", l.memory_mib},
+                               {"timeout_ms", l.timeout_ms},
+                               {"concurrency", l.concurrency},
+                               {"warm_min", l.warm_min},
+                               {"warm_max", l.warm_max},
+                               {"max_payload_bytes", l.max_payload_bytes},
+                               {"cold_cost_ms", l.cold_cost_ms}}},
+                             {"place", kPlaces[static_cast<std::size_t>(f.policy.place)]},
+                             {"retry", kRetries[static_cast<std::size_t>(f.policy.retry)]},
+                             {"regions", f.policy.regions},
+                             {"current", f.current},
+                             {"versions", f.versions}});
+    }
+    const json root = {{"format", kFormat}, {"epoch", stored.epoch}, {"functions", functions}};
+    return root.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Result<Stored> parse(std::string_view bytes) {
+    try {
+        const json root = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+        if (root.is_discarded()) return Error{EINVAL, "not JSON"};
+        return read(root);
+    } catch (const Damage& damage) {
+        return Error{EINVAL, damage.text};
+    } catch (const std::exception& error) {
+        return Error{EINVAL, error.what()};
+    }
+}
+
+}  // namespace skerry::catalog

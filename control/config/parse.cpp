@@ -1,0 +1,291 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "control/config/checks.hpp"
+#include "control/config/config.hpp"
+#include "control/config/reader.hpp"
+#include "sandbox/base/unique_fd.hpp"
+
+namespace skerry::config {
+namespace {
+
+constexpr std::size_t kMaxFileBytes = 64 << 10;
+// toml++ walks nested tables by recursion. Dotted keys and inline tables are what nests; these
+// bound the depth to some thousand levels, and are far above what any configuration of ours needs.
+constexpr std::size_t kMaxDotsPerLine = 40;
+constexpr std::size_t kMaxInlineTables = 80;
+
+constexpr char kPathAllowed[] = "an absolute path, at most 400 bytes";
+
+// Before toml++ sees it. Reports at most one problem of each kind.
+bool bounded(std::string_view text, Problems& problems) {
+    if (text.size() > kMaxFileBytes) {
+        problems.add(1, "file", std::to_string(text.size()) + " bytes",
+                     "at most " + std::to_string(kMaxFileBytes));
+        return false;
+    }
+    std::uint32_t line = 1;
+    std::size_t dots = 0, tables = 0;
+    for (const char c : text) {
+        if (c == '\n') ++line, dots = 0;
+        if (c == '.' && ++dots > kMaxDotsPerLine) {
+            problems.add(line, "line", "more than " + std::to_string(kMaxDotsPerLine) + " dots",
+                         "at most that many on one line");
+            return false;
+        }
+        if (c == '{' && ++tables > kMaxInlineTables) {
+            problems.add(line, "line",
+                         "more than " + std::to_string(kMaxInlineTables) + " of \"{\"",
+                         "at most that many in the file; use [table] headers");
+            return false;
+        }
+    }
+    return true;
+}
+
+void read_dataplane(Reader& top, Dataplane& d, Lines& lines, Problems& problems) {
+    const toml::table* table = top.table("dataplane");
+    if (table == nullptr) return;
+    Reader r(*table, "dataplane.", problems);
+    static constexpr Word<Memory> kMemory[] = {{"huge", Memory::huge},
+                                               {"no-huge", Memory::no_huge}};
+    static constexpr Word<Idle> kIdle[] = {{"spin", Idle::spin}, {"sleep", Idle::sleep}};
+    r.word("memory", d.memory, kMemory);
+    r.integer("memory_mib", d.memory_mib, 64, 1 << 20);
+    r.integer("cores", d.cores, 1, kMaxCores);
+    const std::string cpu_allowed = "a list of CPU numbers, each from 0 to 1023";
+    r.list("cpus", kMaxCores, cpu_allowed, [&](const toml::node& node) {
+        const auto* cpu = node.as_integer();
+        if (cpu == nullptr || cpu->get() < 0 || cpu->get() > 1023)
+            problems.add(line_of(node), "dataplane.cpus", describe(node), cpu_allowed);
+        else
+            d.cpus.push_back(static_cast<std::uint32_t>(cpu->get()));
+    });
+    std::uint32_t control_cpu = 0;
+    if (r.integer("control_cpu", control_cpu, 0, 1023)) d.control_cpu = control_cpu;
+    r.word("idle", d.idle, kIdle);
+    r.integer("mbufs", d.mbufs, 1024, 1 << 20);
+    r.integer("pending", d.pending, 16, 65536);
+    r.integer("queue", d.queue, 1, 65536);
+    r.integer("reply_cache_entries", d.reply_cache_entries, 64, 1 << 22);
+    r.integer("reply_cache_mib", d.reply_cache_mib, 1, 1024);
+    r.integer("reply_window_ms", d.reply_window_ms, 100, 600000);
+    r.flag("require_cookie", d.require_cookie);
+    r.text("file_prefix", d.file_prefix, "1 to 31 characters of a-z, A-Z, 0-9, - and _",
+           [](const std::string& s) {
+               return !s.empty() && s.size() <= 31 && std::all_of(s.begin(), s.end(), [](char c) {
+                   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '-' || c == '_';
+               });
+           });
+    lines.dataplane = line_of(*table);
+    lines.cpus = r.line("cpus");
+    lines.control_cpu = r.line("control_cpu");
+    lines.memory_mib = r.line("memory_mib");
+    r.finish();
+}
+
+void read_workers(Reader& top, Workers& w, Lines& lines, Problems& problems) {
+    const toml::table* table = top.table("workers");
+    if (table == nullptr) return;
+    Reader r(*table, "workers.", problems);
+    r.integer("max", w.max, 1, 1024);
+    r.integer("first_uid", w.first_uid, 1000, (1ll << 31) - 1);
+    r.integer("idle_timeout_ms", w.idle_timeout_ms, 100, 86400000);
+    r.integer("spin_us", w.spin_us, 0, 1000000);
+    r.integer("start_timeout_ms", w.start_timeout_ms, 100, 600000);
+    lines.first_uid = r.line("first_uid");
+    r.finish();
+}
+
+void read_prober(Reader& top, Prober& p, Lines& lines, Problems& problems) {
+    const toml::table* table = top.table("prober");
+    if (table == nullptr) return;
+    Reader r(*table, "prober.", problems);
+    r.integer("period_ms", p.period_ms, 10, 60000);
+    r.integer("failures_to_eject", p.failures_to_eject, 1, 100);
+    r.integer("return_ms", p.return_ms, 0, 600000);
+    r.integer("fresh_ms", p.fresh_ms, 20, 600000);
+    lines.fresh_ms = r.line("fresh_ms");
+    r.finish();
+}
+
+void read_admission(Reader& top, Admission& a, Problems& problems) {
+    const toml::table* table = top.table("admission");
+    if (table == nullptr) return;
+    Reader r(*table, "admission.", problems);
+    r.number("popular_per_s", a.popular_per_s, 0, 1e6);
+    r.integer("rate_half_life_ms", a.rate_half_life_ms, 100, 600000);
+    r.finish();
+}
+
+void read_management(Reader& top, Management& m, Lines& lines, Problems& problems) {
+    const toml::table* table = top.table("management");
+    if (table == nullptr) return;
+    Reader r(*table, "management.", problems);
+    r.text("listen", m.listen, kHostPortAllowed, is_host_port);
+    r.text("tls_cert", m.tls_cert, kPathAllowed, is_absolute_path);
+    r.text("tls_key", m.tls_key, kPathAllowed, is_absolute_path);
+    r.text("tls_ca", m.tls_ca, kPathAllowed, is_absolute_path);
+    lines.management = line_of(*table);
+    r.finish();
+}
+
+void read_port(const toml::table& table, std::size_t index, Config& config, Lines& lines,
+               Problems& problems) {
+    const std::string name = "port[" + std::to_string(index) + "].";
+    Reader r(table, name, problems);
+    Port port;
+    PortLines at;
+    const std::string devargs_allowed =
+        "DPDK device arguments without spaces: a PCI address or \"net_af_packet0,iface=eth0\"";
+    r.text("devargs", port.devargs, devargs_allowed, is_devargs);
+    r.require("devargs", devargs_allowed);
+    const std::string address_allowed =
+        "a list of host addresses with prefix length, like \"10.0.0.2/24\" or \"fd00::2/64\"";
+    r.list("addresses", kMaxAddressesPerPort, address_allowed, [&](const toml::node& node) {
+        const auto* text = node.as_string();
+        const bool slash = text != nullptr && text->get().find('/') != std::string::npos;
+        const auto prefix = slash ? net::IpPrefix::parse(text->get()) : std::nullopt;
+        if (!prefix || !is_host_prefix(*prefix))
+            return problems.add(line_of(node), name + "addresses", describe(node), address_allowed);
+        port.addresses.push_back(*prefix);
+        at.addresses.push_back(line_of(node));
+    });
+    const std::string gateway_allowed = "a list of IP addresses, at most one of each family";
+    r.list("gateways", 2, gateway_allowed, [&](const toml::node& node) {
+        const auto* text = node.as_string();
+        const auto address = text != nullptr ? net::IpAddress::parse(text->get()) : std::nullopt;
+        if (!address || !is_host_address(*address))
+            return problems.add(line_of(node), name + "gateways", describe(node), gateway_allowed);
+        port.gateways.push_back(*address);
+        at.gateways.push_back(line_of(node));
+    });
+    r.integer("mtu", port.mtu, 1280, 9000);
+    at.self = line_of(table);
+    at.devargs = r.line("devargs");
+    r.finish();
+    config.ports.push_back(std::move(port));
+    lines.ports.push_back(std::move(at));
+}
+
+void read_region(const toml::table& table, std::size_t index, Config& config, Lines& lines,
+                 Problems& problems) {
+    const std::string name = "region[" + std::to_string(index) + "].";
+    Reader r(table, name, problems);
+    Region region;
+    r.text("name", region.name, kNameAllowed, is_name);
+    r.require("name", kNameAllowed);
+    const std::string address_allowed = "an IP address of one host";
+    std::string address;
+    const auto is_address = [](const std::string& s) {
+        const auto parsed = net::IpAddress::parse(s);
+        return parsed && is_host_address(*parsed);
+    };
+    if (r.text("address", address, address_allowed, is_address))
+        region.address = *net::IpAddress::parse(address);
+    r.require("address", address_allowed);
+    r.integer("udp_port", region.udp_port, 1, 65535);
+    r.text("management", region.management, kHostPortAllowed, is_host_port);
+    r.require("management", kHostPortAllowed);
+    lines.regions.push_back({line_of(table), r.line("name"), r.line("address")});
+    r.finish();
+    config.regions.push_back(std::move(region));
+}
+
+void read_top(const toml::table& table, Config& config, Lines& lines, Problems& problems) {
+    Reader r(table, "", problems);
+    static constexpr Word<Role> kRoles[] = {{"pop", Role::pop}, {"region", Role::region}};
+    r.word("role", config.role, kRoles);
+    r.text("name", config.name, kNameAllowed, is_name);
+    r.require("name", kNameAllowed);
+    r.text("state_dir", config.state_dir, kPathAllowed, is_absolute_path);
+    r.require("state_dir", kPathAllowed);
+    // A socket path is short by the kernel's rule, so the default is checked like a given one.
+    if (!r.has("admin_socket") && !config.state_dir.empty())
+        config.admin_socket = config.state_dir + "/admin.sock";
+    const std::string socket_allowed =
+        "an absolute path, at most 107 bytes (a Unix socket's limit)";
+    r.text("admin_socket", config.admin_socket, socket_allowed, is_socket_path);
+    if (!config.admin_socket.empty() && !is_socket_path(config.admin_socket))
+        r.problem("admin_socket", quoted(config.admin_socket) + " by default", socket_allowed);
+    r.integer("udp_port", config.udp_port, 1, 65535);
+    read_dataplane(r, config.dataplane, lines, problems);
+    read_workers(r, config.workers, lines, problems);
+    read_prober(r, config.prober, lines, problems);
+    read_admission(r, config.admission, problems);
+    read_management(r, config.management, lines, problems);
+
+    std::size_t index = 0;
+    r.list("port", kMaxPorts, "[[port]] tables", [&](const toml::node& node) {
+        if (!node.is_table())
+            problems.add(line_of(node), "port", describe(node), "[[port]] tables");
+        else
+            read_port(*node.as_table(), index++, config, lines, problems);
+    });
+    if (!r.has("port")) r.problem("port", "nothing", "1 to 8 tables [[port]]");
+    if (r.has("port") && table.get("port")->is_array() && table.get("port")->as_array()->empty())
+        r.problem("port", "an empty list", "1 to 8 tables [[port]]");
+    index = 0;
+    r.list("region", kMaxRegions, "[[region]] tables", [&](const toml::node& node) {
+        if (!node.is_table())
+            problems.add(line_of(node), "region", describe(node), "[[region]] tables");
+        else
+            read_region(*node.as_table(), index++, config, lines, problems);
+    });
+    r.finish();
+}
+
+Result<Config> parse_bounded(std::string_view text, const std::string& file_name) {
+    Problems problems(file_name);
+    if (!bounded(text, problems)) return Error{0, problems.text()};
+    Config config;
+    Lines lines;
+    try {
+        const toml::table table = toml::parse(text);
+        read_top(table, config, lines, problems);
+    } catch (const toml::parse_error& error) {
+        problems.add(std::max<std::uint32_t>(1, error.source().begin.line), "syntax",
+                     std::string(error.description()), "TOML 1.0");
+        return Error{0, problems.text()};
+    }
+    check_together(config, lines, problems);
+    if (!problems.empty()) return Error{0, problems.text()};
+    return config;
+}
+
+}  // namespace
+
+Result<Config> parse(std::string_view toml, const std::string& file_name) {
+    try {
+        return parse_bounded(toml, file_name);
+    } catch (const std::exception& error) {  // out of memory
+        return Error{0, file_name + ": " + error.what()};
+    }
+}
+
+Result<Config> load(const std::string& path) {
+    // Not blocking: a FIFO in the place of the file must not hang the start.
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) return errno_error("open " + path);
+    struct stat info {};
+    if (fstat(fd.get(), &info) != 0) return errno_error("stat " + path);
+    if (!S_ISREG(info.st_mode)) return Error{0, path + ": not a regular file"};
+    std::string text(kMaxFileBytes + 1, '\0');
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const ssize_t n = ::read(fd.get(), text.data() + size, text.size() - size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno_error("read " + path);
+        if (n == 0) break;
+        size += static_cast<std::size_t>(n);
+    }
+    text.resize(size);
+    return parse(text, path);
+}
+
+}  // namespace skerry::config

@@ -1,0 +1,187 @@
+#include "control/config/preflight.hpp"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <regex>
+
+#include "control/config/preflight_kernel.hpp"
+#include "sandbox/base/unique_fd.hpp"
+
+namespace skerry::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string option_of(const std::string& devargs, const std::string& key) {
+    std::size_t at = 0;
+    while ((at = devargs.find(',', at)) != std::string::npos) {
+        ++at;
+        if (devargs.compare(at, key.size() + 1, key + "=") == 0) {
+            const std::size_t start = at + key.size() + 1;
+            return devargs.substr(start, devargs.find(',', start) - start);
+        }
+    }
+    return {};
+}
+
+Need check_pci(const std::string& what, std::string address) {
+    if (address.size() == 7) address = "0000:" + address;  // "03:00.0"
+    Need need{what, "PCI device " + address, "a device bound to vfio-pci",
+              "dpdk-devbind.py --bind=vfio-pci " + address, Need::failed};
+    const std::string folder = "/sys/bus/pci/devices/" + address;
+    std::error_code error;
+    if (!fs::exists(folder, error)) {
+        need.found = "no PCI device " + address;
+        need.mend = "the right address in devargs; `lspci -D` lists those there are";
+        return need;
+    }
+    const std::string driver = fs::read_symlink(folder + "/driver", error).filename().string();
+    need.found += driver.empty() ? ", no driver" : ", driver " + driver;
+    // The Mellanox drivers are shared with the kernel: nothing to bind.
+    static const std::string kFit[] = {"vfio-pci", "uio_pci_generic", "igb_uio", "mlx5_core",
+                                       "mlx4_core"};
+    for (const auto& fit : kFit)
+        if (driver == fit) need.state = Need::ok;
+    if (driver == "vfio-pci" && access("/dev/vfio/vfio", R_OK | W_OK) != 0) {
+        need.found += ", /dev/vfio/vfio: " + std::string(std::strerror(errno));
+        need.mend = "modprobe vfio-pci";
+        need.state = Need::failed;
+    }
+    return need;
+}
+
+Need check_interface(const std::string& what, const std::string& interface, std::uint32_t mtu) {
+    Need need{what, "interface " + interface + " is up",
+              "an interface of the kernel, up, MTU " + std::to_string(mtu) + " or more", "",
+              Need::ok};
+    if (interface.size() >= IFNAMSIZ || if_nametoindex(interface.c_str()) == 0) {
+        need.found = "no interface " + interface;
+        need.mend = "the right iface= in devargs; `ip link` lists those there are";
+        need.state = Need::failed;
+        return need;
+    }
+    const std::string folder = "/sys/class/net/" + interface;
+    const unsigned long flags = std::strtoul(first_line(folder + "/flags").c_str(), nullptr, 16);
+    const unsigned long real_mtu = std::strtoul(first_line(folder + "/mtu").c_str(), nullptr, 10);
+    if ((flags & IFF_UP) == 0) {
+        need.found = "interface " + interface + " is down";
+        need.mend = "ip link set " + interface + " up";
+        need.state = Need::failed;
+    } else if (real_mtu != 0 && real_mtu < mtu) {
+        need.found += ", MTU " + std::to_string(real_mtu);
+        need.mend = "ip link set " + interface + " mtu " + std::to_string(mtu);
+        need.state = Need::warning;
+    }
+    return need;
+}
+
+Need check_port(const Port& port, std::size_t index) {
+    const std::string what = "port[" + std::to_string(index) + "]";
+    static const std::regex pci("([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7]");
+    const std::string device = port.devargs.substr(0, port.devargs.find(','));
+    if (std::regex_match(device, pci)) return check_pci(what, device);
+    const std::string interface = option_of(port.devargs, "iface");
+    if (device.rfind("net_tap", 0) == 0) {  // makes its interface itself
+        Need need{what, "/dev/net/tun", "/dev/net/tun, for net_tap", "modprobe tun", Need::ok};
+        if (access("/dev/net/tun", R_OK | W_OK) != 0) {
+            need.found += std::string(": ") + std::strerror(errno);
+            need.state = Need::failed;
+        }
+        return need;
+    }
+    if (!interface.empty()) return check_interface(what, interface, port.mtu);
+    return {what, device + ", a device made in software", "nothing of this machine", "", Need::ok};
+}
+
+// The folder itself, or where it is going to be made.
+Need check_state_dir(const Config& config) {
+    Need need{"state_dir", config.state_dir, "a folder that can be written", "", Need::ok};
+    std::error_code error;
+    fs::path folder = config.state_dir;
+    if (!fs::exists(folder, error)) {
+        folder = folder.lexically_normal();
+        if (!folder.has_filename()) folder = folder.parent_path();
+        folder = folder.parent_path();
+        need.found += " (will be made)";
+    }
+    std::string probe = (folder / ".skerry-check-XXXXXX").string();
+    UniqueFd fd(mkostemp(probe.data(), O_CLOEXEC));
+    if (fd) {
+        unlink(probe.c_str());
+        return need;
+    }
+    need.found += std::string(": ") + std::strerror(errno);
+    need.mend = "install -d -m 0755 " + config.state_dir;
+    need.state = Need::failed;
+    return need;
+}
+
+Need check_tls_file(const std::string& key, const std::string& path, bool is_secret) {
+    Need need{"management." + key, path, "a PEM file that can be read", "", Need::ok};
+    UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat info {};
+    if (!fd || fstat(fd.get(), &info) != 0) {
+        need.found += std::string(": ") + std::strerror(errno);
+        need.mend = "the right path in the configuration, or: ls -l " + path;
+        need.state = Need::failed;
+    } else if (!S_ISREG(info.st_mode) || info.st_size == 0) {
+        need.found += ": not a file with content";
+        need.mend = "a PEM file at " + path;
+        need.state = Need::failed;
+    } else if (is_secret && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        need.found += ", which others may read";
+        need.mend = "chmod 600 " + path;
+        need.state = Need::warning;
+    }
+    return need;
+}
+
+}  // namespace
+
+std::vector<Need> preflight(const Config& config) {
+    std::vector<Need> needs;
+    needs.push_back(check_root());
+    needs.push_back(check_memory(config));
+    for (std::size_t i = 0; i < config.ports.size(); ++i)
+        needs.push_back(check_port(config.ports[i], i));
+    needs.push_back(check_io_uring());
+    for (auto& need : check_namespaces()) needs.push_back(std::move(need));
+    needs.push_back(check_cgroups());
+    needs.push_back(check_landlock());
+    needs.push_back(check_open_files(config));
+    needs.push_back(check_cpus(config));
+    needs.push_back(check_state_dir(config));
+    const Management& m = config.management;
+    if (!m.tls_cert.empty()) needs.push_back(check_tls_file("tls_cert", m.tls_cert, false));
+    if (!m.tls_key.empty()) needs.push_back(check_tls_file("tls_key", m.tls_key, true));
+    if (!m.tls_ca.empty()) needs.push_back(check_tls_file("tls_ca", m.tls_ca, false));
+    for (auto& need : needs)
+        if (need.state == Need::ok) need.mend.clear();
+    return needs;
+}
+
+bool may_start(const std::vector<Need>& needs) {
+    for (const auto& need : needs)
+        if (need.state == Need::failed) return false;
+    return true;
+}
+
+std::string render(const std::vector<Need>& needs) {
+    std::string all;
+    for (const auto& need : needs) {
+        all += need.state == Need::ok        ? "ok       "
+               : need.state == Need::warning ? "warning  "
+                                             : "FAILED   ";
+        all += need.what + ": " + need.found;
+        if (need.state != Need::ok) all += "; needed: " + need.needed + "; mend: " + need.mend;
+        all += "\n";
+    }
+    return all;
+}
+
+}  // namespace skerry::config

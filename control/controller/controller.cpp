@@ -1,0 +1,212 @@
+#include "control/controller/controller.hpp"
+
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <random>
+
+#include "control/placement/demand.hpp"
+#include "sandbox/base/check.hpp"
+
+namespace skerry::control {
+namespace {
+
+constexpr std::uint64_t kPlacementPeriod_us = 100'000;
+constexpr std::uint32_t kBusyLooksToGrow = 2;
+constexpr std::uint32_t kManagementTimeout_ms = 15'000;  // an artifact may be 64 MiB
+
+regions::MonitorLimits monitor_limits(const config::Prober& prober) {
+    return {.period_us = prober.period_ms * 1000ull,
+            .fresh_us = prober.fresh_ms * 1000ull,
+            .health = {.failures_to_eject = prober.failures_to_eject,
+                       .return_us = prober.return_ms * 1000ull}};
+}
+
+placement::WorkerLimits worker_limits(const config::Config& config) {
+    return {.max = config.workers.max,
+            .first_uid = config.workers.first_uid,
+            .idle_timeout_us = config.workers.idle_timeout_ms * 1000ull,
+            .start_timeout_us = config.workers.start_timeout_ms * 1000ull,
+            .spin_us = config.workers.spin_us,
+            .log_dir = config.state_dir + "/logs"};
+}
+
+}  // namespace
+
+std::uint64_t monotonic_us() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+}
+
+Controller::Controller(const config::Config& config, Shared& shared, warden::Client& warden,
+                       const channel::Doorbells& doorbells, catalog::Catalog catalog,
+                       catalog::ArtifactStore artifacts, std::vector<RegionInfo> regions)
+    : config_(config),
+      shared_(shared),
+      artifacts_(std::move(artifacts)),
+      regions_(std::move(regions)),
+      started_us_(monotonic_us()),
+      warden_pid_(warden.pid()),
+      catalog_(std::move(catalog)),
+      pool_(shared, warden, doorbells, worker_limits(config)),
+      monitor_(shared, static_cast<std::uint32_t>(regions_.size()), monitor_limits(config.prober),
+               shared.server.boot_id),
+      rates_(shared, static_cast<std::uint32_t>(regions_.size()),
+             {.half_life_s = config.admission.rate_half_life_ms / 1000.0,
+              .keep_alive_s = config.workers.idle_timeout_ms / 1000.0}),
+      reclaimer_(shared),
+      held_(regions_.size()),
+      nudge_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    SKERRY_CHECK(nudge_);
+}
+
+Controller::~Controller() {
+    replicators_.clear();
+}
+
+Status Controller::prepare() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, function] : catalog_.functions())
+        if (const Status adopted = adopt(function); !adopted) return adopted;
+    publish();
+    return ok();
+}
+
+void Controller::start() {
+    const admin::Tls tls{config_.management.tls_cert, config_.management.tls_key,
+                         config_.management.tls_ca};
+    for (std::uint32_t r = 0; r < config_.regions.size(); ++r)
+        replicators_.push_back(std::make_unique<Replicator>(
+            *this, r,
+            admin::ManagementClient(config_.regions[r].management, tls, kManagementTimeout_ms)));
+}
+
+void Controller::add_descriptors(std::vector<pollfd>& to) {
+    const std::lock_guard lock(mutex_);
+    to.push_back({nudge_.get(), POLLIN, 0});
+    to.push_back({shared_.server.control_fd, POLLIN, 0});
+    pool_.add_descriptors(to);
+}
+
+// Wakes the control thread: something was changed by another.
+void Controller::nudge() {
+    const std::uint64_t one = 1;
+    if (::write(nudge_.get(), &one, sizeof one) < 0) return;  // full: it has been told
+}
+
+bool Controller::warden_gone() {
+    const std::lock_guard lock(mutex_);
+    return pool_.warden_gone();
+}
+
+int Controller::step() {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t drained = 0;
+    while (::read(nudge_.get(), &drained, sizeof drained) > 0) {
+    }
+    while (::read(shared_.server.control_fd, &drained, sizeof drained) > 0) {
+    }
+    const std::uint64_t now_us = monotonic_us();
+    std::uint64_t next_us = std::min(monitor_.step(now_us), pool_.step(now_us));
+    if (now_us >= next_placement_us_) {
+        next_placement_us_ = now_us + kPlacementPeriod_us;
+        place(now_us);
+    }
+    note_changes(now_us);
+    if (publish_soon_) publish();
+    reclaimer_.step();
+    changed_.notify_all();
+    next_us = std::min(next_us, next_placement_us_);
+    // A grace period ends when a core has turned once: look again soon.
+    if (!reclaimer_.empty()) next_us = std::min(next_us, now_us + 2000);
+    return static_cast<int>((next_us - std::min(next_us, now_us) + 999) / 1000);
+}
+
+// How many workers each version should have.
+void Controller::place(std::uint64_t now_us) {
+    std::vector<regions::Tracked> tracked;
+    for (const auto& [name, function] : catalog_.functions())
+        tracked.push_back({.function = deployed_.at(name).index,
+                           .key = catalog::function_key(name),
+                           .cold_cost_us = cold_cost_us(function, function.current)});
+    rates_.step(tracked, now_us);
+    for (const auto& [name, function] : catalog_.functions()) {
+        Deployed& deployed = deployed_.at(name);
+        for (const auto& [digest, entry] : deployed.entries) {
+            const bool current = digest == function.current;
+            if (current) {
+                const bool busy = pool_.ready(entry) != 0 && pool_.free_slots(entry) == 0;
+                deployed.busy_looks = busy ? deployed.busy_looks + 1 : 0;
+            }
+            const placement::Wish wish =
+                placement::wish({.is_pop = shared_.server.is_pop,
+                                 .current = current,
+                                 .place = function.policy.place,
+                                 .warm_min = function.limits.warm_min,
+                                 .warm_max = function.limits.warm_max,
+                                 .rate_per_s = rates_.rate_per_s(deployed.index),
+                                 .popular_per_s = config_.admission.popular_per_s,
+                                 .was_popular = deployed.popular,
+                                 .all_busy = deployed.busy_looks >= kBusyLooksToGrow,
+                                 .workers = pool_.workers(entry)});
+            if (current) deployed.popular = wish.popular;
+            const bool warming = warming_ == entry + 1;
+            pool_.set_target(entry,
+                             warming ? std::max(wish.minimum, warming_workers_) : wish.minimum,
+                             current || warming);
+        }
+    }
+}
+
+// Regions with another set of versions, entries that can't start, or can again.
+void Controller::note_changes(std::uint64_t) {
+    const std::uint64_t changed = monitor_.take_changed();
+    for (std::uint32_t r = 0; r < replicators_.size(); ++r)
+        if (changed >> r & 1) replicators_[r]->wake();
+    for (const auto& [name, deployed] : deployed_)
+        for (const auto& [digest, entry] : deployed.entries)
+            if (held_back(entry) != (held_back_.count(entry) != 0)) publish_soon_ = true;
+}
+
+std::uint64_t Controller::in_flight() const {
+    std::uint64_t total = 0;
+    for (std::uint32_t core = 0; core < shared_.server.core_count; ++core) {
+        const CoreCounters& counters = *shared_.counters[core];
+        total += counters.in_flight.get() + counters.waiting.get() + counters.pending.get();
+    }
+    return total;
+}
+
+std::vector<admin::DeployRequest> Controller::on_held(std::uint32_t region,
+                                                      const admin::HeldVersions& held) {
+    const std::lock_guard lock(mutex_);
+    std::set<std::string> digests;
+    for (const admin::HeldVersion& version : held.versions) digests.insert(version.version);
+    if (digests != held_[region]) {
+        held_[region] = digests;
+        publish_soon_ = true;
+        nudge();
+    }
+    std::vector<admin::DeployRequest> missing;
+    for (const auto& [name, function] : catalog_.functions())
+        if (replicates_to(function.policy, region) && digests.count(function.current) == 0)
+            missing.push_back({function.name, function.limits, function.policy, function.current});
+    return missing;
+}
+
+void Controller::on_pushed(std::uint32_t region, const std::string& digest) {
+    const std::lock_guard lock(mutex_);
+    held_[region].insert(digest);
+    publish_soon_ = true;
+    nudge();
+}
+
+Result<std::string> Controller::archive(const std::string& digest) {
+    return artifacts_.archive_bytes(digest);
+}
+
+}  // namespace skerry::control

@@ -1,0 +1,41 @@
+// What the controller keeps for each deployed function beside the catalog: its index in the cores'
+// counters, and the capacity entry of each version. Control thread, under the control lock.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "dataplane/snapshot/snapshot.hpp"
+
+namespace skerry::control {
+
+struct Deployed {
+    std::uint32_t index = 0;                       // < kMaxFunctions
+    std::map<std::string, std::uint32_t> entries;  // digest → capacity entry, where it may run here
+    bool popular = false;
+    std::uint32_t busy_looks =
+        0;  // consecutive looks that found no free slot of the current version
+};
+
+// Indices are reused as late as possible, so that a counter read late is seldom another function's.
+class IndexPool {
+  public:
+    IndexPool() {
+        for (std::uint32_t i = 0; i < kMaxFunctions; ++i) free_.push_back(i);
+    }
+    std::optional<std::uint32_t> take() {
+        if (free_.empty()) return std::nullopt;
+        const std::uint32_t index = free_.front();
+        free_.pop_front();
+        return index;
+    }
+    void give_back(std::uint32_t index) { free_.push_back(index); }
+
+  private:
+    std::deque<std::uint32_t> free_;
+};
+
+}  // namespace skerry::control

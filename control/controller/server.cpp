@@ -1,0 +1,272 @@
+#include "control/controller/server.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <rte_lcore.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+
+#include <cstring>
+
+#include "dataplane/port/eal.hpp"
+#include "sandbox/base/check.hpp"
+
+namespace skerry::control {
+namespace {
+
+constexpr std::uint64_t kDrainTimeout_us = 10'000'000;
+
+port::EalOptions eal_options(const config::Config& config) {
+    port::EalOptions options;
+    options.huge = config.dataplane.memory == config::Memory::huge;
+    options.memory_mib = config.dataplane.memory_mib;
+    options.file_prefix = config.dataplane.file_prefix.empty()
+                              ? "skerry-" + config.name + "-" + std::to_string(getpid())
+                              : config.dataplane.file_prefix;
+    options.control_cpu = config.dataplane.control_cpu;
+    for (const config::Port& port : config.ports)
+        if (port::is_pci_address(port.devargs)) options.pci.push_back(port.devargs);
+    return options;
+}
+
+void pin(std::uint32_t cpu) {
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(cpu, &only);
+    pthread_setaffinity_np(pthread_self(), sizeof only, &only);
+}
+
+}  // namespace
+
+Server::Server(const config::Config& config, warden::Client warden)
+    : config_(config), warden_(std::move(warden)) {}
+
+Result<std::unique_ptr<Server>> Server::create(const config::Config& config,
+                                               warden::Client warden) {
+    std::unique_ptr<Server> server(new Server(config, std::move(warden)));
+    Status (Server::*const steps[])() = {
+        &Server::open_ports, &Server::make_shared, &Server::make_rings, &Server::add_regions,
+        &Server::open_state, &Server::start_cores, &Server::start_http};
+    for (const auto step : steps)
+        if (const Status done = (server.get()->*step)(); !done) return done.error();
+    return server;
+}
+
+Status Server::open_ports() {
+    if (const Status started = port::start_eal(eal_options(config_)); !started) return started;
+    std::vector<port::PortSpec> specs;
+    for (const config::Port& port : config_.ports)
+        specs.push_back({port.devargs, port.addresses, port.mtu});
+    auto ports = port::Ports::open(specs, {.cores = config_.dataplane.cores,
+                                           .mbufs = config_.dataplane.mbufs,
+                                           .wake = config_.dataplane.idle == config::Idle::sleep});
+    if (!ports) return ports.error();
+    ports_ = std::move(*ports);
+    return ok();
+}
+
+Status Server::make_shared() {
+    ServerInfo& info = shared_.server;
+    const config::Dataplane& dataplane = config_.dataplane;
+    info.is_pop = config_.role == config::Role::pop;
+    info.idle_sleep = dataplane.idle == config::Idle::sleep;
+    info.require_cookie = dataplane.require_cookie;
+    info.udp_port = config_.udp_port;
+    const std::string place = info.is_pop ? "pop" : config_.name;
+    SKERRY_CHECK(place.size() < sizeof info.place);
+    std::memcpy(info.place, place.data(), place.size());
+    std::uint64_t random[3];
+    if (getrandom(random, sizeof random, 0) != sizeof random) return errno_error("getrandom");
+    info.boot_id = random[0] | 1;
+    info.cookie_key[0] = random[1];
+    info.cookie_key[1] = random[2];
+    info.tsc_hz = rte_get_tsc_hz();
+    info.core_count = dataplane.cores;
+    info.pending_limit = dataplane.pending;
+    info.queue_limit = dataplane.queue;
+    info.reply_cache_entries = dataplane.reply_cache_entries;
+    info.reply_cache_bytes = dataplane.reply_cache_mib << 20;
+    info.reply_window_ms = dataplane.reply_window_ms;
+    info.ports = ports_->views();
+
+    auto doorbells = channel::create_doorbells();
+    if (!doorbells) return doorbells.error();
+    doorbells_ = std::move(*doorbells);
+    shared_.doorbells = doorbells_.lines;
+    for (std::uint32_t i = 0; i <= info.core_count; ++i) {
+        event_fds_.emplace_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+        if (!event_fds_.back()) return errno_error("eventfd");
+    }
+    info.control_fd = event_fds_[info.core_count].get();
+    for (std::uint32_t core = 0; core < info.core_count; ++core) {
+        if (info.idle_sleep) shared_.kick_fd[core] = event_fds_[core].get();
+        shared_.counters[core] = std::make_unique<CoreCounters>();
+    }
+    return ok();
+}
+
+Status Server::make_rings() {
+    const std::uint32_t cores = shared_.server.core_count;
+    for (std::uint32_t core = 0; core < cores; ++core) {
+        const std::string suffix = std::to_string(core);
+        shared_.probe_commands[core] =
+            rte_ring_create_elem(("probe-commands-" + suffix).c_str(), sizeof(ProbeCommand),
+                                 kProbeRingSize, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+        shared_.probe_results[core] =
+            rte_ring_create_elem(("probe-results-" + suffix).c_str(), sizeof(ProbeResult),
+                                 kProbeRingSize, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+        shared_.handover[core] = rte_ring_create(("handover-" + suffix).c_str(), kHandoverRingSize,
+                                                 SOCKET_ID_ANY, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
+        if (shared_.probe_commands[core] == nullptr || shared_.probe_results[core] == nullptr ||
+            shared_.handover[core] == nullptr)
+            return Error{ENOMEM, "no memory for the rings of core " + suffix +
+                                     "; raise dataplane.memory_mib"};
+    }
+    const std::size_t bytes = rte_rcu_qsbr_get_memsize(cores);
+    shared_.qsbr = static_cast<rte_rcu_qsbr*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+    SKERRY_CHECK(shared_.qsbr != nullptr && rte_rcu_qsbr_init(shared_.qsbr, cores) == 0);
+    return ok();
+}
+
+// Which port leads to each region, and through which next hop.
+Status Server::add_regions() {
+    const auto ports = static_cast<std::uint8_t>(config_.ports.size());  // ≤ kMaxPorts
+    for (const config::Region& region : config_.regions) {
+        std::optional<net::Neighbours::NextHop> hop;
+        for (std::uint8_t p = 0; p < ports && !hop; ++p)
+            for (const net::IpPrefix& own : config_.ports[p].addresses)
+                if (own.contains(region.address)) hop = {region.address, p};
+        for (std::uint8_t p = 0; p < ports && !hop; ++p)
+            for (const net::IpAddress& gateway : config_.ports[p].gateways)
+                if (gateway.is_v4() == region.address.is_v4()) hop = {gateway, p};
+        if (!hop)
+            return Error{0, "region " + region.name + " (" + region.address.to_string() +
+                                ") is on no port's network, and no port has a gateway of its "
+                                "family: add one to [[port]] gateways"};
+        const auto index = shared_.neighbours.add(*hop);
+        if (!index) return Error{0, "more than 128 next hops"};
+        RegionInfo info;
+        info.address = region.address;
+        info.udp_port = region.udp_port;
+        info.next_hop = *index;
+        info.port = hop->port;
+        std::memcpy(info.name, region.name.data(), std::min(region.name.size(), sizeof info.name));
+        regions_.push_back(info);
+    }
+    return ok();
+}
+
+Status Server::open_state() {
+    auto catalog = catalog::Catalog::open(config_.state_dir);
+    if (!catalog) return catalog.error();
+    auto artifacts = catalog::ArtifactStore::open(config_.state_dir);
+    if (!artifacts) return artifacts.error();
+    const std::string logs = config_.state_dir + "/logs";
+    if (mkdir(logs.c_str(), 0750) != 0 && errno != EEXIST) return errno_error("mkdir " + logs);
+    controller_ =
+        std::make_unique<Controller>(config_, shared_, warden_, doorbells_, std::move(*catalog),
+                                     std::move(*artifacts), regions_);
+    return controller_->prepare();
+}
+
+Status Server::start_cores() {
+    const std::uint32_t count = shared_.server.core_count;
+    for (std::uint32_t core = 0; core < count; ++core) {
+        auto made = Core::create(shared_, core,
+                                 {.pool = ports_->pool(core),
+                                  .wake_fds = ports_->wake_fds(core),
+                                  .all_ports_wake = ports_->all_ports_wake()});
+        if (!made) return made.error();
+        cores_.push_back(std::move(*made));
+    }
+    attach_errors_.assign(count, 0);
+    for (std::uint32_t core = 0; core < count; ++core)
+        threads_.emplace_back([this, core] { core_main(core); });
+    while (attached_.load(std::memory_order_acquire) != count) usleep(1000);
+    for (std::uint32_t core = 0; core < count; ++core)
+        if (attach_errors_[core] != 0)
+            return errno_error("core " + std::to_string(core) + " did not start",
+                               attach_errors_[core]);
+    return ok();
+}
+
+void Server::core_main(std::uint32_t core) {
+    pthread_setname_np(pthread_self(), ("core-" + std::to_string(core)).c_str());
+    if (core < config_.dataplane.cpus.size()) pin(config_.dataplane.cpus[core]);
+    int error = rte_thread_register() == 0 ? 0 : rte_errno;
+    if (error == 0) error = cores_[core]->attach();
+    attach_errors_[core] = error;
+    attached_.fetch_add(1, std::memory_order_release);
+    if (error != 0) return;
+    cores_[core]->run();
+    rte_thread_unregister();
+}
+
+Status Server::start_http() {
+    controller_->start();
+    auto admin = admin::start_admin(config_.admin_socket, *controller_);
+    if (!admin) return admin.error();
+    admin_ = std::move(*admin);
+    if (config_.management.listen.empty() || shared_.server.is_pop) return ok();
+    const admin::Tls tls{config_.management.tls_cert, config_.management.tls_key,
+                         config_.management.tls_ca};
+    auto management = admin::start_management(config_.management.listen, tls, *controller_);
+    if (!management) return management.error();
+    management_ = std::move(*management);
+    return ok();
+}
+
+Status Server::run(int signal_fd) {
+    spdlog::info("{} {} is up: UDP port {}, {} core(s), {} region(s)",
+                 shared_.server.is_pop ? "pop" : "region", config_.name, config_.udp_port,
+                 shared_.server.core_count, regions_.size());
+    std::uint64_t stop_at_us = 0;
+    std::vector<pollfd> fds;
+    for (;;) {
+        int timeout_ms = controller_->step();
+        if (controller_->warden_gone())
+            return Error{0,
+                         "the warden has ended, and with it every worker: see its last words "
+                         "above; restart skerryd"};
+        if (stop_at_us != 0 && (controller_->in_flight() == 0 || monotonic_us() >= stop_at_us))
+            return ok();
+        if (stop_at_us != 0) timeout_ms = std::min(timeout_ms, 10);
+        fds.clear();
+        fds.push_back({signal_fd, POLLIN, 0});
+        controller_->add_descriptors(fds);
+        if (poll(fds.data(), fds.size(), timeout_ms) < 0 && errno != EINTR)
+            return errno_error("poll");
+        signalfd_siginfo signal{};
+        if (read(signal_fd, &signal, sizeof signal) != sizeof signal) continue;
+        if (stop_at_us != 0) return ok();
+        stop_at_us = monotonic_us() + kDrainTimeout_us;
+        spdlog::info("{}: draining {} invocation(s), then ending", config_.name,
+                     controller_->set_draining(true));
+    }
+}
+
+void Server::stop_cores() {
+    shared_.stop.store(true, std::memory_order_relaxed);
+    const std::uint64_t one = 1;
+    for (std::uint32_t core = 0; core < shared_.server.core_count; ++core)
+        if (shared_.kick_fd[core] >= 0 && write(shared_.kick_fd[core], &one, sizeof one) < 0)
+            continue;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+}
+
+Server::~Server() {
+    // HTTP first: its threads call the controller. Cores before what they read.
+    management_.reset();
+    admin_.reset();
+    stop_cores();
+    controller_.reset();
+    cores_.clear();
+    ports_.reset();
+    std::free(shared_.qsbr);
+    port::stop_eal();
+}
+
+}  // namespace skerry::control

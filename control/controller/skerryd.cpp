@@ -1,0 +1,85 @@
+// skerryd: one program for both roles.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "control/config/preflight.hpp"
+#include "control/controller/server.hpp"
+#include "control/controller/version.hpp"
+
+namespace {
+
+using namespace skerry;
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+// Blocked in every thread; read by the control thread.
+int make_signal_fd() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int fail(const std::string& text) {
+    std::fprintf(stderr, "skerryd: %s\n", text.c_str());
+    return kExitFailed;
+}
+
+int serve(const config::Config& config) {
+    // Before any thread: a forked child of a process with threads may hold their locks for ever.
+    auto warden = warden::Client::start();
+    if (!warden) return fail("the warden did not start: " + warden.error().text);
+    const UniqueFd signals(make_signal_fd());
+    if (!signals) return fail("signalfd: " + std::string(std::strerror(errno)));
+    auto server = control::Server::create(config, std::move(*warden));
+    if (!server) return fail(server.error().text);
+    const Status ended = (*server)->run(signals.get());
+    return ended ? 0 : fail(ended.error().text);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"Skerry: an edge dataplane that executes requests here, or in the best region."};
+    std::string file;
+    bool check = false;
+    app.add_option("--config", file, "configuration (TOML); docs/operator-guide.md explains it")
+        ->required();
+    app.add_flag("--check", check,
+                 "say what the configuration needs of this machine, what was found, and what mends "
+                 "it; start nothing");
+    app.set_version_flag("--version", std::string("skerryd ") + control::kVersion);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : kExitUsage;
+    }
+    spdlog::set_default_logger(spdlog::stderr_logger_mt("skerryd"));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+
+    const auto config = config::load(file);
+    if (!config) {
+        std::fprintf(stderr, "%s\n", config.error().text.c_str());
+        return kExitFailed;
+    }
+    const std::vector<config::Need> needs = config::preflight(*config);
+    const bool good = config::may_start(needs);
+    if (check) {
+        std::fputs(config::render(needs).c_str(), stdout);
+        return good ? 0 : kExitFailed;
+    }
+    if (!good) {
+        std::fputs(config::render(needs).c_str(), stderr);
+        return fail("not started: mend what FAILED above");
+    }
+    return serve(*config);
+}

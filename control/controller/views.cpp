@@ -1,0 +1,187 @@
+// What the admin API shows of the controller.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "control/controller/controller.hpp"
+#include "control/controller/version.hpp"
+
+namespace skerry::control {
+namespace {
+
+using admin::ApiResult;
+
+std::uint64_t sum(const Shared& shared, std::uint32_t function, Counter FunctionCounters::*member) {
+    std::uint64_t total = 0;
+    for (std::uint32_t core = 0; core < shared.server.core_count; ++core)
+        total += (shared.counters[core]->functions[function].*member).get();
+    return total;
+}
+
+std::uint64_t sum(const Shared& shared, std::uint32_t region, Counter RegionCounters::*member) {
+    std::uint64_t total = 0;
+    for (std::uint32_t core = 0; core < shared.server.core_count; ++core)
+        total += (shared.counters[core]->regions[region].*member).get();
+    return total;
+}
+
+}  // namespace
+
+admin::StatusView Controller::status() {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t now_us = monotonic_us();
+    admin::StatusView view;
+    view.name = config_.name;
+    view.role = shared_.server.is_pop ? "pop" : "region";
+    view.version = kVersion;
+    view.boot_id = shared_.server.boot_id;
+    view.uptime_s = static_cast<double>(now_us - started_us_) / 1e6;
+    view.draining = draining_;
+    view.udp_port = shared_.server.udp_port;
+    for (const config::Port& port : config_.ports)
+        for (const net::IpPrefix& prefix : port.addresses)
+            view.addresses.push_back(prefix.address.to_string());
+    view.cores = shared_.server.core_count;
+    view.workers = pool_.workers();
+    view.functions = static_cast<std::uint32_t>(catalog_.functions().size());
+    view.regions_all = static_cast<std::uint32_t>(regions_.size());
+    for (std::uint32_t r = 0; r < regions_.size(); ++r) {
+        const regions::Standing standing = monitor_.standing(r, now_us);
+        if (standing.fresh && standing.weight_permille != 0) ++view.regions_healthy;
+    }
+    view.in_flight = in_flight();
+    view.pid = getpid();
+    view.warden_pid = warden_pid_;
+    return view;
+}
+
+admin::FunctionView Controller::view(const catalog::Function& function) {
+    const Deployed& deployed = deployed_.at(function.name);
+    admin::FunctionView view;
+    view.function = function;
+    for (const std::string& digest : function.versions) {
+        admin::VersionView version;
+        version.version = digest;
+        for (std::size_t r = 0; r < held_.size(); ++r)
+            if (held_[r].count(digest) != 0) version.held_by.push_back(config_.regions[r].name);
+        const auto entry = deployed.entries.find(digest);
+        if (entry != deployed.entries.end()) {
+            version.workers = pool_.workers(entry->second);
+            version.free_slots = pool_.free_slots(entry->second);
+        }
+        view.versions.push_back(std::move(version));
+    }
+    view.rate_per_s = rates_.rate_per_s(deployed.index);
+    view.popular = deployed.popular;
+    view.arrivals = sum(shared_, deployed.index, &FunctionCounters::arrivals);
+    view.local = sum(shared_, deployed.index, &FunctionCounters::local);
+    view.forwarded = sum(shared_, deployed.index, &FunctionCounters::forwarded);
+    return view;
+}
+
+std::vector<admin::FunctionView> Controller::functions() {
+    const std::lock_guard lock(mutex_);
+    std::vector<admin::FunctionView> views;
+    for (const auto& [name, function] : catalog_.functions()) views.push_back(view(function));
+    return views;
+}
+
+ApiResult<admin::FunctionView> Controller::function(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    const catalog::Function* found = catalog_.find(name);
+    if (found == nullptr)
+        return ApiResult<admin::FunctionView>::failure(
+            {404, "no-such-function", "no function is called \"" + name + "\"", {}});
+    return {view(*found), true, {}};
+}
+
+std::vector<admin::RegionView> Controller::regions() {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t now_us = monotonic_us();
+    std::vector<admin::RegionView> views;
+    for (std::uint32_t r = 0; r < regions_.size(); ++r) {
+        const regions::Standing standing = monitor_.standing(r, now_us);
+        admin::RegionView view;
+        view.name = config_.regions[r].name;
+        view.address = config_.regions[r].address.to_string();
+        view.healthy = standing.fresh && standing.weight_permille != 0;
+        view.weight_permille = standing.weight_permille;
+        view.rtt_us = standing.rtt_us;
+        view.rtt_variation_us = standing.rtt_variation_us;
+        view.in_flight = standing.in_flight;
+        view.waiting = standing.waiting;
+        view.free_slots = standing.free_slots;
+        view.consecutive_failures = standing.consecutive_failures;
+        view.probes_sent = standing.probes_sent;
+        view.probes_answered = standing.probes_answered;
+        if (standing.last_heard_us != 0)
+            view.last_heard_ms_ago = static_cast<double>(now_us - standing.last_heard_us) / 1e3;
+        view.versions = static_cast<std::uint32_t>(held_[r].size());
+        view.sent = sum(shared_, r, &RegionCounters::sent);
+        view.answered = sum(shared_, r, &RegionCounters::answered);
+        view.refused = sum(shared_, r, &RegionCounters::refused);
+        view.silent = sum(shared_, r, &RegionCounters::silent);
+        view.cold = sum(shared_, r, &RegionCounters::cold);
+        views.push_back(std::move(view));
+    }
+    return views;
+}
+
+// The very decision that the packet path would take now, for a request with the function's own
+// limit as its deadline.
+ApiResult<admin::ExplainView> Controller::explain(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    const catalog::Function* function = catalog_.find(name);
+    if (function == nullptr)
+        return ApiResult<admin::ExplainView>::failure(
+            {404, "no-such-function", "no function is called \"" + name + "\"", {}});
+    std::vector<Target> targets;
+    add_targets(*function, targets);
+    const auto target = std::find_if(targets.begin(), targets.end(),
+                                     [](const Target& each) { return each.qualifier == 0; });
+    admin::ExplainView view;
+    view.function = name;
+    view.version = function->current;
+    const std::uint32_t entry = target->entry;
+    const bool here = may_run_here(*target, shared_.server.is_pop);
+    view.local.is_pop = shared_.server.is_pop;
+    view.local.draining = draining_;
+    view.local.slot_free = here && pool_.free_slots(entry) != 0;
+    view.local.may_queue = here;
+    const Request request{.deadline_us = target->timeout_us + 1'000'000};
+    std::vector<skerry::RegionView> numbers;
+    const std::uint64_t now_us = monotonic_us();
+    for (std::uint32_t r = 0; r < regions_.size(); ++r) {
+        RegionNumbers raw;
+        (void)shared_.region_numbers[r].read(raw);  // the only writer is under this lock
+        numbers.push_back(
+            {.rtt_us = raw.rtt_us,
+             .rtt_variation_us = raw.rtt_variation_us,
+             .waiting_us = raw.waiting_us,
+             .expected_cold_us =
+                 shared_.warmth->expected_cold_us[target->function][r].load(SK_RELAXED),
+             .weight_permille = raw.weight_permille,
+             .fresh = monitor_.standing(r, now_us).fresh});
+        view.candidates.push_back(
+            {.region = config_.regions[r].name,
+             .candidate = judge(*target, static_cast<std::uint8_t>(r), numbers.back(), request),
+             .numbers = numbers.back(),
+             .holds_version = (target->holders >> r & 1) != 0});
+    }
+    view.decision = decide(*target, view.local, numbers, request);
+    return {std::move(view), true, {}};
+}
+
+std::vector<admin::CoreView> Controller::cores() {
+    std::vector<admin::CoreView> views;
+    for (std::uint32_t core = 0; core < shared_.server.core_count; ++core)
+        views.push_back({shared_.counters[core].get()});
+    return views;
+}
+
+std::uint64_t Controller::catalog_epoch() {
+    const std::lock_guard lock(mutex_);
+    return catalog_.epoch();
+}
+
+}  // namespace skerry::control

@@ -1,0 +1,50 @@
+// One worker of this server, from its order at the warden to its end. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "dataplane/capacity/slot_table.hpp"
+#include "dataplane/dispatch/channel.hpp"
+#include "sandbox/channel/host.hpp"
+
+namespace skerry::placement {
+
+struct Worker {
+    enum class State : std::uint8_t {
+        starting,  // ordered; its slots are known to nobody yet
+        ready,     // its slots are in the capacity table
+        ending,    // its slots are being collected, its process has been or will be killed
+    };
+
+    std::uint64_t id = 0;     // never used twice
+    std::uint32_t index = 0;  // of the channel, and of the host uid; unique among the living
+    std::uint32_t entry = 0;
+    State state = State::starting;
+    bool exited = false;
+    bool end_wanted = false;  // it does not end by itself, but because it is told to
+    bool kill_sent = false;
+    int pid = 0;
+    std::uint64_t slots = 0;  // its bits in the capacity entry
+    std::uint64_t owned = 0;  // of these, the ones that are the control thread's now
+    std::uint64_t started_us = 0;
+    std::uint64_t used_us = 0;    // when it was last seen to have got a request
+    std::uint64_t used_mark = 0;  // sum of its slots' request_seq then
+    std::optional<channel::HostChannel> memory;
+    std::unique_ptr<Channel> channel;
+
+    bool finished() const { return exited && owned == slots; }
+};
+
+// Puts the worker's slots into the table, for cores to claim.
+void introduce(CapacityTable& table, Worker& worker);
+// Takes back what is free now; the rest comes with later calls, or through take_retired().
+void collect_free(CapacityTable& table, Worker& worker);
+// All slots or none: true when no request has one. A worker must be idle to be ended politely.
+bool take_if_idle(CapacityTable& table, Worker& worker);
+// Changes whenever a request is handed to the worker. The words lie in memory that the worker can
+// write: it can make itself look busy, and thereby live as long as it would under load. No more.
+std::uint64_t use_mark(const Worker& worker);
+
+}  // namespace skerry::placement

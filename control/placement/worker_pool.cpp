@@ -1,0 +1,406 @@
+#include "control/placement/worker_pool.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "sandbox/base/check.hpp"
+
+namespace skerry::placement {
+namespace {
+
+constexpr std::uint64_t kLongestBackOff_us = 30'000'000;
+// Ended sooner than this after it became ready, without being told to: counts as a failed start.
+constexpr std::uint64_t kEarlyEnd_us = 1'000'000;
+// A worker is not taken from one function for another before it has been idle this long.
+constexpr std::uint64_t kMinIdle_us = 500'000;
+
+}  // namespace
+
+WorkerPool::WorkerPool(Shared& shared, warden::Client& warden, const channel::Doorbells& doorbells,
+                       WorkerLimits limits)
+    : shared_(shared),
+      warden_(warden),
+      doorbells_(doorbells),
+      limits_(std::move(limits)),
+      entries_(kMaxEntries),
+      index_used_(std::min(limits_.max, kMaxChannels)) {}
+
+Result<std::uint32_t> WorkerPool::open_entry(VersionSpec spec) {
+    SKERRY_CHECK(spec.concurrency >= 1 && spec.concurrency <= kSlotsPerEntry);
+    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+        if (entries_[i].used) continue;
+        entries_[i] = {};
+        entries_[i].used = true;
+        entries_[i].spec = std::move(spec);
+        return i;
+    }
+    return Error{ENOSPC, "all " + std::to_string(kMaxEntries) +
+                             " capacity entries are taken; delete functions that are not needed"};
+}
+
+void WorkerPool::close_entry(std::uint32_t entry) {
+    entries_[entry].closing = true;
+    entries_[entry].minimum = 0;
+}
+
+void WorkerPool::update(std::uint32_t entry, std::uint32_t workers_max) {
+    entries_[entry].spec.workers_max = workers_max;
+}
+
+void WorkerPool::set_target(std::uint32_t entry, std::uint32_t minimum, bool keep_idle) {
+    entries_[entry].minimum = minimum;
+    entries_[entry].keep_idle = keep_idle;
+}
+
+void WorkerPool::add_descriptors(std::vector<pollfd>& to) const {
+    to.push_back({warden_.fd(), POLLIN, 0});
+    for (const auto& [id, worker] : workers_)
+        if (worker->state == Worker::State::starting)
+            to.push_back({worker->memory->ready.get(), POLLIN, 0});
+}
+
+std::uint32_t WorkerPool::workers(std::uint32_t entry) const {
+    return static_cast<std::uint32_t>(
+        std::count_if(workers_.begin(), workers_.end(), [&](const auto& pair) {
+            return pair.second->entry == entry && pair.second->state != Worker::State::ending;
+        }));
+}
+
+std::uint32_t WorkerPool::ready(std::uint32_t entry) const {
+    return static_cast<std::uint32_t>(
+        std::count_if(workers_.begin(), workers_.end(), [&](const auto& pair) {
+            return pair.second->entry == entry && pair.second->state == Worker::State::ready;
+        }));
+}
+
+std::uint32_t WorkerPool::free_slots(std::uint32_t entry) const {
+    return static_cast<std::uint32_t>(
+        std::popcount(shared_.capacity->entries[entry].free_slots.load(SK_RELAXED)));
+}
+
+std::uint32_t WorkerPool::free_slots() const {
+    std::uint32_t total = 0;
+    for (std::uint32_t i = 0; i < entries_.size(); ++i)
+        if (entries_[i].used) total += free_slots(i);
+    return total;
+}
+
+std::string WorkerPool::start_failure(std::uint32_t entry) const {
+    return entries_[entry].failures == 0 ? std::string() : entries_[entry].failure;
+}
+
+std::uint64_t WorkerPool::start_us(std::uint32_t entry) const {
+    return entries_[entry].start_us;
+}
+
+std::uint64_t WorkerPool::step(std::uint64_t now_us) {
+    take_events(now_us);
+    for (auto& [id, worker] : workers_) check_worker(*worker, now_us);
+    take_retired();
+    remove_finished();
+    std::uint64_t next_us = now_us + 100'000;
+    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+        Entry& entry = entries_[i];
+        if (!entry.used) continue;
+        if (entry.closing) {
+            end_idle(i, now_us, 0);
+            if (entry.allotted == 0) entry = {};
+            continue;
+        }
+        while (workers(i) < entry.minimum && may_start(i, now_us))
+            if (!start(i, now_us)) break;
+        serve_wanted(i, now_us);
+        end_idle(i, now_us, entry.keep_idle ? limits_.idle_timeout_us : 0);
+        if (entry.failures != 0 && entry.not_before_us > now_us)
+            next_us = std::min(next_us, entry.not_before_us);
+    }
+    shared_.idle_slots.store(free_slots(), std::memory_order_relaxed);
+    if (kick_) kick_cores();
+    return next_us;
+}
+
+void WorkerPool::take_events(std::uint64_t now_us) {
+    // Bounded: the warden has at most three events for each worker.
+    for (std::uint32_t i = 0; i < 3 * kMaxChannels; ++i) {
+        auto event = warden_.poll_event();
+        if (!event) {
+            warden_gone_ = true;
+            return;
+        }
+        if (!event->has_value()) return;
+        on_event(**event, now_us);
+    }
+}
+
+void WorkerPool::on_event(const warden::Event& event, std::uint64_t now_us) {
+    const auto found = workers_.find(event.worker_id);
+    if (found == workers_.end()) return;
+    Worker& worker = *found->second;
+    if (event.kind == warden::MessageKind::spawned) {
+        worker.pid = event.pid;
+        return;
+    }
+    worker.exited = true;
+    const bool unasked = !worker.end_wanted;
+    if (event.kind == warden::MessageKind::failed) {
+        ++totals_.failed;
+        start_failed(worker.entry, event.text, now_us);
+    } else if (unasked) {
+        ++totals_.crashed;
+        // Had it got a request, that may have been its end, and says nothing about the next start.
+        const bool early = worker.state == Worker::State::starting ||
+                           (use_mark(worker) == 0 && now_us - worker.started_us < kEarlyEnd_us);
+        if (early)
+            start_failed(worker.entry,
+                         event.signal != 0
+                             ? "the worker was ended by signal " + std::to_string(event.signal)
+                             : "the worker exited with code " + std::to_string(event.exit_code),
+                         now_us);
+    }
+    // Nobody has ever heard of the slots of a worker that was not ready.
+    if (worker.state == Worker::State::starting) worker.owned = worker.slots;
+    worker.channel->dead.store(true, std::memory_order_release);
+    worker.state = Worker::State::ending;
+    kick_ = true;
+}
+
+void WorkerPool::start_failed(std::uint32_t index, const std::string& why, std::uint64_t now_us) {
+    Entry& entry = entries_[index];
+    entry.failure = why;
+    const std::uint32_t doublings = std::min(entry.failures, 10u);
+    ++entry.failures;
+    entry.not_before_us = now_us + std::min(kLongestBackOff_us, std::uint64_t{50'000} << doublings);
+}
+
+void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
+    CapacityTable& table = *shared_.capacity;
+    switch (worker.state) {
+        case Worker::State::starting: {
+            std::uint64_t count = 0;
+            if (::read(worker.memory->ready.get(), &count, sizeof count) == sizeof count) {
+                become_ready(worker, now_us);
+            } else if (now_us - worker.started_us > limits_.start_timeout_us) {
+                start_failed(worker.entry,
+                             "the worker did not become ready within " +
+                                 std::to_string(limits_.start_timeout_us / 1000) + " ms",
+                             now_us);
+                ++totals_.failed;
+                worker.owned = worker.slots;
+                end(worker);
+            }
+            break;
+        }
+        case Worker::State::ready: {
+            const WorkerFault fault = worker.channel->fault.load(std::memory_order_relaxed);
+            if (fault != WorkerFault::none) {
+                ++(fault == WorkerFault::hung ? totals_.hung : totals_.malformed);
+                end(worker);
+                collect_free(table, worker);
+            } else if (now_us - worker.started_us >= kEarlyEnd_us || use_mark(worker) != 0) {
+                forgive(worker.entry);
+            }
+            break;
+        }
+        case Worker::State::ending:
+            if (worker.end_wanted && !worker.kill_sent && !worker.exited) send_kill(worker);
+            collect_free(table, worker);
+            break;
+    }
+}
+
+void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
+    Entry& entry = entries_[worker.entry];
+    const std::uint64_t took_us = now_us - worker.started_us;
+    entry.start_us = entry.start_us == 0 ? took_us : (3 * entry.start_us + took_us) / 4;
+    worker.state = Worker::State::ready;
+    worker.started_us = worker.used_us = now_us;
+    worker.used_mark = use_mark(worker);
+    introduce(*shared_.capacity, worker);
+    kick_ = true;
+}
+
+void WorkerPool::take_retired() {
+    for (auto& [id, worker] : workers_) {
+        CapacityEntry& table = shared_.capacity->entries[worker->entry];
+        const std::uint64_t bits = table.take_retired();
+        if (bits == 0) continue;
+        for (auto& [other_id, other] : workers_)
+            if (other->entry == worker->entry) other->owned |= bits & other->slots;
+    }
+}
+
+void WorkerPool::remove_finished() {
+    for (auto it = workers_.begin(); it != workers_.end();) {
+        Worker& worker = *it->second;
+        if (!worker.finished()) {
+            ++it;
+            continue;
+        }
+        entries_[worker.entry].allotted &= ~worker.slots;
+        index_used_[worker.index] = false;
+        it = workers_.erase(it);
+    }
+}
+
+bool WorkerPool::may_start(std::uint32_t index, std::uint64_t now_us) const {
+    const Entry& entry = entries_[index];
+    return !warden_gone_ && now_us >= entry.not_before_us &&
+           workers(index) < entry.spec.workers_max &&
+           static_cast<std::uint32_t>(std::popcount(~entry.allotted)) >= entry.spec.concurrency;
+}
+
+void WorkerPool::serve_wanted(std::uint32_t index, std::uint64_t now_us) {
+    Entry& entry = entries_[index];
+    CapacityEntry& table = shared_.capacity->entries[index];
+    if (table.wanted.load(SK_RELAXED) == 0) return;
+    if (now_us < entry.not_before_us) return;
+    const std::uint32_t wanted = table.wanted.exchange(0, SK_RELAXED);
+    const std::uint32_t starting = workers(index) - ready(index);
+    const std::uint32_t needed = (wanted + entry.spec.concurrency - 1) / entry.spec.concurrency;
+    for (std::uint32_t i = starting; i < needed && may_start(index, now_us); ++i)
+        if (!start(index, now_us)) return;
+}
+
+void WorkerPool::forgive(std::uint32_t entry) {
+    entries_[entry].failures = 0;
+    entries_[entry].not_before_us = 0;
+    entries_[entry].failure.clear();
+}
+
+void WorkerPool::trim(std::uint32_t entry) {
+    end_idle(entry, 0, 0);
+}
+
+void WorkerPool::end_idle(std::uint32_t index, std::uint64_t now_us, std::uint64_t patience_us) {
+    Entry& entry = entries_[index];
+    std::uint32_t above = workers(index) - std::min(workers(index), entry.minimum);
+    // The highest ids first: cores claim low slots first, so the oldest are the ones in use.
+    for (auto it = workers_.rbegin(); it != workers_.rend() && above != 0; ++it) {
+        Worker& worker = *it->second;
+        if (worker.entry != index || worker.state != Worker::State::ready) continue;
+        const std::uint64_t mark = use_mark(worker);
+        if (mark != worker.used_mark) {
+            worker.used_mark = mark;
+            worker.used_us = now_us;
+        }
+        if (patience_us != 0 && now_us - worker.used_us < patience_us) continue;
+        if (!take_if_idle(*shared_.capacity, worker)) continue;
+        ++totals_.idle_ended;
+        end(worker);
+        --above;
+    }
+}
+
+// All workers are taken: the one that has been idle longest, and above its function's minimum,
+// ends.
+bool WorkerPool::make_room(std::uint32_t for_entry, std::uint64_t now_us) {
+    Worker* oldest = nullptr;
+    for (auto& [id, worker] : workers_) {
+        if (worker->state != Worker::State::ready || worker->entry == for_entry) continue;
+        if (workers(worker->entry) <= entries_[worker->entry].minimum) continue;
+        if (now_us - worker->used_us < kMinIdle_us) continue;
+        if (oldest == nullptr || worker->used_us < oldest->used_us) oldest = worker.get();
+    }
+    if (oldest == nullptr || !take_if_idle(*shared_.capacity, *oldest)) return false;
+    ++totals_.idle_ended;
+    end(*oldest);
+    return true;
+}
+
+void WorkerPool::end(Worker& worker) {
+    worker.state = Worker::State::ending;
+    worker.end_wanted = true;
+    send_kill(worker);
+}
+
+void WorkerPool::send_kill(Worker& worker) {
+    const Status sent = warden_.kill(worker.id);
+    worker.kill_sent = static_cast<bool>(sent);
+    // EAGAIN: the warden is busy; the next step tries again.
+    if (!sent && sent.error().code != EAGAIN) warden_gone_ = true;
+}
+
+bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
+    Entry& entry = entries_[index];
+    const auto place = std::find(index_used_.begin(), index_used_.end(), false);
+    if (place == index_used_.end()) {
+        make_room(index, now_us);  // for the next step: its process has to end first
+        return false;
+    }
+    auto worker = std::make_unique<Worker>();
+    worker->id = next_id_++;
+    worker->index = static_cast<std::uint32_t>(place - index_used_.begin());
+    worker->entry = index;
+    worker->started_us = now_us;
+    std::uint64_t left = ~entry.allotted;
+    for (std::uint32_t i = 0; i < entry.spec.concurrency; ++i, left &= left - 1)
+        worker->slots |= left & (~left + 1);
+    worker->owned = worker->slots;
+    if (const Status ordered = order(entry, *worker); !ordered) {
+        ++totals_.failed;
+        start_failed(index, ordered.error().text, now_us);
+        return false;
+    }
+    *place = true;
+    entry.allotted |= worker->slots;
+    ++totals_.started;
+    workers_.emplace(worker->id, std::move(worker));
+    return true;
+}
+
+Status WorkerPool::order(const Entry& entry, Worker& worker) {
+    auto memory = channel::create_channel({.slots = entry.spec.concurrency,
+                                           .request_area_bytes = entry.spec.payload_bytes_max,
+                                           .response_area_bytes = entry.spec.payload_bytes_max,
+                                           .core_count = shared_.server.core_count,
+                                           .spin_us = limits_.spin_us});
+    if (!memory) return memory.error();
+    const std::string log_path = limits_.log_dir + "/" + entry.spec.function + "-" +
+                                 entry.spec.version_hex.substr(0, 12) + ".log";
+    UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+    if (!log) return errno_error("open " + log_path);
+
+    warden::SpawnRequest request{.worker_id = worker.id,
+                                 .artifact_dir = entry.spec.artifact_dir,
+                                 .function = entry.spec.function,
+                                 .version_hex = entry.spec.version_hex,
+                                 .host_uid = limits_.first_uid + worker.index,
+                                 .memory_mib = entry.spec.memory_mib,
+                                 .channel_fd = memory->memfd.get(),
+                                 .doorbells_fd = doorbells_.fd.get(),
+                                 .wake_fd = memory->wake.get(),
+                                 .ready_fd = memory->ready.get(),
+                                 .log_fd = log.get(),
+                                 .done_fds = {}};
+    for (const UniqueFd& fd : memory->done) request.done_fds.push_back(fd.get());
+    if (const Status sent = warden_.spawn(request); !sent) return sent;
+
+    auto channel = std::make_unique<Channel>();
+    channel->base = memory->base;
+    channel->slot_count = entry.spec.concurrency;
+    channel->slot_stride = memory->slot_stride;
+    channel->request_area_bytes = entry.spec.payload_bytes_max;
+    channel->response_area_bytes = entry.spec.payload_bytes_max;
+    channel->wake_fd = memory->wake.get();
+    for (std::size_t core = 0; core < memory->done.size(); ++core)
+        channel->done_fd[core] = memory->done[core].get();
+    channel->index = worker.index;
+    channel->entry = worker.entry;
+    channel->generation = ++generation_;
+    worker.channel = std::move(channel);
+    worker.memory.emplace(std::move(*memory));
+    return ok();
+}
+
+void WorkerPool::kick_cores() {
+    kick_ = false;
+    const std::uint64_t one = 1;
+    for (std::uint32_t core = 0; core < shared_.server.core_count; ++core)
+        if (shared_.kick_fd[core] >= 0 && ::write(shared_.kick_fd[core], &one, sizeof one) < 0)
+            continue;  // its counter is full: it has been told
+}
+
+}  // namespace skerry::placement

@@ -1,0 +1,142 @@
+// The workers of this server: started, introduced to the packet path, replaced, ended.
+//
+// One capacity entry for each function version that may run here. The pool is told how many workers
+// each should have at least; it starts more when requests wait (CapacityEntry::wanted), up to the
+// function's maximum, and ends those that nobody has used for a while.
+//
+// Limits: kMaxEntries versions, WorkerLimits::max workers in all. When all are taken and a function
+// is waited for, the worker that has been idle longest and is above its minimum makes room. Control
+// thread only.
+#pragma once
+
+#include <poll.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/placement/worker.hpp"
+#include "dataplane/shared.hpp"
+#include "sandbox/base/result.hpp"
+#include "sandbox/warden/client.hpp"
+
+namespace skerry::placement {
+
+struct WorkerLimits {
+    std::uint32_t max = 64;
+    std::uint32_t first_uid = 210000;
+    std::uint64_t idle_timeout_us = 30'000'000;
+    std::uint64_t start_timeout_us = 10'000'000;
+    std::uint32_t spin_us = 0;
+    std::string log_dir;  // standard error of workers: FUNCTION-VERSION.log
+};
+
+struct VersionSpec {
+    std::string function;
+    std::string version_hex;
+    std::string artifact_dir;
+    std::uint32_t memory_mib = 128;
+    std::uint32_t concurrency = 1;
+    std::uint32_t workers_max = 1;
+    std::uint32_t payload_bytes_max = 65536;
+};
+
+class WorkerPool {
+  public:
+    WorkerPool(Shared& shared, warden::Client& warden, const channel::Doorbells& doorbells,
+               WorkerLimits limits);
+
+    // Allots an entry; nothing is started yet. An error when all entries are taken.
+    Result<std::uint32_t> open_entry(VersionSpec spec);
+    // No target names the entry any more, and every core has passed a quiescent state since.
+    // Workers end when their requests have; then the entry is reused.
+    void close_entry(std::uint32_t entry);
+    // Limits may change with a deploy of the same version.
+    void update(std::uint32_t entry, std::uint32_t workers_max);
+
+    // `minimum` workers are kept. `keep_idle`: those above it live for the idle timeout; otherwise
+    // (an old version) they end at once when they have nothing to do.
+    void set_target(std::uint32_t entry, std::uint32_t minimum, bool keep_idle);
+
+    // Takes news from the warden and from workers, and does what is to be done. Returns when it
+    // wants to be called next, at the latest.
+    std::uint64_t step(std::uint64_t now_us);
+    // What poll(2) should watch for it: the warden, and the ready bells of workers that start.
+    void add_descriptors(std::vector<pollfd>& to) const;
+
+    // Ends, at once, the workers above the minimum that have nothing to do.
+    void trim(std::uint32_t entry);
+
+    std::uint32_t workers() const { return static_cast<std::uint32_t>(workers_.size()); }
+    std::uint32_t workers(std::uint32_t entry) const;
+    std::uint32_t ready(std::uint32_t entry) const;
+    std::uint32_t free_slots(std::uint32_t entry) const;
+    std::uint32_t free_slots() const;
+    // Why the last start failed, while starts are held back for it; empty: all is well.
+    std::string start_failure(std::uint32_t entry) const;
+    // Starts have failed, and the next try is not due yet.
+    bool held_back(std::uint32_t entry, std::uint64_t now_us) const {
+        return entries_[entry].failures != 0 && now_us < entries_[entry].not_before_us;
+    }
+    // Forgets failed starts: there is a new reason to believe in the next one.
+    void forgive(std::uint32_t entry);
+    // From the order to readiness, smoothed; 0: none has started yet.
+    std::uint64_t start_us(std::uint32_t entry) const;
+    bool warden_gone() const { return warden_gone_; }
+
+    struct Totals {
+        std::uint64_t started = 0, crashed = 0, hung = 0, malformed = 0, idle_ended = 0, failed = 0;
+    };
+    const Totals& totals() const { return totals_; }
+
+  private:
+    struct Entry {
+        VersionSpec spec;
+        bool used = false;
+        bool closing = false;
+        std::uint32_t minimum = 0;
+        bool keep_idle = true;
+        std::uint64_t allotted = 0;  // slots that belong to a worker
+        std::uint64_t start_us = 0;
+        std::uint32_t failures = 0;  // consecutive starts that failed, or crashes right after
+        std::uint64_t not_before_us = 0;
+        std::string failure;
+    };
+    using WorkerMap = std::map<std::uint64_t, std::unique_ptr<Worker>>;
+
+    void take_events(std::uint64_t now_us);
+    void on_event(const warden::Event& event, std::uint64_t now_us);
+    void check_worker(Worker& worker, std::uint64_t now_us);
+    void become_ready(Worker& worker, std::uint64_t now_us);
+    void take_retired();
+    void serve_wanted(std::uint32_t entry, std::uint64_t now_us);
+    void end_idle(std::uint32_t entry, std::uint64_t now_us, std::uint64_t patience_us);
+    bool make_room(std::uint32_t for_entry, std::uint64_t now_us);
+    bool start(std::uint32_t entry, std::uint64_t now_us);
+    Status order(const Entry& entry, Worker& worker);
+    void end(Worker& worker);
+    void send_kill(Worker& worker);
+    void start_failed(std::uint32_t entry, const std::string& why, std::uint64_t now_us);
+    void remove_finished();
+    void kick_cores();
+    bool may_start(std::uint32_t entry, std::uint64_t now_us) const;
+
+    Shared& shared_;
+    warden::Client& warden_;
+    const channel::Doorbells& doorbells_;
+    WorkerLimits limits_;
+    std::vector<Entry> entries_;
+    WorkerMap workers_;
+    std::vector<bool> index_used_;
+    std::uint64_t next_id_ = 1;
+    std::uint64_t generation_ = 0;
+    Totals totals_;
+    bool warden_gone_ = false;
+    bool kick_ = false;
+};
+
+}  // namespace skerry::placement

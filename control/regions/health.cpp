@@ -1,0 +1,56 @@
+#include "control/regions/health.hpp"
+
+#include <algorithm>
+
+namespace skerry::regions {
+
+void Health::on_answer(std::uint64_t now_us) {
+    failures_ = 0;
+    if (state_ == State::unheard) state_ = State::healthy;
+    if (state_ != State::ejected) return;
+    if (++answers_ < kAnswersToReturn) return;
+    state_ = State::returning;
+    returning_since_us_ = now_us;
+}
+
+void Health::on_failure(std::uint64_t) {
+    answers_ = 0;
+    ++failures_;
+    const bool out = state_ == State::returning ||
+                     (state_ == State::healthy && failures_ >= limits_.failures_to_eject);
+    if (out) state_ = State::ejected;
+}
+
+void Health::on_restart(std::uint64_t now_us) {
+    failures_ = 0;
+    measured_ = false;
+    state_ = State::returning;
+    returning_since_us_ = now_us;
+}
+
+void Health::on_round_trip(std::uint32_t rtt_us) {
+    if (!measured_) {
+        measured_ = true;
+        srtt_us_ = rtt_us;
+        variation_us_ = rtt_us / 2;
+        return;
+    }
+    const std::uint32_t difference = srtt_us_ > rtt_us ? srtt_us_ - rtt_us : rtt_us - srtt_us_;
+    variation_us_ = static_cast<std::uint32_t>((3ull * variation_us_ + difference) / 4);
+    srtt_us_ = static_cast<std::uint32_t>((7ull * srtt_us_ + rtt_us) / 8);
+}
+
+std::uint16_t Health::weight_permille(std::uint64_t now_us) {
+    if (state_ == State::healthy) return 1000;
+    if (state_ != State::returning) return 0;
+    const std::uint64_t passed_us = now_us - std::min(now_us, returning_since_us_);
+    if (passed_us >= limits_.return_us) {
+        state_ = State::healthy;
+        return 1000;
+    }
+    const std::uint64_t step =
+        passed_us * kReturnSteps / std::max<std::uint64_t>(1, limits_.return_us);
+    return static_cast<std::uint16_t>((step + 1) * 1000 / kReturnSteps);
+}
+
+}  // namespace skerry::regions

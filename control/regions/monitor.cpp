@@ -1,0 +1,157 @@
+#include "control/regions/monitor.hpp"
+
+#include <rte_cycles.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "sandbox/base/check.hpp"
+
+namespace skerry::regions {
+namespace {
+
+// What one waiting request adds to the expected wait, for each that a region executes at once:
+// until regions report their own execution times, the mean of the model in docs/decisions.
+constexpr std::uint64_t kMeanRun_us = 20'000;
+
+std::uint64_t sum(const Shared& shared, std::uint32_t region, Counter RegionCounters::*member) {
+    std::uint64_t total = 0;
+    for (std::uint32_t core = 0; core < shared.server.core_count; ++core)
+        total += (shared.counters[core]->regions[region].*member).get();
+    return total;
+}
+
+}  // namespace
+
+Monitor::Monitor(Shared& shared, std::uint32_t region_count, MonitorLimits limits,
+                 std::uint64_t seed)
+    : shared_(shared), limits_(limits), random_(seed), next_token_(random_() | 1) {
+    SKERRY_CHECK(region_count <= kMaxRegions);
+    for (std::uint32_t i = 0; i < region_count; ++i) regions_.emplace_back(limits.health);
+}
+
+std::uint64_t Monitor::step(std::uint64_t now_us) {
+    take_results(now_us);
+    std::uint64_t next_us = now_us + limits_.period_us;
+    for (std::uint32_t i = 0; i < regions_.size(); ++i) {
+        Region& region = regions_[i];
+        take_passive(i, now_us);
+        if (region.token != 0 && now_us - region.sent_us >= patience_us(region)) {
+            region.token = 0;
+            region.health.on_failure(now_us);
+        }
+        if (region.token == 0 && now_us >= region.due_us) probe(i, now_us);
+        write_numbers(i, now_us);
+        next_us = std::min(
+            next_us, region.token == 0 ? region.due_us : region.sent_us + patience_us(region));
+    }
+    return std::max(next_us, now_us + 1000);
+}
+
+// How long a probe may take. Nothing known yet: longer with each one that was in vain.
+std::uint64_t Monitor::patience_us(const Region& region) const {
+    if (!region.health.measured())
+        return limits_.period_us << std::min(region.health.consecutive_failures(), 3u);
+    const std::uint64_t expected = region.health.rtt_us() + 4ull * region.health.rtt_variation_us();
+    return std::max(limits_.period_us, 2 * expected);
+}
+
+void Monitor::probe(std::uint32_t index, std::uint64_t now_us) {
+    Region& region = regions_[index];
+    next_token_ += 2;  // odd, hence never 0
+    const ProbeCommand command{
+        .token = next_token_, .region = index, .reserved = 0, .cookie = region.cookie};
+    region.due_us = now_us + limits_.period_us * (800 + random_() % 401) / 1000;
+    if (rte_ring_enqueue_elem(shared_.probe_commands[0], const_cast<ProbeCommand*>(&command),
+                              sizeof command) != 0)
+        return;  // core 0 is far behind: no news about the region
+    region.token = next_token_;
+    region.sent_us = now_us;
+    ++region.last.probes_sent;
+    const std::uint64_t one = 1;
+    if (shared_.kick_fd[0] >= 0 && write(shared_.kick_fd[0], &one, sizeof one) < 0) return;
+}
+
+void Monitor::take_results(std::uint64_t now_us) {
+    for (std::uint32_t core = 0; core < shared_.server.core_count; ++core) {
+        ProbeResult result;
+        while (rte_ring_dequeue_elem(shared_.probe_results[core], &result, sizeof result) == 0) {
+            const auto region =
+                std::find_if(regions_.begin(), regions_.end(),
+                             [&](const Region& r) { return r.token == result.token; });
+            if (region == regions_.end()) continue;  // given up before
+            region->token = 0;
+            Standing& last = region->last;
+            ++last.probes_answered;
+            const bool restarted = last.boot_id != 0 && last.boot_id != result.boot_id;
+            if (restarted) region->health.on_restart(now_us);
+            if (last.boot_id != result.boot_id || last.catalog_epoch != result.catalog_epoch)
+                changed_ |= std::uint64_t{1} << (region - regions_.begin());
+            last.last_heard_us = now_us;
+            last.boot_id = result.boot_id;
+            last.catalog_epoch = result.catalog_epoch;
+            last.in_flight = result.in_flight;
+            last.waiting = result.waiting;
+            last.free_slots = result.free_slots;
+            last.draining = result.draining != 0;
+            region->cookie = result.cookie;
+            region->fresh_until_tsc =
+                rte_rdtsc() + limits_.fresh_us * (shared_.server.tsc_hz / 1000) / 1000;
+            region->health.on_round_trip(
+                static_cast<std::uint32_t>(result.rtt_tsc * 1'000'000 / shared_.server.tsc_hz));
+            region->health.on_answer(now_us);
+        }
+    }
+}
+
+void Monitor::take_passive(std::uint32_t index, std::uint64_t now_us) {
+    Region& region = regions_[index];
+    const std::uint64_t answered = sum(shared_, index, &RegionCounters::answered);
+    const std::uint64_t silent = sum(shared_, index, &RegionCounters::silent);
+    const std::uint64_t failures = silent - region.silent_seen;
+    if (failures == 0 && answered != region.answered_seen &&
+        region.health.state() == Health::State::healthy)
+        region.health.on_answer(now_us);
+    for (std::uint64_t i = 0; i < std::min<std::uint64_t>(failures, 16); ++i)
+        region.health.on_failure(now_us);
+    region.answered_seen = answered;
+    region.silent_seen = silent;
+}
+
+void Monitor::write_numbers(std::uint32_t index, std::uint64_t now_us) {
+    Region& region = regions_[index];
+    const Standing& last = region.last;
+    const std::uint64_t wait_us =
+        std::uint64_t{last.waiting} * kMeanRun_us / std::max(1u, last.in_flight);
+    const std::uint32_t slots = last.in_flight + last.free_slots;
+    RegionNumbers numbers;
+    numbers.rtt_us = region.health.rtt_us();
+    numbers.rtt_variation_us = region.health.rtt_variation_us();
+    numbers.waiting_us = static_cast<std::uint32_t>(std::min<std::uint64_t>(wait_us, 60'000'000));
+    numbers.weight_permille = last.draining ? 0 : region.health.weight_permille(now_us);
+    numbers.busy_permille =
+        slots == 0 ? 0 : static_cast<std::uint16_t>(1000ull * last.in_flight / slots);
+    numbers.cookie = region.cookie;
+    numbers.fresh_until_tsc = region.fresh_until_tsc;
+    shared_.region_numbers[index].write(numbers);
+}
+
+std::uint64_t Monitor::take_changed() {
+    const std::uint64_t changed = changed_;
+    changed_ = 0;
+    return changed;
+}
+
+Standing Monitor::standing(std::uint32_t index, std::uint64_t now_us) {
+    Region& region = regions_[index];
+    Standing standing = region.last;
+    standing.state = region.health.state();
+    standing.weight_permille = standing.draining ? 0 : region.health.weight_permille(now_us);
+    standing.rtt_us = region.health.rtt_us();
+    standing.rtt_variation_us = region.health.rtt_variation_us();
+    standing.consecutive_failures = region.health.consecutive_failures();
+    standing.fresh = region.fresh_until_tsc > rte_rdtsc();
+    return standing;
+}
+
+}  // namespace skerry::regions

@@ -1,0 +1,78 @@
+// Watches the regions: decides when each is probed, takes what the dataplane measured, counts
+// passive failures, and writes the numbers that the packet path reads (RegionNumbersTable).
+//
+// Control thread only. It sends nothing itself: probes go the way of requests, through core 0.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "control/regions/health.hpp"
+#include "dataplane/shared.hpp"
+
+namespace skerry::regions {
+
+struct MonitorLimits {
+    std::uint64_t period_us = 250'000;  // jittered by a fifth either way
+    std::uint64_t fresh_us = 1'000'000;
+    HealthLimits health;
+};
+
+// What is known of one region, for the admin API and for `explain`.
+struct Standing {
+    Health::State state = Health::State::unheard;
+    std::uint32_t weight_permille = 0;
+    std::uint32_t rtt_us = 0, rtt_variation_us = 0;
+    std::uint32_t in_flight = 0, waiting = 0, free_slots = 0;
+    std::uint32_t consecutive_failures = 0;
+    std::uint64_t probes_sent = 0, probes_answered = 0;
+    std::uint64_t last_heard_us = 0;  // 0: never
+    std::uint64_t boot_id = 0, catalog_epoch = 0;
+    bool draining = false;
+    bool fresh = false;
+};
+
+class Monitor {
+  public:
+    Monitor(Shared& shared, std::uint32_t region_count, MonitorLimits limits, std::uint64_t seed);
+
+    // Takes results, sends what is due, writes the numbers. Returns when it wants to be called
+    // next.
+    std::uint64_t step(std::uint64_t now_us);
+
+    // Regions that started anew, or whose set of versions changed, since the last call: one bit
+    // each.
+    std::uint64_t take_changed();
+    Standing standing(std::uint32_t region, std::uint64_t now_us);
+
+  private:
+    struct Region {
+        explicit Region(HealthLimits limits) : health(limits) {}
+        Health health;
+        Standing last;
+        std::uint64_t token = 0;  // of the probe that is out; 0: none
+        std::uint64_t sent_us = 0;
+        std::uint64_t due_us = 0;
+        std::uint64_t cookie = 0;
+        std::uint64_t fresh_until_tsc = 0;
+        std::uint64_t answered_seen = 0;  // passive counters at the last look
+        std::uint64_t silent_seen = 0;
+    };
+
+    void take_results(std::uint64_t now_us);
+    void take_passive(std::uint32_t index, std::uint64_t now_us);
+    void probe(std::uint32_t index, std::uint64_t now_us);
+    void write_numbers(std::uint32_t index, std::uint64_t now_us);
+    std::uint64_t patience_us(const Region& region) const;
+
+    Shared& shared_;
+    MonitorLimits limits_;
+    std::vector<Region> regions_;
+    std::mt19937_64 random_;
+    std::uint64_t next_token_;
+    std::uint64_t changed_ = 0;
+};
+
+}  // namespace skerry::regions

@@ -1,0 +1,64 @@
+// How often each function is asked for, and where it went: decayed averages of the cores' counters,
+// and from them the expected cost of a cold start at each region (WarmthTable). Control thread
+// only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "dataplane/shared.hpp"
+
+namespace skerry::regions {
+
+struct RateLimits {
+    double half_life_s = 2.0;    // of rate_per_s()
+    double keep_alive_s = 30.0;  // how long an idle worker is kept; regions are configured alike
+};
+
+// One function as the rates need it.
+struct Tracked {
+    std::uint32_t function = 0;  // index
+    std::uint64_t key = 0;
+    std::uint32_t cold_cost_us = 0;
+};
+
+class Rates {
+  public:
+    Rates(Shared& shared, std::uint32_t region_count, RateLimits limits);
+
+    // Call about ten times a second.
+    void step(std::span<const Tracked> functions, std::uint64_t now_us);
+    // An index begins to stand for another function: what is counted until now is not its own.
+    void reset(std::uint32_t function, std::uint64_t now_us);
+
+    // Arrivals a second at this server.
+    double rate_per_s(std::uint32_t function) const { return arrivals_[function].rate; }
+
+  private:
+    struct Rate {
+        double rate = 0;
+        std::uint64_t seen = 0;
+        void step(std::uint64_t count, double passed_s, double decay);
+    };
+    struct Sent {
+        std::uint64_t seen = 0;
+        std::uint64_t last_us = 0;  // when something was sent there last; 0: never
+    };
+
+    std::uint64_t arrivals(std::uint32_t function) const;
+    std::uint64_t sent(std::uint32_t function, std::uint32_t region) const;
+
+    Shared& shared_;
+    std::uint32_t region_count_;
+    RateLimits limits_;
+    std::uint64_t last_us_ = 0;
+    std::array<Rate, kMaxFunctions> arrivals_{};
+    // The same over the time that an idle worker is kept: whether a region would go cold between
+    // two requests is a question of minutes, not of the last two seconds.
+    std::array<Rate, kMaxFunctions> slow_{};
+    std::unique_ptr<std::array<std::array<Sent, kMaxRegions>, kMaxFunctions>> sent_;
+};
+
+}  // namespace skerry::regions
