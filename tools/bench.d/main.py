@@ -1,0 +1,126 @@
+"""What Skerry does on this machine, each figure beside a baseline measured in the same run.
+
+  tools/bench [packet-path] [dispatch] [footprint] [--json] [--seconds S]
+
+A row's ratio is value/baseline; `meets` says whether it reaches its goal (null: it has none). Measured
+in turns (ours, the baseline, ours, …), the median of three: machines are shared and noisy."""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+TOOLS = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TOOLS / "bench.d"))
+sys.dont_write_bytecode = True
+
+import footprint  # noqa: E402
+import programs  # noqa: E402
+
+ROUNDS = 3
+LINE_RATE_PPS = 14.88e6
+
+
+def median_of_turns(ours, baseline):
+    """Runs both in turns; the median of each, and what else the run of ours with that median said."""
+    mine, theirs = [], []
+    for _ in range(ROUNDS):
+        mine.append(ours())
+        theirs.append(baseline())
+    return mine, theirs
+
+
+def row(name, value, unit, baseline=None, goal=None, meets=None):
+    ratio = None if baseline is None or baseline["value"] == 0 else round(value / baseline["value"], 3)
+    return {"name": name, "value": round(value, 3), "unit": unit, "baseline": baseline, "ratio": ratio, "goal": goal,
+            "meets": meets(value, ratio) if meets else None}
+
+
+def packet_path(bench):
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="skerry-bench-") as folder:
+        for kind in ("refusal", "replay"):
+            capture = f"{folder}/{kind}.pcap"
+            ours, theirs = median_of_turns(
+                lambda kind=kind, capture=capture: bench.path(kind, capture)["packets_per_s"],
+                lambda capture=capture: bench.testpmd(capture))
+            baseline = {"name": "dpdk-testpmd 5tswap, same packets, same port", "value": statistics.median(theirs)}
+            rows.append(row(f"packet-path/{kind}/net_pcap", statistics.median(ours), "packets/s", baseline,
+                            "ratio ≥ 0.5", lambda value, ratio: ratio >= 0.5))
+            rows.append(row(f"packet-path/{kind}/line-rate", statistics.median(ours), "packets/s",
+                            {"name": "10 GbE line rate, 64-byte frames", "value": LINE_RATE_PPS},
+                            "≥ 14.88 Mpps", lambda value, ratio: value >= LINE_RATE_PPS))
+    return rows
+
+
+def dispatch(bench):
+    ours, theirs = median_of_turns(lambda: bench.dispatch(), lambda: bench.dispatch("--ping-pong"))
+    rows = []
+    for figure in ("p50_us", "p99_us"):
+        baseline = {"name": "two processes, ping-pong over the same mechanism",
+                    "value": statistics.median(each[figure] for each in theirs)}
+        rows.append(row(f"dispatch/one-in-flight/{figure[:3]}", statistics.median(each[figure] for each in ours), "µs",
+                        baseline, "ratio ≤ 1.5", lambda value, ratio: ratio <= 1.5))
+    baseline = {"name": "ping-pong, one at a time", "value": statistics.median(each["per_s"] for each in theirs)}
+    rows.append(row("dispatch/one-in-flight/rate", statistics.median(each["per_s"] for each in ours),
+                    "invocations/s", baseline))
+    many = statistics.median(bench.dispatch("--concurrency", "16", "--spin-us", "50")["per_s"] for _ in range(ROUNDS))
+    rows.append(row("dispatch/concurrency-16/rate", many, "invocations/s", baseline, "≥ 1 M",
+                    lambda value, ratio: value >= 1e6))
+    return rows
+
+
+BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "footprint": lambda bench: footprint.rows(bench, row)}
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.processor())
+    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(),
+            "load_before": round(os.getloadavg()[0], 2)}
+
+
+def table(rows):
+    for each in rows:
+        baseline = f"{each['baseline']['value']:>14,.2f}  ×{each['ratio']:<8}" if each["baseline"] else " " * 25
+        verdict = {True: "meets", False: "MISSES", None: ""}[each["meets"]]
+        print(f"{each['name']:38} {each['value']:>14,.2f} {each['unit']:14} {baseline} {each['goal'] or '':14} {verdict}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="*", help=", ".join(BENCHES))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--build", default=TOOLS.parent / "build")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.name if name not in BENCHES]
+    if unknown:
+        parser.error(f"no benchmark is called {unknown[0]}; there are {', '.join(BENCHES)}")
+    if os.geteuid() != 0:
+        parser.error("needs root (network namespaces, DPDK)")
+    if subprocess.run([str(TOOLS / "build"), str(arguments.build)], check=False).returncode != 0:
+        return 1
+    bench = programs.Programs(pathlib.Path(arguments.build).resolve(), arguments.seconds)
+    found = machine()
+    rows = []
+    for name in arguments.name or BENCHES:
+        rows += BENCHES[name](bench)
+    if arguments.json:
+        print(json.dumps({"machine": found, "rows": rows}, ensure_ascii=False))
+    else:
+        print(f"{found['cpu']}, {found['cores']} cores, Linux {found['kernel']}, load {found['load_before']}")
+        table(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except programs.BenchError as error:
+        print(f"tools/bench: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,164 @@
+"""The servers of a lab: certificates, configurations, starting, waiting, ending."""
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+
+from plan import MANAGEMENT_PORT, UDP_PORT
+from run import LabError, command, end, recorded, spawn
+
+START_PATIENCE_S = 20.0
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def ask(path, what, timeout=2.0):
+    """GET on an admin socket; None when nobody answers."""
+    connection = UnixConnection(path, timeout)
+    try:
+        connection.request("GET", what)
+        answer = connection.getresponse()
+        return json.loads(answer.read()) if answer.status == 200 else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+def make_certificates(plan):
+    """One authority for the lab, and one certificate for each server."""
+    folder = plan.dir / "tls"
+    folder.mkdir(mode=0o700)
+    ca = ["-keyout", folder / "ca.key", "-out", folder / "ca.pem"]
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command("openssl", "req", "-x509", *new_key, "-days", "30", "-subj", f"/CN=skerry lab {plan.name}", *ca)
+    for node in plan.servers:
+        request = folder / f"{node}.csr"
+        command("openssl", "req", *new_key, "-subj", f"/CN={node}", "-keyout", folder / f"{node}.key", "-out", request)
+        command("openssl", "x509", "-req", "-in", request, "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key",
+                "-CAcreateserial", "-days", "30", "-out", folder / f"{node}.pem")
+
+
+def configuration(plan, node, settings):
+    number = plan.servers.index(node)
+    tls = plan.dir / "tls"
+    role = "pop" if node == "pop" else "region"
+    text = f'''# Written by tools/lab for lab {plan.name}.
+role = "{role}"
+name = "{node}"
+state_dir = "{plan.node_dir(node)}"
+admin_socket = "{plan.admin_socket(node)}"
+udp_port = {UDP_PORT}
+
+[dataplane]
+memory = "no-huge"
+memory_mib = 96
+cores = {settings.get("cores", 1)}
+idle = "{settings.get("idle", "sleep")}"
+reply_cache_entries = {settings.get("reply_cache_entries", 131072)}
+
+[workers]
+first_uid = {plan.first_uid + number * 100}
+idle_timeout_ms = {settings.get("idle_timeout_ms", 30000)}
+
+[prober]
+period_ms = {settings.get("probe_period_ms", 100)}
+return_ms = {settings.get("return_ms", 2000)}
+
+[management]
+{f'listen = "{plan.management(node)}:{MANAGEMENT_PORT}"' if role == "region" else ""}
+tls_cert = "{tls / f"{node}.pem"}"
+tls_key = "{tls / f"{node}.key"}"
+tls_ca = "{tls / "ca.pem"}"
+
+[[port]]
+devargs = "net_af_packet0,iface=dp0,qpairs={settings.get("cores", 1)}"
+addresses = ["{plan.address(node)}/24", "{plan.address6(node)}/64"]
+gateways = ["{plan.gateway(node)}", "{plan.gateway6(node)}"]
+'''
+    if role == "pop":
+        for region in plan.regions:
+            text += f'''
+[[region]]
+name = "{region}"
+address = "{plan.address(region)}"
+udp_port = {UDP_PORT}
+management = "{plan.management(region)}:{MANAGEMENT_PORT}"
+'''
+    return text
+
+
+def prepare(plan, settings):
+    for node in plan.servers:
+        plan.node_dir(node).mkdir(mode=0o755)
+        (plan.dir / f"{node}.toml").write_text(configuration(plan, node, settings))
+
+
+def start(plan, node):
+    if recorded(plan.dir / f"{node}.pid") is not None:
+        raise LabError(f"{node} runs already")
+    spawn(plan.dir / f"{node}.pid", plan.dir / f"{node}.log", plan.namespace(node), plan.skerryd, "--config",
+          plan.dir / f"{node}.toml")
+
+
+def log_tail(plan, node, lines=12):
+    try:
+        return "\n".join((plan.dir / f"{node}.log").read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def wait_until_up(plan, nodes):
+    limit = time.monotonic() + START_PATIENCE_S
+    for node in nodes:
+        while ask(plan.admin_socket(node), "/v1/status") is None:
+            if recorded(plan.dir / f"{node}.pid") is None:
+                raise LabError(f"{node} ended at once:\n{log_tail(plan, node)}")
+            if time.monotonic() > limit:
+                raise LabError(f"{node} does not answer on {plan.admin_socket(node)}:\n{log_tail(plan, node)}")
+            time.sleep(0.05)
+
+
+def wait_until_regions_healthy(plan):
+    limit = time.monotonic() + START_PATIENCE_S
+    while True:
+        status = ask(plan.admin_socket("pop"), "/v1/status") or {}
+        if status.get("regions", {}).get("healthy") == len(plan.regions):
+            return
+        if time.monotonic() > limit:
+            raise LabError(f"not all regions became healthy: {status.get('regions')}")
+        time.sleep(0.05)
+
+
+def kill(plan, node, sig=signal.SIGKILL):
+    if recorded(plan.dir / f"{node}.pid") is None:
+        raise LabError(f"{node} does not run")
+    end(plan.dir / f"{node}.pid", sig)
+
+
+def end_all(plan):
+    # The POP first: it then asks nobody who is going away.
+    for pid_file in sorted(plan.dir.glob("*.pid"), key=lambda path: path.name != "pop.pid"):
+        if not pid_file.name.startswith("linkem-"):
+            end(pid_file)
+
+
+def environment(plan, node):
+    return dict(os.environ, SKERRY_ADMIN=str(plan.admin_socket(node)), SKERRY_POP=f"{plan.address('pop')}:{UDP_PORT}",
+                SKERRY_LAB=plan.name, PATH=f"{plan.build}/tools/skerryctl:{plan.build}/tools/load:{os.environ['PATH']}")
+
+
+def remove_files(plan):
+    shutil.rmtree(plan.dir, ignore_errors=True)

@@ -1,0 +1,79 @@
+"""What a lab consists of: names, addresses, distances. No effects."""
+import pathlib
+import re
+import zlib
+
+# Round trip between the router and each region, in milliseconds; the fourth and later repeat the third.
+DISTANCES_MS = [5.0, 20.0, 45.0]
+UDP_PORT = 4600
+MANAGEMENT_PORT = 4601
+
+
+class Plan:
+    """One lab, by its name. Two labs with other names share nothing."""
+
+    def __init__(self, name, build, regions=3, distances_ms=None):
+        if not re.fullmatch(r"[a-z0-9]{1,8}", name):
+            raise ValueError(f"lab name {name!r}: 1 to 8 of a-z and 0-9")
+        if not 1 <= regions <= 16:
+            raise ValueError(f"{regions} regions: 1 to 16")
+        self.name = name
+        self.build = pathlib.Path(build).resolve()
+        self.dir = pathlib.Path(f"/run/skerry-lab-{name}")
+        self.regions = [f"r{i + 1}" for i in range(regions)]
+        given = distances_ms or DISTANCES_MS
+        self.distances_ms = [given[min(i, len(given) - 1)] for i in range(regions)]
+        self.first_uid = 300000 + zlib.crc32(name.encode()) % 2000 * 2000
+
+    @property
+    def servers(self):
+        return ["pop"] + self.regions
+
+    @property
+    def nodes(self):
+        return ["client"] + self.servers
+
+    def namespace(self, node):
+        return f"sk-{self.name}-{node}"
+
+    @property
+    def namespaces(self):
+        return [self.namespace(node) for node in self.nodes + ["router"]]
+
+    def network(self, node):
+        """Third number of the node's IPv4 network, and of its IPv6 one."""
+        if node == "client":
+            return 0
+        return 1 if node == "pop" else 10 + self.index(node)
+
+    def index(self, region):
+        return self.regions.index(region) + 1
+
+    def address(self, node):
+        return f"10.77.{self.network(node)}.2"
+
+    def gateway(self, node):
+        return f"10.77.{self.network(node)}.1"
+
+    def address6(self, node):
+        return f"fd77:{self.network(node):x}::2"
+
+    def gateway6(self, node):
+        return f"fd77:{self.network(node):x}::1"
+
+    def management(self, node):
+        return f"10.78.0.{1 if node == 'pop' else 1 + self.index(node)}"
+
+    def node_dir(self, node):
+        return self.dir / node
+
+    def admin_socket(self, node):
+        return self.node_dir("pop" if node in ("client", "router") else node) / "admin.sock"
+
+    @property
+    def skerryd(self):
+        return self.build / "control/controller/skerryd"
+
+    @property
+    def linkem(self):
+        return self.build / "tools/linkem/skerry-linkem"

@@ -1,0 +1,27 @@
+// A DPDK port as the source of a run: a host of its own on the network, beside the kernel's.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "dataplane/net/address.hpp"
+#include "sandbox/base/result.hpp"
+#include "tools/client/endpoint.hpp"
+#include "tools/load/transport.hpp"
+
+namespace skerry::load {
+
+struct PortOptions {
+    std::string devargs;                    // "net_af_packet0,iface=eth1", a PCI address, …
+    net::IpPrefix address;                  // ours; nobody else's on that network
+    std::optional<net::IpAddress> gateway;  // needed when the server is not on that network
+    bool huge = false;                      // huge pages; otherwise ordinary ones
+};
+
+// Starts DPDK, opens the port, and finds the next hop's link address (for at most three seconds).
+Result<std::unique_ptr<Transport>> open_port(const PortOptions& options,
+                                             const client::Endpoint& server,
+                                             std::uint32_t source_ports);
+
+}  // namespace skerry::load

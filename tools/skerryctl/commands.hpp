@@ -1,0 +1,45 @@
+// The verbs. Each runs once, prints, and returns the exit code.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace skerry::ctl {
+
+struct Common {
+    std::string admin;  // socket of the admin API
+    bool json = false;
+};
+
+struct DeployOptions {
+    std::string name;
+    std::string artifact;
+    // As the query of the API; only what was given, since the server has the defaults.
+    std::vector<std::pair<std::string, std::string>> parameters;
+};
+
+struct InvokeOptions {
+    std::string name;
+    std::string payload;  // text, "@FILE", or "@-" for standard input
+    std::string pop;      // ADDR[:PORT]
+    std::string qualifier;
+    std::string id;  // 32 hex digits; "": random
+    std::uint32_t deadline_ms = 3000;
+    bool no_retransmit = false;
+};
+
+int status(const Common& common);
+int deploy(const Common& common, const DeployOptions& options);
+int list_functions(const Common& common);
+int describe_function(const Common& common, const std::string& name);
+int delete_function(const Common& common, const std::string& name);
+int list_regions(const Common& common);
+int describe_region(const Common& common, const std::string& name);
+int explain(const Common& common, const std::string& name);
+int stats(const Common& common);
+int drain(const Common& common, bool undo);
+int invoke(const Common& common, const InvokeOptions& options);
+
+}  // namespace skerry::ctl

@@ -1,0 +1,120 @@
+// skerryctl function …
+#include "tools/skerryctl/admin_client.hpp"
+#include "tools/skerryctl/artifact.hpp"
+#include "tools/skerryctl/commands.hpp"
+
+namespace skerry::ctl {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kShortDigest = 12;
+
+std::string function_path(const std::string& name) {
+    return "/v1/functions/" + percent_encoded(name);
+}
+
+const json& list_of(const json& object, const char* key) {
+    static const json kNone = json::array();
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return found != object.end() && found->is_array() ? *found : kNone;
+}
+
+const json& current_version(const json& function) {
+    static const json kNone = json::object();
+    const std::string current = field(function, "current");
+    for (const auto& version : list_of(function, "versions"))
+        if (field(version, "version") == current) return version;
+    return kNone;
+}
+
+void print_function(const json& f) {
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (const char* key : {"name", "key", "current", "place", "retry", "regions", "rate_per_s",
+                            "popular", "arrivals", "local", "forwarded"})
+        pairs.emplace_back(key, field(f, key));
+    if (f.is_object() && f.contains("limits") && f["limits"].is_object())
+        for (const auto& limit : f["limits"].items())
+            pairs.emplace_back(limit.key(), field(f["limits"], limit.key().c_str()));
+    print_pairs(pairs);
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& v : list_of(f, "versions"))
+        rows.push_back({field(v, "version") == field(f, "current") ? "*" : "", field(v, "version"),
+                        field(v, "workers"), field(v, "free_slots"), field(v, "held_by")});
+    std::printf("\n");
+    print_table({"", "VERSION", "WORKERS", "FREE", "HELD BY"}, rows);
+}
+
+}  // namespace
+
+int deploy(const Common& common, const DeployOptions& options) {
+    auto artifact = make_artifact(options.artifact);
+    if (!artifact)
+        return report({kExitUsage, "bad-artifact", artifact.error().text, {}}, common.json);
+    std::string target = function_path(options.name) + "/versions";
+    char separator = '?';
+    for (const auto& [key, value] : options.parameters) {
+        target += separator + key + "=" + percent_encoded(value);
+        separator = '&';
+    }
+    const Answer answer = AdminClient(common.admin).post(target, *artifact);
+    if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
+    const json& done = std::get<json>(answer);
+    if (common.json) {
+        print_json(done);
+        return kExitOk;
+    }
+    std::printf("%s is now %s\n", printable(field(done, "function")).c_str(),
+                printable(field(done, "version")).c_str());
+    for (const auto& region : list_of(done, "regions")) {
+        const std::string error = field(region, "error");
+        std::printf("  %s: %s\n", printable(field(region, "name")).c_str(),
+                    error.empty() ? "has it" : printable("does not have it: " + error).c_str());
+    }
+    return kExitOk;
+}
+
+int list_functions(const Common& common) {
+    const Answer answer = AdminClient(common.admin).get("/v1/functions");
+    if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
+    const json& all = std::get<json>(answer);
+    if (common.json) {
+        print_json(all);
+        return kExitOk;
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& f : list_of(all, "functions")) {
+        const json& version = current_version(f);
+        rows.push_back({field(f, "name"), field(f, "current").substr(0, kShortDigest),
+                        field(f, "place"), field(f, "rate_per_s"), field(version, "workers"),
+                        field(version, "free_slots"), field(f, "local"), field(f, "forwarded"),
+                        field(version, "held_by")});
+    }
+    print_table(
+        {"NAME", "CURRENT", "PLACE", "RATE/S", "WORKERS", "FREE", "LOCAL", "FORWARDED", "HELD BY"},
+        rows);
+    return kExitOk;
+}
+
+int describe_function(const Common& common, const std::string& name) {
+    const Answer answer = AdminClient(common.admin).get(function_path(name));
+    if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
+    const json& found = std::get<json>(answer);
+    if (common.json)
+        print_json(found);
+    else
+        print_function(found);
+    return kExitOk;
+}
+
+int delete_function(const Common& common, const std::string& name) {
+    const Answer answer = AdminClient(common.admin).erase(function_path(name));
+    if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
+    if (common.json)
+        print_json(std::get<json>(answer));
+    else
+        std::printf("%s is deleted\n", printable(name).c_str());
+    return kExitOk;
+}
+
+}  // namespace skerry::ctl

@@ -1,0 +1,145 @@
+// skerryctl status, region …, explain, stats, drain
+#include <cstdio>
+
+#include "tools/skerryctl/admin_client.hpp"
+#include "tools/skerryctl/commands.hpp"
+
+namespace skerry::ctl {
+namespace {
+
+using nlohmann::json;
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+using Rows = std::vector<std::vector<std::string>>;
+
+const json kNothing = json::array();
+
+const json& member(const json& object, const char* key) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return object.is_object() && found != object.end() ? *found : kNothing;
+}
+
+// One call, and either its document (--json) or `print` of it.
+template <typename Print>
+int show(const Common& common, const Answer& answer, Print&& print) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
+    const json& value = std::get<json>(answer);
+    if (common.json)
+        print_json(value);
+    else
+        print(value);
+    return kExitOk;
+}
+
+void print_all(const json& object) {
+    Pairs pairs;
+    if (object.is_object())
+        for (const auto& item : object.items())
+            pairs.emplace_back(item.key(), field(object, item.key().c_str()));
+    print_pairs(pairs);
+}
+
+void print_explained(const json& e) {
+    const std::string region = field(e, "region");
+    std::printf("%s: %s%s, because: %s\n", printable(field(e, "function")).c_str(),
+                printable(field(e, "verdict")).c_str(),
+                region.empty() ? "" : printable(" to " + region).c_str(),
+                printable(field(e, "reason")).c_str());
+    const json& local = member(e, "local");
+    std::printf("here: slot free: %s, may queue: %s, draining: %s\n",
+                field(local, "slot_free").c_str(), field(local, "may_queue").c_str(),
+                field(local, "draining").c_str());
+    Rows rows;
+    for (const auto& c : member(e, "candidates"))
+        rows.push_back({field(c, "region"), field(c, "eligibility"), field(c, "cost_us"),
+                        field(c, "rtt_us"), field(c, "waiting_us"), field(c, "expected_cold_us"),
+                        field(c, "weight_permille"), field(c, "holds_version")});
+    if (rows.empty()) return;
+    std::printf("\n");
+    print_table({"REGION", "ELIGIBILITY", "COST US", "RTT US", "WAITING US", "COLD US", "WEIGHT",
+                 "HAS VERSION"},
+                rows);
+}
+
+void print_stats(const json& s) {
+    for (const auto& core : member(s, "cores")) {
+        Pairs pairs;
+        for (const char* key : {"core", "turns", "sleeps", "rx_packets", "tx_packets", "in_flight",
+                                "waiting", "pending"})
+            pairs.emplace_back(key, field(core, key));
+        print_pairs(pairs);
+        Rows rows;
+        for (const auto& stage : member(core, "stages"))
+            rows.push_back({field(stage, "name"), field(stage, "packets"), field(stage, "cycles"),
+                            field(stage, "cycles_per_packet")});
+        std::printf("\n");
+        print_table({"STAGE", "PACKETS", "CYCLES", "CYCLES/PACKET"}, rows);
+        std::printf("\n");
+    }
+    Rows rows;
+    const json& reasons = member(s, "reasons");
+    if (reasons.is_object())
+        for (const auto& reason : reasons.items())
+            if (field(reason.value(), "count") != "0")
+                rows.push_back({reason.key(), field(reason.value(), "count"),
+                                field(reason.value(), "status"), field(reason.value(), "text")});
+    print_table({"REASON", "COUNT", "STATUS", "MEANING"}, rows);
+}
+
+}  // namespace
+
+int status(const Common& common) {
+    return show(common, AdminClient(common.admin).get("/v1/status"), [](const json& s) {
+        Pairs pairs;
+        for (const char* key : {"name", "role", "version", "uptime_s", "draining", "udp_port",
+                                "addresses", "cores", "workers", "functions"})
+            pairs.emplace_back(key, field(s, key));
+        const json& regions = member(s, "regions");
+        pairs.emplace_back("regions",
+                           field(regions, "healthy") + " of " + field(regions, "all") + " healthy");
+        for (const char* key : {"in_flight", "boot_id", "pid", "warden_pid"})
+            pairs.emplace_back(key, field(s, key));
+        print_pairs(pairs);
+    });
+}
+
+int list_regions(const Common& common) {
+    return show(common, AdminClient(common.admin).get("/v1/regions"), [](const json& all) {
+        Rows rows;
+        for (const auto& r : member(all, "regions"))
+            rows.push_back({field(r, "name"), field(r, "address"), field(r, "healthy"),
+                            field(r, "weight_permille"), field(r, "rtt_us"),
+                            field(r, "rtt_variation_us"), field(r, "in_flight"),
+                            field(r, "waiting"), field(r, "free_slots"), field(r, "sent"),
+                            field(r, "answered"), field(r, "silent")});
+        print_table({"NAME", "ADDRESS", "HEALTHY", "WEIGHT", "RTT US", "±", "IN FLIGHT", "WAITING",
+                     "FREE", "SENT", "ANSWERED", "SILENT"},
+                    rows);
+    });
+}
+
+int describe_region(const Common& common, const std::string& name) {
+    return show(common, AdminClient(common.admin).get("/v1/regions/" + percent_encoded(name)),
+                print_all);
+}
+
+int explain(const Common& common, const std::string& name) {
+    return show(common, AdminClient(common.admin).get("/v1/explain/" + percent_encoded(name)),
+                print_explained);
+}
+
+int stats(const Common& common) {
+    return show(common, AdminClient(common.admin).get("/v1/stats"), print_stats);
+}
+
+int drain(const Common& common, bool undo) {
+    const AdminClient client(common.admin);
+    return show(common, undo ? client.erase("/v1/drain") : client.post("/v1/drain", ""),
+                [](const json& d) {
+                    std::printf("%s; %s in flight\n",
+                                field(d, "draining") == "yes" ? "draining: new requests are refused"
+                                                              : "taking requests",
+                                field(d, "in_flight").c_str());
+                });
+}
+
+}  // namespace skerry::ctl

@@ -1,0 +1,154 @@
+// skerryctl: asks and tells one skerryd, and invokes functions.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <functional>
+
+#include "tools/client/udp_client.hpp"
+#include "tools/skerryctl/admin_client.hpp"
+#include "tools/skerryctl/commands.hpp"
+#include "tools/skerryctl/output.hpp"
+
+namespace {
+
+using namespace skerry::ctl;
+
+// The verb that was chosen. CLI11 fills the options first and calls this afterwards.
+using Run = std::function<int()>;
+
+struct Options {
+    Common common;
+    DeployOptions deploy;
+    InvokeOptions invoke;
+    std::string name;
+    bool undo = false;
+};
+
+// An option that is passed on as it was typed: the server judges it, and says what is allowed.
+void pass_on(CLI::App& verb, DeployOptions& options, const char* flag, const char* parameter,
+             const char* help) {
+    verb.add_option_function<std::string>(
+        flag,
+        [&options, parameter](const std::string& value) {
+            options.parameters.emplace_back(parameter, value);
+        },
+        help);
+}
+
+CLI::App* add_verb(CLI::App& parent, const char* name, const char* help) {
+    CLI::App* verb = parent.add_subcommand(name, help);
+    verb->fallthrough();  // --json and --admin may stand behind the verb too
+    return verb;
+}
+
+void add_function_verbs(CLI::App& app, Options& o, Run& run) {
+    CLI::App* function = add_verb(app, "function", "Functions: deploy, list, describe, delete");
+    function->require_subcommand(1);
+    CLI::App* deploy =
+        add_verb(*function, "deploy", "Make a version current: replicated, warm, then switched");
+    deploy->add_option("name", o.deploy.name, "the function's name")->required();
+    deploy
+        ->add_option("--artifact", o.deploy.artifact,
+                     "a folder with an executable bootstrap, a zip or tar of one, or one "
+                     "executable")
+        ->required();
+    pass_on(*deploy, o.deploy, "--memory-mib", "memory_mib", "memory of a worker (128)");
+    pass_on(*deploy, o.deploy, "--timeout-ms", "timeout_ms", "longest invocation (3000)");
+    pass_on(*deploy, o.deploy, "--concurrency", "concurrency", "invocations a worker takes (1)");
+    pass_on(*deploy, o.deploy, "--warm-min", "warm_min", "workers kept ready (0)");
+    pass_on(*deploy, o.deploy, "--warm-max", "warm_max", "workers at most (4)");
+    pass_on(*deploy, o.deploy, "--place", "place", "auto, pop or region (auto)");
+    pass_on(*deploy, o.deploy, "--retry", "retry", "unstarted, idempotent or never (unstarted)");
+    pass_on(*deploy, o.deploy, "--regions", "regions", "a,b: replicated to these only (all)");
+    pass_on(*deploy, o.deploy, "--cold-cost-ms", "cold_cost_ms",
+            "a cold start's cost (as measured)");
+    pass_on(*deploy, o.deploy, "--max-payload-bytes", "max_payload_bytes",
+            "request and response (65536)");
+    deploy->final_callback([&] { run = [&] { return skerry::ctl::deploy(o.common, o.deploy); }; });
+
+    add_verb(*function, "list", "All functions")->final_callback([&] {
+        run = [&] { return list_functions(o.common); };
+    });
+    const auto named = [&](const char* verb, const char* help,
+                           int (*command)(const Common&, const std::string&)) {
+        CLI::App* added = add_verb(*function, verb, help);
+        added->add_option("name", o.name, "the function's name")->required();
+        added->final_callback(
+            [&o, &run, command] { run = [&o, command] { return command(o.common, o.name); }; });
+    };
+    named("describe", "Limits, versions, who holds them", describe_function);
+    named("delete", "Here and in all regions", delete_function);
+}
+
+void add_region_verbs(CLI::App& app, Options& o, Run& run) {
+    CLI::App* region = add_verb(app, "region", "Regions: list, describe");
+    region->require_subcommand(1);
+    add_verb(*region, "list", "All regions")->final_callback([&] {
+        run = [&] { return list_regions(o.common); };
+    });
+    CLI::App* describe = add_verb(*region, "describe", "Health, load and traffic of one");
+    describe->add_option("name", o.name, "the region's name")->required();
+    describe->final_callback([&] { run = [&] { return describe_region(o.common, o.name); }; });
+}
+
+void add_server_verbs(CLI::App& app, Options& o, Run& run) {
+    add_verb(app, "status", "What this skerryd is, and how it is")->final_callback([&] {
+        run = [&] { return status(o.common); };
+    });
+    add_verb(app, "stats", "Cores, stages, and every reason a packet left by")->final_callback([&] {
+        run = [&] { return stats(o.common); };
+    });
+    CLI::App* explained =
+        add_verb(app, "explain", "What would be decided for a request now, and why");
+    explained->add_option("name", o.name, "the function's name")->required();
+    explained->final_callback([&] { run = [&] { return explain(o.common, o.name); }; });
+    CLI::App* drained = add_verb(app, "drain", "Refuse new requests, finish those in flight");
+    drained->add_flag("--undo", o.undo, "take requests again");
+    drained->final_callback([&] { run = [&] { return drain(o.common, o.undo); }; });
+}
+
+void add_invoke(CLI::App& app, Options& o, Run& run) {
+    CLI::App* verb = add_verb(app, "invoke", "Execute a function; its result goes to stdout");
+    verb->add_option("name", o.invoke.name, "the function's name")->required();
+    verb->add_option("--payload", o.invoke.payload, "text, @FILE, or @- for standard input");
+    verb->add_option("--pop", o.invoke.pop, "ADDR[:PORT] of a POP or region; env SKERRY_POP")
+        ->envname("SKERRY_POP");
+    verb->add_option("--qualifier", o.invoke.qualifier,
+                     "a version: 16 to 64 hex digits of its digest (the current one)");
+    verb->add_option("--deadline-ms", o.invoke.deadline_ms, "time for all of it (3000)")
+        ->check(CLI::Range(1u, skerry::client::kMaxDeadlineMs));
+    verb->add_option("--id", o.invoke.id, "request id, 32 hex digits (random)");
+    verb->add_flag("--no-retransmit", o.invoke.no_retransmit, "send it once");
+    verb->final_callback([&] { run = [&] { return invoke(o.common, o.invoke); }; });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);
+    CLI::App app{"Asks and tells one skerryd, and invokes functions. docs/skerryctl.md"};
+    app.footer(kExitHelp);
+    app.require_subcommand(1);
+    Options options;
+    Run run;
+    options.common.admin = kDefaultSocket;
+    app.add_option("--admin", options.common.admin,
+                   "the admin API's socket; env SKERRY_ADMIN (" + std::string(kDefaultSocket) + ")")
+        ->envname("SKERRY_ADMIN");
+    app.add_flag("--json", options.common.json, "one JSON document instead of text");
+    add_server_verbs(app, options, run);
+    add_function_verbs(app, options, run);
+    add_region_verbs(app, options, run);
+    add_invoke(app, options, run);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error);
+        // CLI11 may not have come as far as --json.
+        bool as_json = options.common.json;
+        for (int i = 1; i < argc; ++i) as_json = as_json || std::string_view(argv[i]) == "--json";
+        return report(
+            {kExitUsage, "usage", std::string(error.what()) + "; see skerryctl --help", {}},
+            as_json);
+    }
+    return run();
+}
