@@ -1,0 +1,312 @@
+// The admin server on a real Unix socket, called with a real HTTP client.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "control/admin/servers.hpp"
+#include "sandbox/base/unique_fd.hpp"
+#include "tests/control/admin/memory_backend.hpp"
+
+// After ours: <resolv.h>, which httplib includes, defines a macro STATUS.
+#include <httplib.h>
+
+namespace skerry::admin {
+namespace {
+
+using nlohmann::json;
+
+class Admin : public testing::Test {
+  protected:
+    void SetUp() override {
+        ASSERT_NE(mkdtemp(folder_), nullptr);
+        path_ = std::string(folder_) + "/admin.sock";
+        auto started = start_admin(path_, backend_);
+        ASSERT_TRUE(started) << started.error().text;
+        server_ = std::move(started).value();
+    }
+    void TearDown() override {
+        server_.reset();
+        std::filesystem::remove_all(folder_);
+    }
+
+    httplib::Client client() {
+        httplib::Client c(path_, 1);
+        c.set_address_family(AF_UNIX);
+        return c;
+    }
+    json get(const std::string& target, int status = 200) {
+        return body(client().Get(target), status);
+    }
+    json post(const std::string& target, const std::string& bytes, int status = 200) {
+        return body(client().Post(target, bytes, "application/octet-stream"), status);
+    }
+    json body(const httplib::Result& result, int status) {
+        EXPECT_TRUE(result) << httplib::to_string(result.error());
+        if (!result) return {};
+        EXPECT_EQ(result->status, status) << result->body;
+        EXPECT_EQ(result->get_header_value("Content-Type"), "application/json");
+        return json::parse(result->body, nullptr, false);
+    }
+    static std::string code(const json& answer) {
+        return answer.contains("error") ? answer["error"]["code"].get<std::string>() : "";
+    }
+    // Bytes as they are, and what came back until the server closed.
+    std::string raw(const std::string& bytes) {
+        UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path_.copy(address.sun_path, sizeof address.sun_path - 1);
+        EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(bytes.size()));
+        shutdown(fd.get(), SHUT_WR);
+        std::string answer;
+        char buffer[4096];
+        for (ssize_t n; (n = read(fd.get(), buffer, sizeof buffer)) > 0;)
+            answer.append(buffer, static_cast<std::size_t>(n));
+        return answer;
+    }
+
+    char folder_[32] = "/tmp/skerry-admin-XXXXXX";
+    std::string path_;
+    MemoryBackend backend_;
+    std::unique_ptr<Server> server_;
+};
+
+TEST_F(Admin, SocketIsForItsOwnerAlone) {
+    struct stat info {};
+    ASSERT_EQ(stat(path_.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0600u);
+    server_.reset();
+    EXPECT_NE(stat(path_.c_str(), &info), 0) << "removed at the end";
+}
+
+TEST_F(Admin, ALivingSocketIsAnErrorAStaleOneIsReplaced) {
+    auto second = start_admin(path_, backend_);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, EADDRINUSE);
+    EXPECT_EQ(get("/v1/status")["name"], "pop-1") << "the first one still serves";
+
+    const std::string stale = std::string(folder_) + "/stale.sock";
+    {
+        UniqueFd fd(socket(AF_UNIX, SOCK_STREAM, 0));
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        stale.copy(address.sun_path, sizeof address.sun_path - 1);
+        ASSERT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    }
+    auto third = start_admin(stale, backend_);
+    EXPECT_TRUE(third) << third.error().text;
+
+    const std::string file = std::string(folder_) + "/file";
+    std::ofstream(file) << "precious";
+    auto fourth = start_admin(file, backend_);
+    EXPECT_FALSE(fourth);
+    EXPECT_TRUE(std::filesystem::is_regular_file(file));
+    EXPECT_FALSE(start_admin(std::string(200, 'x'), backend_));
+    EXPECT_FALSE(start_admin(std::string(folder_) + "/none/a.sock", backend_));
+}
+
+TEST_F(Admin, Status) {
+    const json status = get("/v1/status");
+    for (const char* key :
+         {"name", "role", "version", "boot_id", "uptime_s", "draining", "udp_port", "addresses",
+          "cores", "workers", "functions", "regions", "in_flight", "pid", "warden_pid"})
+        EXPECT_TRUE(status.contains(key)) << key;
+    EXPECT_EQ(status["boot_id"], "fedcba9876543210");
+    EXPECT_EQ(status["addresses"].size(), 2u) << "bytes that are no text do no harm";
+}
+
+TEST_F(Admin, AFunctionsLife) {
+    EXPECT_EQ(get("/v1/functions")["functions"].size(), 0u);
+    EXPECT_EQ(code(get("/v1/functions/hello", 404)), "no-such-function");
+    const std::string bytes("PK\0\1 any bytes\r\n\r\n", 19);
+    const json first = post("/v1/functions/hello/versions?memory_mib=64&place=pop", bytes);
+    EXPECT_EQ(first["version"], catalog::sha256_hex(bytes));
+    EXPECT_FALSE(first.contains("previous"));
+    EXPECT_EQ(first["regions"][1]["error"], "silent");
+    EXPECT_FALSE(first["regions"][0].contains("error"));
+    EXPECT_EQ(backend_.last_archive, bytes);
+    EXPECT_EQ(backend_.last_request.limits.memory_mib, 64u);
+    EXPECT_EQ(backend_.last_request.policy.place, Place::pop);
+    EXPECT_EQ(post("/v1/functions/hello/versions", "2")["previous"], first["version"]);
+    const json view = get("/v1/functions/hello");
+    EXPECT_EQ(view["key"], "2cf24dba5fb0a30e");
+    EXPECT_EQ(view["limits"]["memory_mib"], 128);
+    EXPECT_EQ(view["place"], "auto");
+    EXPECT_EQ(get("/v1/functions")["functions"].size(), 1u);
+    EXPECT_EQ(body(client().Delete("/v1/functions/hello"), 200)["deleted"], "hello");
+    EXPECT_EQ(code(body(client().Delete("/v1/functions/hello"), 404)), "no-such-function");
+}
+
+TEST_F(Admin, BodiesOfAnyKindAreTakenAsBytes) {
+    const std::string form = "a=1&b=" + std::string(20000, 'x');
+    body(client().Post("/v1/functions/f/versions", form, "application/x-www-form-urlencoded"), 200);
+    EXPECT_EQ(backend_.last_archive, form) << "what curl --data-binary says of it is ignored";
+    body(client().Post(
+             "/v1/functions/f/versions",
+             [](std::size_t offset, httplib::DataSink& sink) {
+                 if (offset < 3u << 20)
+                     return sink.write(std::string(1 << 20, 'y').data(), 1 << 20);
+                 sink.done();
+                 return true;
+             },
+             "application/octet-stream"),
+         200);
+    EXPECT_EQ(backend_.last_archive.size(), 3u << 20) << "chunked";
+    const json refused = body(client().Post("/v1/functions/f/versions", "--x\r\n\r\n--x--",
+                                            "multipart/form-data; boundary=x"),
+                              415);
+    EXPECT_EQ(code(refused), "bad-content-type");
+}
+
+TEST_F(Admin, BodiesHaveALimit) {
+    std::string large(catalog::kMaxArchiveBytes + 1, 'x');
+    EXPECT_EQ(code(post("/v1/functions/f/versions", large, 413)), "too-large");
+    // Chunked: no length says beforehand how much it will be.
+    const auto result = client().Post(
+        "/v1/functions/f/versions",
+        [&](std::size_t offset, httplib::DataSink& sink) {
+            if (offset >= large.size() + (8u << 20)) {
+                sink.done();
+                return true;
+            }
+            return sink.write(large.data(), 1 << 20);
+        },
+        "application/octet-stream");
+    if (result) {
+        EXPECT_EQ(result->status, 413);
+    }
+    EXPECT_TRUE(backend_.last_archive.empty());
+    EXPECT_EQ(code(post("/v1/functions/f/versions", "", 400)), "no-artifact");
+}
+
+TEST_F(Admin, WrongCallsGetAClearAnswer) {
+    EXPECT_EQ(code(get("/", 404)), "no-such-path");
+    EXPECT_EQ(code(get("/v1/functions/", 404)), "no-such-path");
+    EXPECT_EQ(code(get("/v1/functions/a/b/c", 404)), "no-such-path");
+    EXPECT_EQ(code(get("/v1/functions/..", 400)), "bad-name");
+    EXPECT_EQ(code(get("/v1/functions/a%2Fb", 400)), "bad-name");
+    EXPECT_EQ(code(get("/v1/status?x=1", 400)), "unknown-parameter");
+    EXPECT_EQ(code(get("/v1/versions", 404)), "no-such-path") << "of the management API";
+    EXPECT_EQ(code(get("/" + std::string(4000, 'a'), 404)), "no-such-path");
+    const json method = body(client().Delete("/v1/status"), 405);
+    EXPECT_EQ(method["error"]["allowed"], json::array({"GET"}));
+    EXPECT_EQ(code(post("/v1/functions/f/versions?memory_mib=1", "x", 400)), "bad-value");
+    EXPECT_EQ(code(post("/v1/functions/f/versions?memmory=1", std::string(1 << 20, 'x'), 400)),
+              "unknown-parameter")
+        << "with its body read, so that the answer arrives";
+    const json region = get("/v1/regions/south", 404);
+    EXPECT_EQ(region["error"]["allowed"], json::array({"north"}));
+    backend_.throws = true;
+    EXPECT_EQ(code(get("/v1/status", 500)), "internal");
+    backend_.throws = false;
+    EXPECT_EQ(get("/v1/status")["name"], "pop-1") << "and it goes on";
+}
+
+TEST_F(Admin, WhatIsNotHttpIsRefused) {
+    for (const std::string& bytes :
+         {"POST /" + std::string(4000, 'a') + " HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",
+          std::string("\0\1\2\3\r\n\r\n", 8), std::string("GET\r\n\r\n"),
+          "GET /" + std::string(20000, 'a') + " HTTP/1.1\r\n\r\n",
+          std::string("POST /v1/functions/f/versions HTTP/1.1\r\nContent-Length: -1\r\n\r\nx"),
+          std::string("POST /v1/functions/f/versions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      "zz\r\nx")})
+        (void)raw(bytes);
+    // One request a connection: what follows is not a second one.
+    const std::string two = raw("DELETE /v1/drain HTTP/1.1\r\n\r\nPOST /v1/drain HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(two.find("\"draining\":true"), std::string::npos) << two;
+    EXPECT_EQ(get("/v1/status")["draining"], false);
+    EXPECT_TRUE(backend_.last_archive.empty());
+}
+
+TEST_F(Admin, RegionsAndExplain) {
+    EXPECT_EQ(get("/v1/regions")["regions"][0]["rtt_us"], 1500);
+    EXPECT_EQ(get("/v1/regions/north")["healthy"], true);
+    EXPECT_EQ(code(get("/v1/explain/f", 404)), "no-such-function");
+    post("/v1/functions/f/versions", "x");
+    json explain = get("/v1/explain/f");
+    EXPECT_EQ(explain["verdict"], "refuse");
+    EXPECT_EQ(explain["reason"], "refused_no_region");
+    EXPECT_FALSE(explain.contains("region"));
+    EXPECT_EQ(explain["candidates"][0]["eligibility"], "too_far");
+    EXPECT_EQ(explain["candidates"][0]["cost_us"], 123);
+    EXPECT_EQ(explain["local"]["slot_free"], false);
+    backend_.decision = {Verdict::forward, 0, Reason::refused_no_capacity};
+    explain = get("/v1/explain/f");
+    EXPECT_EQ(explain["verdict"], "forward");
+    EXPECT_EQ(explain["region"], "north");
+}
+
+TEST_F(Admin, Drain) {
+    json answer = post("/v1/drain", "");
+    EXPECT_EQ(answer["draining"], true);
+    EXPECT_EQ(answer["in_flight"], 3);
+    EXPECT_EQ(get("/v1/status")["draining"], true);
+    answer = body(client().Delete("/v1/drain"), 200);
+    EXPECT_EQ(answer["draining"], false);
+}
+
+TEST_F(Admin, StatsHaveEveryReasonAndStage) {
+    backend_.counters->count(Reason::served_local, 5);
+    backend_.counters->stages[0].packets.add(10);
+    backend_.counters->stages[0].cycles.add(25);
+    const json stats = get("/v1/stats");
+    EXPECT_EQ(stats["tsc_hz"], 2000000000u);
+    EXPECT_EQ(stats["reasons"].size(), kReasonCount);
+    EXPECT_EQ(stats["reasons"]["served_local"]["count"], 5);
+    EXPECT_EQ(stats["reasons"]["served_local"]["status"], "ok");
+    EXPECT_EQ(stats["reasons"]["drop_runt"]["status"], "none");
+    EXPECT_EQ(stats["cores"][0]["stages"].size(), kStageCount);
+    EXPECT_EQ(stats["cores"][0]["stages"][0]["cycles_per_packet"], 2.5);
+    EXPECT_EQ(stats["cores"][0]["reasons"]["served_local"], 5);
+}
+
+TEST_F(Admin, MetricsAreInPrometheusText) {
+    backend_.counters->count(Reason::served_region, 7);
+    backend_.counters->rx_packets.add(9);
+    post("/v1/functions/f/versions", "x");
+    const auto result = client().Get("/metrics");
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->get_header_value("Content-Type").find("text/plain; version=0.0.4"), 0u);
+    const std::string& text = result->body;
+    for (const char* line :
+         {"# TYPE skerry_reason_total counter", "skerry_reason_total{reason=\"served_region\"} 7",
+          "skerry_reason_total{reason=\"drop_runt\"} 0", "skerry_rx_packets_total{core=\"0\"} 9",
+          "skerry_stage_cycles_total{core=\"0\",stage=\"decide\"} 0",
+          "skerry_region_rtt_us{region=\"north\"} 1500",
+          "skerry_region_healthy{region=\"north\"} 1",
+          "skerry_function_arrivals_total{function=\"f\"} 0", "skerry_catalog_epoch 8"})
+        EXPECT_NE(text.find(std::string(line) + "\n"), std::string::npos) << line << "\n" << text;
+    // Each line is a comment, or a name, its labels and a number; each family is there once.
+    std::istringstream lines(text);
+    std::set<std::string> families;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.rfind("# TYPE ", 0) == 0) {
+            EXPECT_TRUE(families.insert(line).second) << line;
+        }
+        if (line.empty() || line[0] == '#') continue;
+        EXPECT_EQ(line.rfind("skerry_", 0), 0u) << line;
+        EXPECT_NE(line.find_last_of(' '), std::string::npos) << line;
+    }
+}
+
+TEST_F(Admin, StopsWhileCallersAreConnected) {
+    UniqueFd idle(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    get("/v1/status");
+    server_.reset();
+    auto again = start_admin(path_, backend_);
+    ASSERT_TRUE(again) << again.error().text;
+    EXPECT_EQ(get("/v1/status")["name"], "pop-1");
+}
+
+}  // namespace
+}  // namespace skerry::admin

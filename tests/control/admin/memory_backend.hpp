@@ -1,0 +1,118 @@
+// A Backend in memory: a small server's state that the tests can set.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+
+#include "control/admin/backend.hpp"
+#include "control/catalog/artifacts.hpp"
+
+namespace skerry::admin {
+
+class MemoryBackend : public Backend {
+  public:
+    MemoryBackend() {
+        RegionView north;
+        north.name = "north";
+        north.address = "10.0.0.7";
+        north.healthy = true;
+        north.rtt_us = 1500;
+        regions_.push_back(north);
+    }
+
+    StatusView status() override {
+        if (throws) throw std::runtime_error("a backend that throws");
+        StatusView v;
+        v.name = "pop-1";
+        v.role = "pop";
+        v.version = "0.1.0";
+        v.boot_id = 0xfedcba9876543210ull;
+        v.addresses = {"10.0.0.2", "\xff\xfe not UTF-8"};
+        v.functions = static_cast<std::uint32_t>(functions_.size());
+        v.draining = draining_;
+        return v;
+    }
+    std::vector<FunctionView> functions() override {
+        const std::lock_guard lock(mutex_);
+        std::vector<FunctionView> all;
+        for (const auto& [name, view] : functions_) all.push_back(view);
+        return all;
+    }
+    ApiResult<FunctionView> function(const std::string& name) override {
+        const std::lock_guard lock(mutex_);
+        const auto at = functions_.find(name);
+        if (at == functions_.end()) return ApiResult<FunctionView>::failure(unknown());
+        return {at->second, true, {}};
+    }
+    std::vector<RegionView> regions() override { return regions_; }
+    ApiResult<ExplainView> explain(const std::string& name) override {
+        auto found = function(name);
+        if (!found.ok) return ApiResult<ExplainView>::failure(found.error);
+        ExplainView v;
+        v.function = name;
+        v.version = found.value.function.current;
+        v.decision = decision;
+        CandidateView c;
+        c.region = "north";
+        c.candidate = {Eligibility::too_far, 123};
+        c.numbers.rtt_us = 1500;
+        c.holds_version = true;
+        v.candidates = {c};
+        return {v, true, {}};
+    }
+    std::vector<CoreView> cores() override { return {CoreView{counters.get()}}; }
+    std::uint64_t tsc_hz() override { return 2000000000; }
+    std::uint64_t catalog_epoch() override { return epoch_; }
+    std::uint64_t boot_id() override { return 0xfedcba9876543210ull; }
+
+    ApiResult<DeployOutcome> deploy(const DeployRequest& request,
+                                    std::string_view archive) override {
+        const std::lock_guard lock(mutex_);
+        last_request = request;
+        last_archive = archive;
+        FunctionView& view = functions_[request.name];
+        DeployOutcome outcome;
+        outcome.function = request.name;
+        outcome.version = catalog::sha256_hex(archive);
+        outcome.previous = view.function.current;
+        outcome.regions = {{"north", true, ""}, {"south", false, "silent"}};
+        outcome.switched_at_unix_us = 1234567;
+        view.function.name = request.name;
+        view.function.limits = request.limits;
+        view.function.policy = request.policy;
+        view.function.current = outcome.version;
+        view.function.versions.push_back(outcome.version);
+        ++epoch_;
+        return {outcome, true, {}};
+    }
+    ApiResult<std::string> erase(const std::string& name) override {
+        const std::lock_guard lock(mutex_);
+        if (functions_.erase(name) == 0) return ApiResult<std::string>::failure(unknown());
+        return {name, true, {}};
+    }
+    std::uint64_t set_draining(bool draining) override {
+        draining_ = draining;
+        return 3;
+    }
+
+    bool throws = false;
+    Decision decision{Verdict::refuse, 0, Reason::refused_no_region};
+    DeployRequest last_request;
+    std::string last_archive;
+    std::unique_ptr<CoreCounters> counters = std::make_unique<CoreCounters>();
+
+  private:
+    static ApiError unknown() {
+        return {404, "no-such-function", "no function is called that", {}};
+    }
+
+    std::mutex mutex_;
+    std::map<std::string, FunctionView> functions_;
+    std::vector<RegionView> regions_;
+    std::uint64_t epoch_ = 7;
+    std::atomic<bool> draining_{false};
+};
+
+}  // namespace skerry::admin

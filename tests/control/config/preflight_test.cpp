@@ -1,0 +1,107 @@
+#include "control/config/preflight.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace skerry::config {
+namespace {
+
+class Preflight : public testing::Test {
+  protected:
+    void SetUp() override {
+        ASSERT_NE(mkdtemp(folder_), nullptr);
+        config_.name = "p";
+        config_.state_dir = folder_;
+        config_.dataplane.memory = Memory::no_huge;
+        config_.dataplane.memory_mib = 64;
+        config_.dataplane.idle = Idle::sleep;
+        config_.ports.resize(1);
+        config_.ports[0].devargs = "net_af_packet0,iface=lo";
+    }
+    void TearDown() override { rmdir(folder_); }
+
+    Need need(const std::string& what) {
+        for (const auto& n : preflight(config_))
+            if (n.what == what) return n;
+        ADD_FAILURE() << "no need is called " << what;
+        return {};
+    }
+
+    char folder_[32] = "/tmp/skerry-preflight-XXXXXX";
+    Config config_;
+};
+
+TEST_F(Preflight, EveryFailureSaysWhatMendsIt) {
+    config_.ports[0].devargs = "net_af_packet0,iface=skerry-none";
+    config_.state_dir = "/proc/skerry/none";
+    config_.management = {"", "/nonexistent/c", "/nonexistent/k", "/nonexistent/a"};
+    const auto needs = preflight(config_);
+    for (const auto& n : needs) {
+        EXPECT_FALSE(n.what.empty());
+        EXPECT_FALSE(n.found.empty()) << n.what;
+        EXPECT_EQ(n.mend.empty(), n.state == Need::ok) << n.what;
+    }
+    EXPECT_FALSE(may_start(needs));
+    EXPECT_EQ(need("state_dir").state, Need::failed);
+    EXPECT_EQ(need("management.tls_key").state, Need::failed);
+    const auto text = render(needs);
+    EXPECT_NE(text.find("FAILED   port[0]: no interface skerry-none; needed: "), std::string::npos)
+        << text;
+    EXPECT_EQ(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')), needs.size());
+}
+
+TEST_F(Preflight, DevicesAreLookedUp) {
+    EXPECT_NE(need("port[0]").found.find("interface lo"), std::string::npos);
+    config_.ports[0].devargs = "ffff:ff:1f.7";
+    EXPECT_EQ(need("port[0]").found, "no PCI device ffff:ff:1f.7");
+    config_.ports[0].devargs = "net_ring0";
+    EXPECT_EQ(need("port[0]").state, Need::ok);
+}
+
+TEST_F(Preflight, ImpossibleSizesFail) {
+    config_.dataplane.memory_mib = 1u << 20;  // a TiB
+    EXPECT_EQ(need("memory").state, Need::failed);
+    config_.dataplane.memory = Memory::huge;
+    EXPECT_EQ(need("hugepages").state, Need::failed);
+    EXPECT_NE(need("hugepages").mend.find("vm.nr_hugepages=524288"), std::string::npos);
+    config_.dataplane.cpus = {1023};
+    EXPECT_EQ(need("CPUs").state, Need::failed);
+    config_.workers.max = 100000000;
+    EXPECT_EQ(need("open files").state, Need::failed);
+}
+
+TEST_F(Preflight, StateFolder) {
+    EXPECT_EQ(need("state_dir").state, geteuid() == 0 ? Need::ok : need("state_dir").state);
+    config_.state_dir = std::string(folder_) + "/new";
+    EXPECT_EQ(need("state_dir").state, Need::ok) << "its parent can be written";
+    config_.state_dir = std::string(folder_) + "/new/deeper";
+    EXPECT_EQ(need("state_dir").state, Need::failed);
+    EXPECT_EQ(need("state_dir").mend, "install -d -m 0755 " + config_.state_dir);
+}
+
+TEST_F(Preflight, AKeyThatOthersMayReadIsAWarning) {
+    const std::string key = std::string(folder_) + "/key.pem";
+    std::ofstream(key) << "x";
+    ASSERT_EQ(chmod(key.c_str(), 0644), 0);
+    config_.management.tls_key = key;
+    EXPECT_EQ(need("management.tls_key").state, Need::warning);
+    ASSERT_EQ(chmod(key.c_str(), 0600), 0);
+    EXPECT_EQ(need("management.tls_key").state, Need::ok);
+    unlink(key.c_str());
+}
+
+TEST_F(Preflight, SaysWhatThisMachineCanDo) {
+    // Whether io_uring and namespaces may be used depends on where the test runs; that the probe
+    // comes to a verdict does not.
+    for (const char* what : {"io_uring", "user namespaces", "net namespaces", "pid namespaces",
+                             "cgroups", "Landlock", "privilege"})
+        EXPECT_FALSE(need(what).found.empty()) << what;
+    std::cout << render(preflight(config_));
+}
+
+}  // namespace
+}  // namespace skerry::config

@@ -1,0 +1,69 @@
+#include "control/regions/rates.hpp"
+
+#include <gtest/gtest.h>
+
+namespace skerry::regions {
+namespace {
+
+class RatesTest : public ::testing::Test {
+  protected:
+    RatesTest() { shared.counters[0] = std::make_unique<CoreCounters>(); }
+
+    // Steps of 100 ms, with so many arrivals in each, all sent to the region.
+    void pass(Rates& rates, int steps, std::uint64_t each, std::uint32_t region = 0) {
+        for (int i = 0; i < steps; ++i) {
+            shared.counters[0]->functions[7].arrivals.add(each);
+            if (each != 0) shared.counters[0]->sent[7][region].add(each);
+            now_us += 100'000;
+            rates.step({&tracked, 1}, now_us);
+        }
+    }
+    std::uint32_t cold(std::uint32_t region) const {
+        return shared.warmth->expected_cold_us[7][region].load();
+    }
+
+    Shared shared;
+    Tracked tracked{.function = 7, .key = 0x1234, .cold_cost_us = 100'000};
+    std::uint64_t now_us = 1'000'000;
+};
+
+TEST_F(RatesTest, FollowsTheRateAndForgetsIt) {
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 10});
+    pass(rates, 100, 10);
+    EXPECT_NEAR(rates.rate_per_s(7), 100, 5);
+    pass(rates, 10, 0);
+    EXPECT_NEAR(rates.rate_per_s(7), 50, 5) << "one half-life later";
+}
+
+TEST_F(RatesTest, ARareFunctionIsWarmWhereItWasSent) {
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30});
+    pass(rates, 1, 0);
+    EXPECT_GE(cold(0), 100'000u) << "cold everywhere";
+    pass(rates, 1, 1, 1);
+    EXPECT_LT(cold(1), 10'000u);
+    EXPECT_GT(cold(0), 30'000u);
+    pass(rates, 20, 0);
+    EXPECT_LT(cold(1), cold(0) / 5) << "two seconds later it still is";
+    pass(rates, 400, 0);
+    EXPECT_NEAR(cold(1), cold(0), 10'000) << "longer than workers are kept: cold there as anywhere";
+    pass(rates, 1200, 0);
+    EXPECT_GE(cold(1), 95'000u) << "and the rate that one request made has faded";
+}
+
+TEST_F(RatesTest, ForAPopularFunctionColdDoesNotCount) {
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30});
+    pass(rates, 300, 20);
+    EXPECT_LT(cold(1), 100u) << "it would be warm at once";
+}
+
+TEST_F(RatesTest, AnIndexThatIsReusedStartsFromNothing) {
+    Rates rates(shared, 1, {.half_life_s = 1, .keep_alive_s = 30});
+    pass(rates, 50, 10);
+    rates.reset(7, now_us);
+    EXPECT_EQ(rates.rate_per_s(7), 0);
+    pass(rates, 1, 0);
+    EXPECT_EQ(rates.rate_per_s(7), 0);
+}
+
+}  // namespace
+}  // namespace skerry::regions

@@ -1,0 +1,250 @@
+// Requests that regions execute, and every way that can end.
+#include "dataplane/forward/forwarder.hpp"
+
+#include "tests/dataplane/loop/environment.hpp"
+#include "tests/dataplane/loop/harness.hpp"
+
+namespace skerry::test {
+namespace {
+
+[[maybe_unused]] const auto* environment = add_eal();
+
+class Forward : public LoopTest {
+  protected:
+    void SetUp() override {
+        LoopTest::SetUp();
+        targets[0].entry = kNoEntry;
+        targets[0].holders = 3;
+        region_count = 2;
+    }
+    // Starts, with region 0 nearer than region 1, and sends one request.
+    void begin(RetryPolicy retry = RetryPolicy::unstarted, std::uint32_t deadline_us = 2'000'000) {
+        targets[0].retry = retry;
+        start();
+        set_region(0, 1000);
+        set_region(1, 2000);
+        wire::Header header = request_header(shared, client(), 1);
+        header.deadline_us.set(deadline_us);
+        send(client(), header, "payload");
+        turn();
+    }
+    // What a region says to what it got.
+    void answer(std::uint32_t region, const Message& request, wire::Kind kind,
+                ReplyStatus status = ReplyStatus::ok, const std::string& payload = "",
+                std::uint64_t cookie = 0) {
+        wire::Header header = request.header;
+        header.kind = static_cast<std::uint8_t>(kind);
+        header.status = static_cast<std::uint8_t>(status);
+        header.cookie.set(cookie);
+        std::memset(header.place, 0, sizeof header.place);
+        std::snprintf(header.place, sizeof header.place, "r%u", region);
+        send(region_peer(region), header, payload);
+        turn();
+    }
+    static bool is_for(const Message& message, std::uint32_t region) {
+        return message.path.local == region_peer(region).address;
+    }
+    // The next message to a region, retransmissions to another one skipped.
+    std::optional<Message> wait_for(std::uint32_t region) {
+        std::optional<Message> found;
+        turn_until([&] {
+            while (!sent.empty() && !found) {
+                Message message = next();
+                if (is_for(message, region)) found = std::move(message);
+            }
+            return found.has_value();
+        });
+        return found;
+    }
+    std::optional<Message> wait_for_reply() {
+        std::optional<Message> found;
+        turn_until([&] {
+            while (!sent.empty() && !found) {
+                Message message = next();
+                if (message.path.local == client().address) found = std::move(message);
+            }
+            return found.has_value();
+        });
+        return found;
+    }
+};
+
+TEST_F(Forward, GoesToTheNearestAndTheReplyIsRelayed) {
+    begin();
+    const Message forwarded = next();
+    EXPECT_TRUE(is_for(forwarded, 0));
+    EXPECT_EQ(forwarded.payload, "payload");
+    EXPECT_EQ(forwarded.header.hop_count, 1);
+    EXPECT_EQ(forwarded.header.qualifier.get(), kVersionKey);
+    EXPECT_EQ(forwarded.header.cookie.get(), 500u);
+    EXPECT_EQ(forwarded.header.request_id_hi.get(), info.boot_id);
+    answer(0, forwarded, wire::Kind::reply, ReplyStatus::ok, "result");
+    const Message reply = next();
+    EXPECT_EQ(reply.header.request_id_lo.get(), 1u);
+    EXPECT_EQ(reply.payload, "result");
+    EXPECT_STREQ(reply.header.place, "r0");
+    EXPECT_EQ(reply.header.attempts, 1);
+    EXPECT_EQ(count(Reason::served_region), 1u);
+    // A second copy of the reply belongs to nothing.
+    answer(0, forwarded, wire::Kind::reply, ReplyStatus::ok, "again");
+    EXPECT_TRUE(sent.empty());
+    EXPECT_EQ(count(Reason::drop_stale_reply), 1u);
+}
+
+TEST_F(Forward, AReplyFromAStrangerIsNotBelieved) {
+    begin();
+    const Message forwarded = next();
+    wire::Header forged = forwarded.header;
+    forged.kind = static_cast<std::uint8_t>(wire::Kind::reply);
+    send(client(5), forged, "forged");
+    turn();
+    EXPECT_TRUE(sent.empty());
+    EXPECT_EQ(count(Reason::drop_stale_reply), 1u);
+    answer(0, forwarded, wire::Kind::reply);
+}
+
+TEST_F(Forward, ARefusalSendsItToAnotherRegion) {
+    begin();
+    answer(0, next(), wire::Kind::reply, ReplyStatus::overloaded);
+    const Message second = next();
+    EXPECT_TRUE(is_for(second, 1));
+    answer(1, second, wire::Kind::reply, ReplyStatus::ok, "from 1");
+    const Message reply = next();
+    EXPECT_EQ(reply.payload, "from 1");
+    EXPECT_EQ(reply.header.attempts, 2);
+    EXPECT_FALSE(reply.header.flags.get() & wire::flag::maybe_repeated);
+}
+
+TEST_F(Forward, WhenAllRefuseTheClientIsToldAndMayAskAgain) {
+    begin();
+    answer(0, next(), wire::Kind::reply, ReplyStatus::overloaded);
+    answer(1, next(), wire::Kind::reply, ReplyStatus::overloaded);
+    const Message reply = next();
+    EXPECT_EQ(skerry::info(reply.status()).retry, Retry::unstarted);
+    // Nothing was executed: the same id is taken again.
+    send(client(), request_header(shared, client(), 1), "payload");
+    turn();
+    const Message again = next();
+    EXPECT_TRUE(is_for(again, 0));
+    answer(0, again, wire::Kind::reply);
+}
+
+TEST_F(Forward, SilenceBeforeAcceptedGoesElsewhere) {
+    begin();
+    EXPECT_TRUE(is_for(next(), 0));
+    const auto second = wait_for(1);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(shared.counters[0]->retransmits.get(), 2u);
+    EXPECT_EQ(shared.counters[0]->regions[0].silent.get(), 1u);
+    answer(1, *second, wire::Kind::reply, ReplyStatus::ok, "late but fine");
+    const Message reply = next();
+    EXPECT_EQ(reply.payload, "late but fine");
+    EXPECT_TRUE(reply.header.flags.get() & wire::flag::maybe_repeated);
+}
+
+TEST_F(Forward, SilenceWithPolicyNeverIsOutcomeUnknown) {
+    begin(RetryPolicy::never);
+    const auto reply = wait_for_reply();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status(), ReplyStatus::outcome_unknown);
+}
+
+TEST_F(Forward, SilenceAfterAcceptedIsOutcomeUnknown) {
+    begin();
+    const Message forwarded = next();
+    EXPECT_TRUE(forwarded.header.flags.get() & wire::flag::want_accepted);
+    answer(0, forwarded, wire::Kind::accepted);
+    const auto reply = wait_for_reply();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status(), ReplyStatus::outcome_unknown);
+    EXPECT_EQ(shared.counters[0]->regions[1].sent.get(), 0u);
+}
+
+TEST_F(Forward, AnIdempotentFunctionGoesElsewhereInAnyCase) {
+    begin(RetryPolicy::idempotent);
+    answer(0, next(), wire::Kind::accepted);
+    const auto second = wait_for(1);
+    ASSERT_TRUE(second);
+    answer(1, *second, wire::Kind::reply, ReplyStatus::ok, "ok");
+    EXPECT_EQ(next().payload, "ok");
+}
+
+TEST_F(Forward, ALateReplyOfARegionThatWasGivenUpIsTaken) {
+    begin();
+    const Message first = next();
+    const auto second = wait_for(1);
+    ASSERT_TRUE(second);
+    answer(0, first, wire::Kind::reply, ReplyStatus::ok, "slow");
+    EXPECT_EQ(next().payload, "slow");
+}
+
+TEST_F(Forward, AChallengeIsAnsweredWithTheFreshCookie) {
+    begin();
+    answer(0, next(), wire::Kind::challenge, ReplyStatus::ok, "", 999);
+    const Message again = next();
+    EXPECT_TRUE(is_for(again, 0));
+    EXPECT_EQ(again.header.cookie.get(), 999u);
+    answer(0, again, wire::Kind::reply);
+}
+
+TEST_F(Forward, ARegionThatForgotWhatItAcceptedHasRestarted) {
+    begin();
+    const Message forwarded = next();
+    answer(0, forwarded, wire::Kind::accepted);
+    answer(0, forwarded, wire::Kind::challenge, ReplyStatus::ok, "", 999);
+    EXPECT_EQ(next().status(), ReplyStatus::outcome_unknown);
+}
+
+TEST_F(Forward, TheClientsDeadlineEndsIt) {
+    begin(RetryPolicy::unstarted, 3000);
+    const auto reply = wait_for_reply();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status(), ReplyStatus::deadline_exceeded);
+}
+
+TEST_F(Forward, NoEligibleRegionIsSaidAtOnce) {
+    start();
+    set_region(0, 1000, 0);  // ejected; region 1 was never heard of
+    send(client(), request_header(shared, client(), 1));
+    turn();
+    EXPECT_EQ(next().status(), ReplyStatus::no_region);
+}
+
+TEST_F(Forward, TheTableOfForwardedRequestsIsBounded) {
+    info.pending_limit = 2;
+    start();
+    set_region(0, 1000);
+    for (std::uint64_t id = 1; id <= 3; ++id) {
+        wire::Header header = request_header(shared, client(), id);
+        header.deadline_us.set(20'000);
+        send(client(), header);
+    }
+    turn();
+    const auto refused = wait_for_reply();
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status(), ReplyStatus::overloaded);
+    EXPECT_EQ(count(Reason::refused_pending_full), 1u);
+}
+
+TEST_F(Forward, AFunctionErrorIsRelayedAndNotTriedElsewhere) {
+    begin();
+    answer(0, next(), wire::Kind::reply, ReplyStatus::function_error, "why");
+    const Message reply = next();
+    EXPECT_EQ(reply.status(), ReplyStatus::function_error);
+    EXPECT_EQ(reply.payload, "why");
+}
+
+TEST_F(Forward, AnotherCoresReplyIsHandedOver) {
+    info.core_count = 1;
+    start();
+    wire::Header header = request_header(shared, region_peer(0), 1);
+    header.kind = static_cast<std::uint8_t>(wire::Kind::reply);
+    header.request_id_hi.set(info.boot_id);
+    header.request_id_lo.set(Token{5, 0, 0}.pack());  // a core that does not exist
+    send(region_peer(0), header);
+    turn();
+    EXPECT_EQ(count(Reason::drop_stale_reply), 1u);
+}
+
+}  // namespace
+}  // namespace skerry::test

@@ -1,0 +1,118 @@
+// One core without a NIC: packets in through a ring, turns, packets out through another. The worker
+// is played by the test, on the real channel memory; regions and clients are peers that the test
+// plays.
+//
+// The fixture ends by proving that every packet buffer has come back.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/loop.hpp"
+#include "sandbox/channel/host.hpp"
+
+namespace skerry::test {
+
+// A message as a peer sees it.
+struct Message {
+    wire::Header header{};
+    std::string payload;
+    net::Path path;  // from the server's point of view: peer is who gets it
+
+    wire::Kind kind() const { return static_cast<wire::Kind>(header.kind); }
+    ReplyStatus status() const { return static_cast<ReplyStatus>(header.status); }
+};
+
+struct Peer {
+    net::IpAddress address;
+    std::uint16_t udp = 0;
+    net::MacAddress mac;
+};
+
+Peer client(std::uint16_t udp = 40000);
+Peer client6(std::uint16_t udp = 40000);
+Peer region_peer(std::uint32_t region);
+
+inline constexpr std::uint64_t kFunctionKey = 0x1111;
+inline constexpr std::uint64_t kVersionKey = 0xaaaa;
+
+// The header of a good request, cookie included.
+wire::Header request_header(const Shared& shared, const Peer& from, std::uint64_t id);
+
+// A worker's side of one channel.
+class PlayedWorker {
+  public:
+    PlayedWorker(Shared& shared, std::uint32_t entry, std::uint32_t slots, std::uint32_t index = 0,
+                 std::uint32_t area_bytes = 2048);
+
+    Channel channel;
+    // Requests that have been handed over since the last call: one bit a slot.
+    std::uint64_t take();
+    std::string request(std::uint32_t slot) const;
+    void respond(std::uint32_t slot, const std::string& bytes, std::uint32_t status = 0);
+    channel::SlotControl& slot(std::uint32_t i) const { return *channel.slot(i); }
+    void claim_answered(std::uint32_t slot);
+
+  private:
+    channel::HostChannel memory_;
+    Shared& shared_;
+};
+
+class LoopTest : public ::testing::Test {
+  protected:
+    void SetUp() override;
+    void TearDown() override;
+
+    // Before start().
+    std::vector<Target> targets;
+    std::uint32_t region_count = 0;
+    ServerInfo info;
+
+    void start();
+    void publish(bool draining = false);
+    void set_region(std::uint32_t region, std::uint32_t rtt_us, std::uint16_t weight = 1000);
+    static Target target(std::uint32_t entry);
+
+    void send(const Peer& from, const wire::Header& header, const std::string& payload = "");
+    void send_raw(const Peer& from, const std::string& datagram);
+    // Turns once; everything that was sent is in `sent` afterwards.
+    void turn();
+    // Turns until something was sent, or a second has passed.
+    bool turn_until_sent();
+    template <typename Condition>
+    bool turn_until(Condition&& condition) {
+        const std::uint64_t limit = rte_rdtsc() + 5 * rte_get_tsc_hz();
+        while (!condition()) {
+            if (rte_rdtsc() > limit) return false;
+            turn();
+        }
+        return true;
+    }
+    // Frees what was sent without looking at it.
+    void drop_sent();
+    // Takes the oldest message that was sent.
+    Message next();
+    std::uint64_t count(Reason reason) const;
+
+    Shared shared;
+    std::unique_ptr<Core> core;
+    std::vector<Message> sent;
+
+  private:
+    void collect_sent();
+    rte_mempool* pool_ = nullptr;
+    rte_ring* rx_ = nullptr;
+    rte_ring* tx_ = nullptr;
+    int port_ = -1;
+    std::vector<net::IpPrefix> addresses_;
+    channel::Doorbells doorbells_;
+    std::unique_ptr<const Snapshot> snapshot_;
+};
+
+}  // namespace skerry::test

@@ -1,0 +1,72 @@
+// Any bytes as a received frame, in an mbuf that ends where the frame ends. What comes out as a
+// datagram is answered, and the answer is given to the peer, who must understand it.
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/net/frame.hpp"
+#include "dataplane/net/neighbours.hpp"
+#include "sandbox/base/check.hpp"
+#include "tests/dataplane/frames.hpp"
+
+namespace {
+
+using namespace skerry;
+using namespace skerry::net;
+using frames::BareMbuf;
+using frames::Bytes;
+
+constexpr std::uint16_t kUdpPort = 4600;
+
+struct Host {
+    std::vector<IpPrefix> addresses = {*IpPrefix::parse("10.1.2.3/24"),
+                                       *IpPrefix::parse("2001:db8::3/64")};
+    Neighbours neighbours;
+    Host() {
+        neighbours.add({frames::ip("10.1.2.9"), 0});
+        neighbours.add({frames::ip("2001:db8::9"), 0});
+    }
+};
+
+void answer(const Frame& frame, const PortView& port) {
+    const Bytes payload(frame.payload, frame.payload + frame.payload_bytes);
+    const BareMbuf reply(payload, 0, kMaxHeaderBytes);
+    build(reply.get(), frame.path, port);
+
+    const std::vector<IpPrefix> theirs = {{frame.path.peer, 0}};
+    PortView peer_port;
+    peer_port.mac = frame.path.peer_mac;
+    peer_port.addresses = theirs;
+    Neighbours none;
+    const BareMbuf received(reply.bytes());
+    const Frame back = classify(received.get(), 0, peer_port, frame.path.peer_udp, none, 0);
+    SKERRY_CHECK(back.kind == FrameKind::udp);
+    SKERRY_CHECK((Bytes(back.payload, back.payload + back.payload_bytes) == payload));
+    SKERRY_CHECK(back.path.peer == frame.path.local && back.path.local == frame.path.peer);
+    SKERRY_CHECK(back.path.vlan_tci == frame.path.vlan_tci);
+}
+
+}  // namespace
+
+// The first byte: what the port has verified, and whether there is room behind the frame.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0 || size > 9000) return 0;
+    static Host host;
+    PortView port;
+    port.mac = MacAddress{{2, 0, 0, 0, 0, 1}};
+    port.addresses = host.addresses;
+    port.rx_ip_checksum = (data[0] & 1) != 0;
+    port.rx_udp_checksum = (data[0] & 2) != 0;
+
+    const BareMbuf mbuf(std::span(data + 1, size - 1), (data[0] & 4) != 0 ? 8 : 0);
+    // So that a fuzzer need not find checksums: the port says that they are right.
+    mbuf->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    const Frame frame = classify(mbuf.get(), 0, port, kUdpPort, host.neighbours, 1);
+    SKERRY_CHECK(mbuf->data_len == mbuf->pkt_len);
+    SKERRY_CHECK(mbuf->data_off + mbuf->data_len <= mbuf->buf_len);
+    if (frame.kind != FrameKind::udp) return 0;
+    const auto* start = rte_pktmbuf_mtod(mbuf.get(), const std::uint8_t*);
+    SKERRY_CHECK(frame.payload >= start &&
+                 frame.payload + frame.payload_bytes <= start + mbuf->data_len);
+    answer(frame, port);
+    return 0;
+}

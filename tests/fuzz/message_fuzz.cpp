@@ -1,0 +1,137 @@
+// Any bytes as a datagram on our port: judged without reading beyond them. Then the same bytes as a
+// course of events at the reply cache, compared with a plain map of what may be remembered.
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "dataplane/wire/message.hpp"
+#include "dataplane/wire/reply_cache.hpp"
+#include "sandbox/base/check.hpp"
+
+namespace {
+
+using namespace skerry;
+using wire::ReplyCache;
+using wire::Seen;
+
+constexpr std::uint32_t kWindowMs = 1000;
+
+void judge(const std::uint8_t* data, std::size_t size) {
+    const auto exact = std::make_unique<std::uint8_t[]>(size);
+    std::copy_n(data, size, exact.get());
+    if (wire::validate(exact.get(), size) != wire::ParseError::none) return;
+    const auto* header = reinterpret_cast<const wire::Header*>(exact.get());
+    SKERRY_CHECK(header->magic.get() == wire::kMagic && header->version == wire::kVersion);
+    SKERRY_CHECK(wire::kHeaderBytes + header->payload_bytes.get() == size);
+}
+
+struct Remembered {
+    std::uint32_t entry = 0;
+    bool answered = false;
+    std::uint32_t answered_ms = 0;
+    std::string reply;
+};
+
+// Five bytes an event: what, for whom (2), how much later or how long (2).
+class Course {
+  public:
+    void step(const std::uint8_t* event) {
+        const std::uint16_t who = static_cast<std::uint16_t>(event[1] | event[2] << 8);
+        const std::uint32_t amount = event[3] | event[4] << 8;
+        net::Path path;
+        path.peer.bytes[15] = event[2];
+        path.peer_udp = event[1];
+        const std::uint64_t tag = cache_.tag(path, {who, 0});
+        switch (event[0] % 4) {
+            case 0:
+                now_ms_ += amount;
+                break;
+            case 1:
+                arrive(tag);
+                break;
+            case 2:
+                finish(tag, amount, static_cast<char>(event[0]));
+                break;
+            case 3:
+                refuse(tag);
+                break;
+        }
+    }
+
+  private:
+    void arrive(std::uint64_t tag) {
+        const auto found = cache_.find_or_reserve(tag, 1, now_ms_);
+        const auto known = remembered_.find(tag);
+        switch (found.seen) {
+            case Seen::fresh:
+                // Executed twice, if it was known: only a window after its answer may that happen.
+                SKERRY_CHECK(known == remembered_.end() ||
+                             (known->second.answered && late(known->second)));
+                forget_entry(found.entry);
+                remembered_[tag] = {.entry = found.entry};
+                break;
+            case Seen::in_flight:
+                SKERRY_CHECK(known != remembered_.end() && !known->second.answered);
+                break;
+            case Seen::answered:
+                SKERRY_CHECK(known != remembered_.end() && known->second.answered);
+                SKERRY_CHECK((std::string_view(reinterpret_cast<const char*>(found.reply),
+                                               found.reply_bytes) == known->second.reply));
+                break;
+            case Seen::gone:
+                SKERRY_CHECK(known != remembered_.end() && known->second.answered);
+                break;
+            case Seen::full:
+                break;
+            case Seen::reused:
+                SKERRY_CHECK(!"one function only");
+                break;
+        }
+    }
+    void finish(std::uint64_t tag, std::uint32_t bytes, char fill) {
+        const auto known = remembered_.find(tag);
+        if (known == remembered_.end() || known->second.answered) return;
+        Remembered& it = known->second;
+        it.answered = true;
+        it.answered_ms = now_ms_;
+        it.reply = std::string(112, 'h') + std::string(std::min(bytes, 65000u), fill);
+        cache_.answer(it.entry, it.reply.data(), 112, it.reply.data() + 112,
+                      static_cast<std::uint32_t>(it.reply.size() - 112), now_ms_);
+        const auto found = cache_.find_or_reserve(tag, 1, now_ms_);
+        SKERRY_CHECK(found.seen == Seen::answered && found.reply_bytes == it.reply.size());
+    }
+    void refuse(std::uint64_t tag) {
+        const auto known = remembered_.find(tag);
+        if (known == remembered_.end() || known->second.answered) return;
+        cache_.forget(known->second.entry);
+        remembered_.erase(known);
+    }
+    bool late(const Remembered& it) const { return now_ms_ - it.answered_ms >= kWindowMs; }
+    // A cell that was given to somebody else: its last owner's answer must have been old enough.
+    void forget_entry(std::uint32_t entry) {
+        for (auto it = remembered_.begin(); it != remembered_.end(); ++it) {
+            if (it->second.entry != entry) continue;
+            SKERRY_CHECK(it->second.answered && late(it->second));
+            remembered_.erase(it);
+            return;
+        }
+    }
+
+    ReplyCache cache_{32, 0, kWindowMs, 7};
+    std::uint32_t now_ms_ = 0xffff'0000u;  // wraps soon
+    std::map<std::uint64_t, Remembered> remembered_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    judge(data, size);
+    Course course;
+    for (std::size_t at = 0; at + 5 <= std::min<std::size_t>(size, 2000); at += 5)
+        course.step(data + at);
+    return 0;
+}
