@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "dataplane/net/return_ports.hpp"
+
 namespace skerry::config {
 namespace {
 
@@ -63,6 +65,15 @@ void check_cpus(const Config& config, const Lines& lines, Problems& problems) {
         problems.add(lines.control_cpu, "dataplane.control_cpu",
                      std::to_string(*config.dataplane.control_cpu),
                      "a CPU that is not in dataplane.cpus");
+}
+
+void check_return_ports(const Config& config, const Lines& lines, Problems& problems) {
+    const std::uint32_t first = config.dataplane.return_ports;
+    if (first == 0 || config.udp_port < first || config.udp_port >= first + net::kReturnPorts)
+        return;
+    problems.add(lines.return_ports, "dataplane.return_ports", std::to_string(first),
+                 "0, or the first of " + std::to_string(net::kReturnPorts) +
+                     " ports without udp_port (" + std::to_string(config.udp_port) + ") in them");
 }
 
 // A lower bound: what the packet buffers alone take. A configuration below it can't start.
@@ -232,6 +243,7 @@ std::string device_of(const std::string& devargs) {
 void check_together(const Config& config, const Lines& lines, Problems& problems) {
     check_cpus(config, lines, problems);
     check_memory(config, lines, problems);
+    check_return_ports(config, lines, problems);
     check_ports(config, lines, problems);
     check_regions(config, lines, problems);
     check_management(config, lines, problems);

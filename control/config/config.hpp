@@ -46,6 +46,9 @@ struct Dataplane {  // [dataplane]
     std::uint32_t reply_cache_mib = 8;          // a core; bytes of kept replies
     std::uint32_t reply_window_ms = 5000;       // how long a request id is remembered at least
     bool require_cookie = true;
+    // First of 256 UDP ports that answers from regions may come to; 0: none (then they all come to
+    // udp_port, and are handed over between cores).
+    std::uint16_t return_ports = 61440;
     std::string file_prefix;  // DPDK's; default: derived from name and pid
 };
 

@@ -8,6 +8,7 @@
 #include "control/config/checks.hpp"
 #include "control/config/config.hpp"
 #include "control/config/reader.hpp"
+#include "dataplane/net/return_ports.hpp"
 #include "sandbox/base/unique_fd.hpp"
 
 namespace skerry::config {
@@ -75,6 +76,7 @@ void read_dataplane(Reader& top, Dataplane& d, Lines& lines, Problems& problems)
     r.integer("reply_cache_mib", d.reply_cache_mib, 1, 1024);
     r.integer("reply_window_ms", d.reply_window_ms, 100, 600000);
     r.flag("require_cookie", d.require_cookie);
+    r.integer("return_ports", d.return_ports, 0, 65535 - net::kReturnPorts + 1);
     r.text("file_prefix", d.file_prefix, "1 to 31 characters of a-z, A-Z, 0-9, - and _",
            [](const std::string& s) {
                return !s.empty() && s.size() <= 31 && std::all_of(s.begin(), s.end(), [](char c) {
@@ -83,6 +85,7 @@ void read_dataplane(Reader& top, Dataplane& d, Lines& lines, Problems& problems)
                });
            });
     lines.dataplane = line_of(*table);
+    lines.return_ports = r.line("return_ports");
     lines.cpus = r.line("cpus");
     lines.control_cpu = r.line("control_cpu");
     lines.memory_mib = r.line("memory_mib");

@@ -61,7 +61,8 @@ Status Server::open_ports() {
         specs.push_back({port.devargs, port.addresses, port.mtu});
     auto ports = port::Ports::open(specs, {.cores = config_.dataplane.cores,
                                            .mbufs = config_.dataplane.mbufs,
-                                           .wake = config_.dataplane.idle == config::Idle::sleep});
+                                           .wake = config_.dataplane.idle == config::Idle::sleep,
+                                           .return_first = config_.dataplane.return_ports});
     if (!ports) return ports.error();
     ports_ = std::move(*ports);
     return ok();
@@ -130,6 +131,17 @@ Status Server::make_rings() {
     return ok();
 }
 
+// The UDP port that each core asks the region from, so that the answer comes back to that core.
+void Server::steer(RegionInfo& region) {
+    const net::PortView& port = shared_.server.ports[region.port];
+    const net::IpAddress* own = net::own_address(port, region.address);
+    if (own == nullptr) return;
+    const port::Inbound answer{region.address, *own, region.udp_port, config_.udp_port};
+    for (std::uint16_t core = 0; core < config_.dataplane.cores; ++core)
+        region.return_udp[core] =
+            ports_->steering(region.port).return_port(answer, core, port.return_first);
+}
+
 // Which port leads to each region, and through which next hop.
 Status Server::add_regions() {
     const auto ports = static_cast<std::uint8_t>(config_.ports.size());  // ≤ kMaxPorts
@@ -153,6 +165,7 @@ Status Server::add_regions() {
         info.next_hop = *index;
         info.port = hop->port;
         std::memcpy(info.name, region.name.data(), std::min(region.name.size(), sizeof info.name));
+        steer(info);
         regions_.push_back(info);
     }
     return ok();

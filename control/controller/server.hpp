@@ -32,6 +32,7 @@ class Server {
     Status make_shared();
     Status make_rings();
     Status add_regions();
+    void steer(RegionInfo& region);
     Status open_state();
     Status start_cores();
     Status start_http();

@@ -25,10 +25,11 @@ void send_to_region(Context& context, std::uint8_t region, const wire::Header& h
     }
     std::memcpy(data, &header, wire::kHeaderBytes);
     if (payload_bytes != 0) std::memcpy(data + wire::kHeaderBytes, payload, payload_bytes);
+    const std::uint16_t return_udp = info.return_udp[context.core];
     const net::Path path{.local = *local,
                          .peer = info.address,
                          .peer_mac = *mac,
-                         .local_udp = context.shared.server.udp_port,
+                         .local_udp = return_udp != 0 ? return_udp : context.shared.server.udp_port,
                          .peer_udp = info.udp_port,
                          .vlan_tci = 0,
                          .port = info.port,

@@ -3,6 +3,14 @@
 #include "dataplane/reply/replies.hpp"
 
 namespace skerry {
+namespace {
+
+bool is_answer(const wire::Header& header) {
+    const auto kind = static_cast<wire::Kind>(header.kind);
+    return kind != wire::Kind::invoke && kind != wire::Kind::probe;
+}
+
+}  // namespace
 
 std::uint32_t Messages::take(std::span<Datagram> datagrams, Arrival* arrivals) {
     std::uint32_t sorted = 0;
@@ -21,6 +29,13 @@ std::uint32_t Messages::take(std::span<Datagram> datagrams, Arrival* arrivals) {
 bool Messages::sort(Datagram& datagram, Arrival& arrival) {
     wire::Header* header = datagram.header();
     const wire::ParseError error = wire::validate(header, datagram.bytes());
+    // The return ports are for what regions answer; nobody is served there.
+    if (datagram.path().local_udp != context_.shared.server.udp_port &&
+        (error != wire::ParseError::none || !is_answer(*header))) [[unlikely]] {
+        context_.counters.count(Reason::drop_udp_port);
+        rte_pktmbuf_free(datagram.mbuf);
+        return false;
+    }
     if (error == wire::ParseError::none) [[likely]] {
         switch (static_cast<wire::Kind>(header->kind)) {
             case wire::Kind::invoke:

@@ -42,6 +42,11 @@ Trust offloaded(const rte_mbuf* mbuf, bool able, std::uint64_t mask, std::uint64
     return flags == good ? Trust::good : flags == bad ? Trust::bad : Trust::unknown;
 }
 
+bool is_return_port(const PortView& port, std::uint16_t udp_port) {
+    return port.return_first != 0 && udp_port >= port.return_first &&
+           udp_port - port.return_first < kReturnPorts;
+}
+
 bool udp_checksum_ok(const Received& received, const void* ip, bool v4, const rte_udp_hdr* udp) {
     if (udp->dgram_cksum == 0) return v4;  // RFC 768: none; RFC 8200 §8.1: not over IPv6
     const Trust trust =
@@ -67,7 +72,11 @@ void classify_udp(const Received& received, const void* ip, bool v4, std::uint8_
     if (bytes < sizeof(rte_udp_hdr) || rte_be_to_cpu_16(udp->dgram_len) != bytes ||
         udp->src_port == 0)
         return drop(frame, Reason::drop_udp_header);
-    if (udp->dst_port != rte_cpu_to_be_16(udp_port)) return drop(frame, Reason::drop_udp_port);
+    if (udp->dst_port != rte_cpu_to_be_16(udp_port)) {
+        const std::uint16_t to = rte_be_to_cpu_16(udp->dst_port);
+        if (!is_return_port(received.port, to)) return drop(frame, Reason::drop_udp_port);
+        udp_port = to;
+    }
     if (!udp_checksum_ok(received, ip, v4, udp)) return drop(frame, Reason::drop_udp_checksum);
     frame.kind = FrameKind::udp;
     frame.payload = l4 + sizeof(rte_udp_hdr);

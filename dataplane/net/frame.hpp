@@ -9,6 +9,7 @@
 #include <span>
 
 #include "dataplane/net/address.hpp"
+#include "dataplane/net/return_ports.hpp"
 #include "dataplane/reasons.hpp"
 
 namespace skerry::net {
@@ -37,6 +38,7 @@ struct PortView {
     bool rx_udp_checksum = false;  // the port verifies UDP checksums
     bool tx_ip_checksum = false;
     bool tx_udp_checksum = false;
+    std::uint16_t return_first = 0;  // kReturnPorts UDP ports from here are ours too; 0: none
     std::span<const IpPrefix> addresses;
 };
 
@@ -63,8 +65,8 @@ class Neighbours;
 
 // Verifies everything that can be verified about one received frame: lengths, addresses, checksums
 // (software where the port did not), fragments. Answers ARP, neighbour solicitations and echo
-// requests in place. `udp_port` is ours. Never reads beyond the mbuf's first segment; a frame in
-// several segments is dropped as drop_runt.
+// requests in place. `udp_port` is ours, and so are the port's return ports. Never reads beyond the
+// mbuf's first segment; a frame in several segments is dropped as drop_runt.
 Frame classify(rte_mbuf* mbuf, std::uint8_t port_index, const PortView& port,
                std::uint16_t udp_port, Neighbours& neighbours, std::uint16_t now_s);
 

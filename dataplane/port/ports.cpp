@@ -82,6 +82,19 @@ Status set_up_queues(const PortSpec& spec, std::uint16_t id, const rte_eth_dev_i
     return ok();
 }
 
+// Round robin, whatever the driver's own idea was. A port that does not let its table be set keeps
+// what it has: it is read afterwards.
+void spread_evenly(std::uint16_t id, std::uint16_t table_size, std::uint16_t cores) {
+    std::vector<rte_eth_rss_reta_entry64> groups((table_size + RTE_ETH_RETA_GROUP_SIZE - 1u) /
+                                                 RTE_ETH_RETA_GROUP_SIZE);
+    for (std::uint16_t i = 0; i < table_size; ++i) {
+        auto& group = groups[i / RTE_ETH_RETA_GROUP_SIZE];
+        group.mask |= std::uint64_t{1} << i % RTE_ETH_RETA_GROUP_SIZE;
+        group.reta[i % RTE_ETH_RETA_GROUP_SIZE] = i % cores;
+    }
+    if (table_size != 0) (void)rte_eth_dev_rss_reta_update(id, groups.data(), table_size);
+}
+
 // Neighbour discovery needs its multicast groups; a port that can't be asked for all of them may
 // still be asked for everything.
 void receive_multicast(std::uint16_t id) {
@@ -134,6 +147,11 @@ Status Ports::open_port(const PortSpec& spec, const QueueSpec& queues) {
     if (error != 0) return port_error(spec, "start", error);
     started_.push_back(id);
     receive_multicast(id);
+    steerings_.emplace_back();
+    if (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS) {
+        spread_evenly(id, device.reta_size, cores);
+        steerings_.back() = Steering::of_port(id);
+    }
 
     net::PortView view;
     view.dpdk_port = id;
@@ -145,6 +163,7 @@ Status Ports::open_port(const PortSpec& spec, const QueueSpec& queues) {
     view.rx_udp_checksum = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
     view.tx_ip_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
     view.tx_udp_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+    if (steerings_.back().steers_any()) view.return_first = queues.return_first;
     addresses_.push_back(spec.addresses);
     view.addresses = addresses_.back();
     views_.push_back(view);

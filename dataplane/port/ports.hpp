@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "dataplane/net/frame.hpp"
+#include "dataplane/port/steering.hpp"
 #include "sandbox/base/result.hpp"
 #include "sandbox/base/unique_fd.hpp"
 
@@ -28,6 +29,9 @@ struct QueueSpec {
     std::uint32_t cores = 1;
     std::uint32_t mbufs = 8192;  // for each core
     bool wake = false;           // cores may sleep: open wake sockets where the port allows it
+    // First of net::kReturnPorts UDP ports that answers from regions may come to; 0: none. Used
+    // where there are several cores, and the port can be steered.
+    std::uint16_t return_first = 0;
 };
 
 class Ports {
@@ -45,6 +49,8 @@ class Ports {
     rte_mempool* pool(std::uint32_t core) const { return pools_[core]; }
     std::vector<int> wake_fds(std::uint32_t core) const;
     bool all_ports_wake() const { return all_wake_; }
+    // How the port spreads datagrams over cores, as far as it can be known. By index of views().
+    const Steering& steering(std::size_t index) const { return steerings_[index]; }
 
   private:
     Ports() = default;
@@ -54,6 +60,7 @@ class Ports {
 
     std::vector<std::vector<net::IpPrefix>> addresses_;
     std::vector<net::PortView> views_;
+    std::vector<Steering> steerings_;
     std::vector<rte_mempool*> pools_;
     std::vector<std::vector<UniqueFd>> wakes_;  // [core]
     std::vector<std::uint16_t> started_;        // DPDK port ids

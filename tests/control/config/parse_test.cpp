@@ -78,6 +78,7 @@ reply_cache_mib = 4
 reply_window_ms = 1000
 require_cookie = false
 file_prefix = "lab-a"
+return_ports = 50000
 [workers]
 max = 8
 first_uid = 300000
@@ -118,6 +119,7 @@ devargs = "0000:03:00.1"
               4096u + 100 + 200 + 1024 + 4 + 1000);
     EXPECT_FALSE(d.require_cookie);
     EXPECT_EQ(d.file_prefix, "lab-a");
+    EXPECT_EQ(d.return_ports, 50000);
     EXPECT_EQ(config->workers.first_uid, 300000u);
     EXPECT_EQ(config->workers.spin_us, 5u);
     EXPECT_EQ(config->prober.return_ms, 0u);
@@ -181,6 +183,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"devargs_twice", "[management]",
             "[[port]]\ndevargs = \"net_af_packet0,iface=eth1\"\n[management]",
             "s.toml:9: port[1].devargs: found \"net_af_packet0,iface=eth1\" again"},
+        Bad{"return_ports", "[[port]]", "[dataplane]\nreturn_ports = 4500\n[[port]]",
+            "s.toml:5: dataplane.return_ports: found 4500; allowed: 0, or the first of 256 ports"},
         Bad{"mtu", "gateways", "mtu = 1279\ngateways", "s.toml:7: port[0].mtu: found 1279"},
         Bad{"region_address", "\"10.0.0.7\"", "\"north.example\"", "s.toml:14: region[0].address"},
         Bad{"region_is_us", "\"10.0.0.7\"", "\"10.0.0.2\"",

@@ -234,6 +234,35 @@ TEST_F(Forward, AFunctionErrorIsRelayedAndNotTriedElsewhere) {
     EXPECT_EQ(reply.payload, "why");
 }
 
+TEST_F(Forward, AsksFromTheUdpPortWhoseAnswersComeToThisCore) {
+    return_first = 50000;
+    return_udp = 50007;
+    begin();
+    const Message forwarded = next();
+    EXPECT_EQ(forwarded.path.peer_udp, 50007);
+    send_to_udp = 50007;
+    answer(0, forwarded, wire::Kind::reply, ReplyStatus::ok, "result");
+    const Message reply = next();
+    EXPECT_EQ(reply.payload, "result");
+    EXPECT_EQ(reply.path.peer_udp, info.udp_port) << "the client is answered from where it asked";
+}
+
+TEST_F(Forward, NobodyIsServedAtAReturnPort) {
+    return_first = 50000;
+    start();
+    send_to_udp = 50000;
+    send(client(), request_header(shared, client(), 1), "payload");
+    wire::Header probe = request_header(shared, region_peer(0), 2);
+    probe.kind = static_cast<std::uint8_t>(wire::Kind::probe);
+    send(region_peer(0), probe, std::string(sizeof(wire::ProbePayload), '\0'));
+    send_raw(client(), "neither");
+    send_to_udp = 50000 + net::kReturnPorts;
+    send(client(), request_header(shared, client(), 1), "payload");
+    turn();
+    EXPECT_TRUE(sent.empty());
+    EXPECT_EQ(count(Reason::drop_udp_port), 4u);
+}
+
 TEST_F(Forward, AnotherCoresReplyIsHandedOver) {
     info.core_count = 1;
     start();

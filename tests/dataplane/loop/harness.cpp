@@ -142,6 +142,7 @@ void LoopTest::start() {
     view.dpdk_port = id;
     view.mac = {{2, 0, 0, 0, 0, 1}};
     view.addresses = addresses_;
+    view.return_first = return_first;
     info.ports = {view};
     shared.server = info;
     auto doorbells = channel::create_doorbells();
@@ -175,6 +176,7 @@ void LoopTest::publish(bool draining) {
         region.address = peer.address;
         region.udp_port = peer.udp;
         region.next_hop = *hop;
+        region.return_udp[0] = return_udp;
         std::snprintf(region.name, sizeof region.name, "r%u", r);
         regions.push_back(region);
     }
@@ -210,7 +212,7 @@ void LoopTest::send_raw(const Peer& from, const std::string& datagram) {
                          .peer = addresses_[from.address.is_v4() ? 0 : 1].address,
                          .peer_mac = info.ports[0].mac,
                          .local_udp = from.udp,
-                         .peer_udp = info.udp_port,
+                         .peer_udp = send_to_udp != 0 ? send_to_udp : info.udp_port,
                          .vlan_tci = 0,
                          .port = 0,
                          .reserved = 0};

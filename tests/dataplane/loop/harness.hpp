@@ -73,12 +73,16 @@ class LoopTest : public ::testing::Test {
     std::vector<Target> targets;
     std::uint32_t region_count = 0;
     ServerInfo info;
+    std::uint16_t return_first = 0;  // the port's return ports
+    std::uint16_t return_udp = 0;    // the core's, for every region
 
     void start();
     void publish(bool draining = false);
     void set_region(std::uint32_t region, std::uint32_t rtt_us, std::uint16_t weight = 1000);
     static Target target(std::uint32_t entry);
 
+    // Datagrams go to the server's UDP port, or to this one.
+    std::uint16_t send_to_udp = 0;
     void send(const Peer& from, const wire::Header& header, const std::string& payload = "");
     void send_raw(const Peer& from, const std::string& datagram);
     // Turns once; everything that was sent is in `sent` afterwards.

@@ -1,0 +1,13 @@
+// UDP ports of ours beside the one that invocations come to. Answers from regions come there, each
+// to a port that RSS maps to the core that waits for it (dataplane/port/steering.hpp).
+#pragma once
+
+#include <cstdint>
+
+namespace skerry::net {
+
+// Enough for a core to find one whose hash is its own: with 16 cores, one in 10^7 finds none, and
+// gets its answers handed over.
+inline constexpr std::uint16_t kReturnPorts = 256;
+
+}  // namespace skerry::net
