@@ -4,6 +4,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <regex>
 
@@ -22,6 +23,14 @@ std::string lcores(const std::optional<std::uint32_t>& control_cpu) {
     return "0@(" + list + ")";
 }
 
+// EAL makes a folder for its files and never removes it; with the options below it keeps no file
+// there, and needs the folder no more once it has started (or failed to). Removed at once, so that
+// even a process that is killed leaves none. A folder with something in it is another process's.
+void remove_runtime_dir() {
+    const char* folder = rte_eal_get_runtime_dir();
+    if (folder != nullptr && folder[0] != '\0') (void)rmdir(folder);
+}
+
 }  // namespace
 
 bool is_pci_address(const std::string& devargs) {
@@ -37,7 +46,7 @@ Status start_eal(const EalOptions& options) {
                                       std::to_string(options.memory_mib),
                                       "--file-prefix=" + options.file_prefix,
                                       "--lcores=" + lcores(options.control_cpu)};
-    // Neither leaves files behind. (--no-huge implies a memory mode that --in-memory refuses.)
+    // Neither writes files. (--no-huge implies a memory mode that --in-memory refuses.)
     words.emplace_back(options.huge ? "--in-memory" : "--no-huge");
     if (!options.huge) words.emplace_back("--no-shconf");
     if (options.pci.empty()) words.emplace_back("--no-pci");
@@ -49,8 +58,10 @@ Status start_eal(const EalOptions& options) {
     argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
-    if (rte_eal_init(static_cast<int>(words.size()), argv.data()) >= 0) return ok();
+    const bool started = rte_eal_init(static_cast<int>(words.size()), argv.data()) >= 0;
     const int code = rte_errno;
+    remove_runtime_dir();
+    if (started) return ok();
     std::string text = "DPDK's environment did not start: " + std::string(rte_strerror(code));
     if (options.huge)
         text += "; " + std::to_string(options.memory_mib) +

@@ -19,7 +19,8 @@ struct EalOptions {
     std::vector<std::string> pci;              // addresses that may be touched; no other device is
 };
 
-// An error says what EAL found wrong and what mends it. Nothing is left behind in the file system.
+// An error says what EAL found wrong and what mends it. Nothing is left in the file system, however
+// this process ends.
 Status start_eal(const EalOptions& options);
 void stop_eal();
 
