@@ -39,7 +39,8 @@ struct alignas(64) Invocation {
     bool cold = false;            // waited for a worker to be started
     bool accepted = false;        // the region said that it has it
     bool maybe_repeated = false;  // an earlier region fell silent with it
-    bool challenged = false;      // the region's fresh cookie has been used already
+    std::uint8_t copies = 0;      // sent to the region that has it now
+    std::uint32_t refused = 0;    // bit c: that region refused copy c, unexecuted
     std::uint8_t region = 0;      // that has it now
     std::uint8_t sends = 0;       // to that region, without a sign of life since
     std::uint8_t attempts = 0;    // regions asked

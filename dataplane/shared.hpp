@@ -70,11 +70,12 @@ struct ServerInfo {
     char place[wire::kPlaceBytes] = {};  // "pop", or the region's name
     std::uint64_t boot_id = 0;
     std::uint64_t cookie_key[2] = {};
+    std::uint64_t forward_key[2] = {};  // makes the ids of forwarded requests unguessable
     std::uint64_t tsc_hz = 0;
     std::uint32_t core_count = 1;
     std::uint32_t pending_limit = 2048;
     std::uint32_t queue_limit = 1024;
-    std::uint32_t reply_cache_entries = 16384;
+    std::uint32_t reply_cache_entries = 131072;
     std::uint32_t reply_cache_bytes = 8u << 20;
     std::uint32_t reply_window_ms = 5000;
     int control_fd = -1;  // eventfd: a core rings the control thread (EFD_NONBLOCK)

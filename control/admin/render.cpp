@@ -12,7 +12,7 @@ constexpr const char* kPlaces[] = {"auto", "pop", "region"};
 constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
 constexpr const char* kVerdicts[] = {"local", "forward", "queue", "refuse"};
 constexpr const char* kEligibilities[] = {"eligible", "tried",     "no_version", "not_fresh",
-                                          "ejected",  "returning", "too_far"};
+                                          "ejected",  "returning", "too_far", "too_large"};
 
 template <typename E, std::size_t N>
 const char* word(E value, const char* const (&words)[N]) {

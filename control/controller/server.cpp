@@ -78,11 +78,13 @@ Status Server::make_shared() {
     const std::string place = info.is_pop ? "pop" : config_.name;
     SKERRY_CHECK(place.size() < sizeof info.place);
     std::memcpy(info.place, place.data(), place.size());
-    std::uint64_t random[3];
+    std::uint64_t random[5];
     if (getrandom(random, sizeof random, 0) != sizeof random) return errno_error("getrandom");
     info.boot_id = random[0] | 1;
     info.cookie_key[0] = random[1];
     info.cookie_key[1] = random[2];
+    info.forward_key[0] = random[3];
+    info.forward_key[1] = random[4];
     info.tsc_hz = rte_get_tsc_hz();
     info.core_count = dataplane.cores;
     info.pending_limit = dataplane.pending;
@@ -165,6 +167,9 @@ Status Server::add_regions() {
         info.next_hop = *index;
         info.port = hop->port;
         std::memcpy(info.name, region.name.data(), std::min(region.name.size(), sizeof info.name));
+        const net::Path path{.local = {}, .peer = region.address, .peer_mac = {}};
+        info.max_payload_bytes = static_cast<std::uint16_t>(
+            net::max_udp_payload(path, shared_.server.ports[hop->port]) - wire::kHeaderBytes);
         steer(info);
         regions_.push_back(info);
     }

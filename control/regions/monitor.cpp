@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "dataplane/wire/cookie.hpp"
 #include "sandbox/base/check.hpp"
 
 namespace skerry::regions {
@@ -25,7 +26,7 @@ std::uint64_t sum(const Shared& shared, std::uint32_t region, Counter RegionCoun
 
 Monitor::Monitor(Shared& shared, std::uint32_t region_count, MonitorLimits limits,
                  std::uint64_t seed)
-    : shared_(shared), limits_(limits), random_(seed), next_token_(random_() | 1) {
+    : shared_(shared), limits_(limits), random_(seed) {
     SKERRY_CHECK(region_count <= kMaxRegions);
     for (std::uint32_t i = 0; i < region_count; ++i) regions_.emplace_back(limits.health);
 }
@@ -58,14 +59,17 @@ std::uint64_t Monitor::patience_us(const Region& region) const {
 
 void Monitor::probe(std::uint32_t index, std::uint64_t now_us) {
     Region& region = regions_[index];
-    next_token_ += 2;  // odd, hence never 0
+    // Who can name a probe can answer it: no counter, and nothing that follows from what we tell.
+    const auto& key = shared_.server.forward_key;
+    const std::uint64_t token =
+        wire::siphash({key[0], key[1]}, ++probes_, index, ~std::uint64_t{0}) | 1;
     const ProbeCommand command{
-        .token = next_token_, .region = index, .reserved = 0, .cookie = region.cookie};
+        .token = token, .region = index, .reserved = 0, .cookie = region.cookie};
     region.due_us = now_us + limits_.period_us * (800 + random_() % 401) / 1000;
     if (rte_ring_enqueue_elem(shared_.probe_commands[0], const_cast<ProbeCommand*>(&command),
                               sizeof command) != 0)
         return;  // core 0 is far behind: no news about the region
-    region.token = next_token_;
+    region.token = token;
     region.sent_us = now_us;
     ++region.last.probes_sent;
     const std::uint64_t one = 1;

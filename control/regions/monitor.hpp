@@ -71,7 +71,7 @@ class Monitor {
     MonitorLimits limits_;
     std::vector<Region> regions_;
     std::mt19937_64 random_;
-    std::uint64_t next_token_;
+    std::uint64_t probes_ = 0;
     std::uint64_t changed_ = 0;
 };
 

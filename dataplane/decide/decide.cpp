@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dataplane/wire/message.hpp"
+
 namespace skerry {
 
 Candidate judge(const Target& target, std::uint8_t region, const RegionView& view,
@@ -20,6 +22,8 @@ Candidate judge(const Target& target, std::uint8_t region, const RegionView& vie
         candidate.eligibility = Eligibility::ejected;
     } else if (view.rtt_us >= request.deadline_us) {
         candidate.eligibility = Eligibility::too_far;
+    } else if (request.payload_bytes > view.max_payload_bytes) {
+        candidate.eligibility = Eligibility::too_large;
     } else if (view.weight_permille < 1000 && request.spread % 1000 >= view.weight_permille) {
         candidate.eligibility = Eligibility::returning;
     } else {
@@ -32,6 +36,7 @@ namespace {
 
 struct Choice {
     bool found = false;
+    bool too_large = false;  // some region could have been chosen for a smaller request
     std::uint8_t region = 0;
 };
 
@@ -43,19 +48,23 @@ Choice select_region(const Target& target, std::span<const RegionView> regions,
     Choice returning;
     std::uint64_t best_cost = ~std::uint64_t{0};
     std::uint64_t returning_cost = ~std::uint64_t{0};
+    bool too_large = false;
     for (std::size_t r = 0; r < regions.size(); ++r) {
         const auto region = static_cast<std::uint8_t>(r);
         const Candidate candidate = judge(target, region, regions[r], request);
         if (candidate.eligibility == Eligibility::eligible && candidate.cost_us < best_cost) {
-            best = {true, region};
+            best = {.found = true, .region = region};
             best_cost = candidate.cost_us;
         } else if (candidate.eligibility == Eligibility::returning &&
                    candidate.cost_us < returning_cost) {
-            returning = {true, region};
+            returning = {.found = true, .region = region};
             returning_cost = candidate.cost_us;
         }
+        too_large |= candidate.eligibility == Eligibility::too_large;
     }
-    return best.found ? best : returning;
+    if (!best.found) best = returning;
+    best.too_large = too_large;
+    return best;
 }
 
 constexpr Decision refuse(Reason reason) {
@@ -72,14 +81,16 @@ Decision decide(const Target& target, const LocalView& local, std::span<const Re
     const bool here = may_run_here(target, local.is_pop);
     if (here && local.slot_free) return {Verdict::local, 0, Reason::served_local};
 
-    if (local.is_pop && target.place != Place::pop) {
-        const Choice choice = select_region(target, regions, request);
-        if (choice.found) return {Verdict::forward, choice.region, Reason::served_region};
-    }
+    const bool may_forward = local.is_pop && target.place != Place::pop;
+    const bool last_hop = request.hop_count + 1 >= wire::kMaxHops;
+    Choice choice;
+    if (may_forward && !last_hop) choice = select_region(target, regions, request);
+    if (choice.found) return {Verdict::forward, choice.region, Reason::served_region};
     // Nobody else will: waiting here within the deadline beats a refusal, if there is room to wait.
     if (here && local.may_queue) return {Verdict::queue, 0, Reason::served_local};
-    if (local.is_pop && target.place != Place::pop && request.tried == 0 && !here)
-        return refuse(Reason::refused_no_region);
+    if (may_forward && last_hop && !here) return refuse(Reason::refused_hops);
+    if (choice.too_large) return refuse(Reason::refused_too_large);
+    if (may_forward && request.tried == 0 && !here) return refuse(Reason::refused_no_region);
     return refuse(Reason::refused_no_capacity);
 }
 

@@ -28,11 +28,13 @@ struct RegionView {
     std::uint32_t waiting_us = 0;
     std::uint32_t expected_cold_us = 0;
     std::uint16_t weight_permille = 0;
+    std::uint16_t max_payload_bytes = 0;  // that one datagram carries on the way there
     bool fresh = false;
 };
 
 struct Request {
     std::uint32_t deadline_us = 0;  // time left
+    std::uint32_t payload_bytes = 0;
     std::uint8_t hop_count = 0;
     std::uint64_t tried = 0;   // bit r: region r was already asked for this request
     std::uint64_t spread = 0;  // random bits of the request: shares traffic by weight
@@ -53,6 +55,7 @@ enum class Eligibility : std::uint8_t {
     ejected,
     returning,  // healthy again, and this request is not in its share yet
     too_far,    // the reply could not be here before the deadline
+    too_large,  // one datagram on the way there does not carry it
 };
 
 struct Candidate {

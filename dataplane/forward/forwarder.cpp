@@ -2,6 +2,7 @@
 
 #include "dataplane/forward/send.hpp"
 #include "dataplane/reply/replies.hpp"
+#include "dataplane/wire/cookie.hpp"
 #include "sandbox/base/check.hpp"
 
 namespace skerry {
@@ -16,7 +17,8 @@ void Forwarder::start(std::uint32_t index, std::uint8_t region) {
     invocation.tried |= std::uint64_t{1} << region;
     invocation.sends = 0;
     invocation.accepted = false;
-    invocation.challenged = false;
+    invocation.copies = 0;
+    invocation.refused = 0;
     ++invocation.attempts;
     invocation.started_tsc = context_.now_tsc;
     ++pending_;
@@ -30,19 +32,23 @@ void Forwarder::send(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
     const std::uint32_t payload_bytes = invocation.header.payload_bytes.get();
     wire::Header header = invocation.header;
-    header.request_id_hi.set(context_.shared.server.boot_id);
-    header.request_id_lo.set(
-        Token{static_cast<std::uint8_t>(context_.core), index, invocation.generation}.pack());
+    const std::uint64_t token =
+        Token{static_cast<std::uint8_t>(context_.core), index, invocation.generation}.pack();
+    header.request_id_hi.set(forwarded_id(token, invocation.region));
+    header.request_id_lo.set(token);
     header.qualifier.set(invocation.version_key);
     header.cookie.set(invocation.cookie);
     header.deadline_us.set(std::max(1u, context_.us_until(invocation.deadline_tsc)));
     header.hop_count = static_cast<std::uint8_t>(invocation.header.hop_count + 1);
-    // Who may be asked twice anyway needs no word that it has been started.
-    header.flags.set(invocation.retry == RetryPolicy::idempotent
+    // Who may be asked twice anyway needs no word that it has been started, as long as it is quick;
+    // a copy asks whether it still runs.
+    header.flags.set(invocation.retry == RetryPolicy::idempotent && invocation.copies == 0
                          ? wire::flag::forwarded
                          : wire::flag::forwarded | wire::flag::want_accepted);
+    header.copy = invocation.copies;
     send_to_region(context_, invocation.region, header, invocation.message + 1, payload_bytes);
     ++invocation.sends;
+    if (invocation.copies < kCopies) ++invocation.copies;
     arm(index);
 }
 
@@ -117,25 +123,38 @@ void Forwarder::end(std::uint32_t index) {
     finish(context_, index);
 }
 
+// SipHash under a key that nobody is told: an id can be answered by who has seen it, no one else.
+std::uint64_t Forwarder::forwarded_id(std::uint64_t token, std::uint8_t region) const {
+    const auto& key = context_.shared.server.forward_key;
+    return wire::siphash({key[0], key[1]}, token, region, 0);
+}
+
+std::optional<std::uint8_t> Forwarder::region_of(const net::Path& path) const {
+    const auto& regions = context_.snapshot->regions();
+    for (std::size_t r = 0; r < regions.size(); ++r)
+        if (regions[r].address == path.peer && regions[r].udp_port == path.peer_udp)
+            return static_cast<std::uint8_t>(r);
+    return std::nullopt;
+}
+
+bool Forwarder::is_ours(const wire::Header& header, const net::Path& path) const {
+    const auto region = region_of(path);
+    return region &&
+           header.request_id_hi.get() == forwarded_id(header.request_id_lo.get(), *region);
+}
+
 bool Forwarder::find(const wire::Header& header, const net::Path& path, std::uint32_t& index,
                      std::uint8_t& from) {
     const Token token = Token::unpack(header.request_id_lo.get());
-    if (header.request_id_hi.get() != context_.shared.server.boot_id) return false;
     if (token.core != context_.core || token.index >= context_.invocations.size()) return false;
     index = token.index;
     const Invocation& invocation = context_.invocations[index];
     if (invocation.generation != token.generation || invocation.progress != Progress::forwarded)
         return false;
-    const auto& regions = context_.snapshot->regions();
-    for (std::uint64_t tried = invocation.tried; tried != 0; tried &= tried - 1) {
-        const auto region = static_cast<std::uint8_t>(std::countr_zero(tried));
-        if (region < regions.size() && regions[region].address == path.peer &&
-            regions[region].udp_port == path.peer_udp) {
-            from = region;
-            return true;
-        }
-    }
-    return false;
+    const auto region = region_of(path);
+    if (!region || !(invocation.tried >> *region & 1)) return false;
+    from = *region;
+    return header.request_id_hi.get() == forwarded_id(header.request_id_lo.get(), from);
 }
 
 void Forwarder::on_message(rte_mbuf* mbuf, wire::Header* header, std::uint32_t message_bytes,
@@ -157,7 +176,7 @@ void Forwarder::on_message(rte_mbuf* mbuf, wire::Header* header, std::uint32_t m
     } else if (kind == wire::Kind::accepted) {
         on_accepted(index);
     } else {
-        on_challenge(index, header->cookie.get());
+        on_challenge(index, *header);
     }
     rte_pktmbuf_free(mbuf);
 }
@@ -180,11 +199,27 @@ void Forwarder::on_reply(std::uint32_t index, std::uint8_t from, rte_mbuf* mbuf,
     }
     region.refused.add();
     if (from == invocation.region) {
-        go_elsewhere(index);
+        on_refusal(index, *header);
     } else {
         context_.counters.count(Reason::drop_stale_reply);  // that region was given up before
     }
     rte_pktmbuf_free(mbuf);
+}
+
+void Forwarder::on_refusal(std::uint32_t index, const wire::Header& header) {
+    Invocation& invocation = context_.invocations[index];
+    const bool withdrawn = header.flags.get() & wire::flag::withdrawn;
+    if (header.copy < invocation.copies) invocation.refused |= 1u << header.copy;
+    if (withdrawn || (!invocation.accepted && invocation.refused + 1u == 1u << invocation.copies)) {
+        go_elsewhere(index);
+    } else if (!invocation.accepted && header.copy + 1 == invocation.copies &&
+               invocation.retry != RetryPolicy::never) {
+        // The earlier copies were lost, most likely; what came of them nobody has said.
+        invocation.maybe_repeated = true;
+        go_elsewhere(index);
+    } else {
+        context_.counters.count(Reason::drop_stale_reply);
+    }
 }
 
 void Forwarder::on_accepted(std::uint32_t index) {
@@ -196,17 +231,21 @@ void Forwarder::on_accepted(std::uint32_t index) {
     arm(index);
 }
 
-void Forwarder::on_challenge(std::uint32_t index, std::uint64_t cookie) {
+void Forwarder::on_challenge(std::uint32_t index, const wire::Header& header) {
     Invocation& invocation = context_.invocations[index];
     context_.counters.count(Reason::challenge_taken);
-    if (invocation.accepted) {
-        // It knew our cookie when it started this, and knows it no more: it has been restarted
-        // since.
+    const std::uint64_t cookie = header.cookie.get();
+    if (!invocation.accepted && cookie == invocation.cookie) return;  // a duplicate
+    if (header.copy < invocation.copies) invocation.refused |= 1u << header.copy;
+    const std::uint32_t sent = (1u << invocation.copies) - 1;
+    // Nothing is executed for who has no cookie at all.
+    if (invocation.cookie == 0) invocation.refused = sent;
+    if (invocation.accepted || invocation.refused != sent || invocation.copies == kCopies) {
+        // It may have known our cookie when it got an earlier copy, and knows it no more: it has
+        // been restarted since.
         on_silence(index);
         return;
     }
-    if (invocation.challenged && cookie == invocation.cookie) return;  // a duplicate
-    invocation.challenged = true;
     invocation.cookie = cookie;
     invocation.sends = 0;
     send(index);

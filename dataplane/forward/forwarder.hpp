@@ -10,16 +10,24 @@
 //                               function's policy is `never`
 //   after it                    asked kSends times whether it still has it, then: `idempotent`
 //                               functions go to another region, all others end as outcome_unknown
+//
+// A refusal is about one copy (Header::copy). It is the region's word only when every copy that was
+// sent has been refused, or the region says that it withdraws what it had taken in: an earlier copy
+// may have been refused by a server that had room for a later one. A challenge is the same: a
+// region that does not know our cookie has not executed that copy.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "dataplane/context.hpp"
 
 namespace skerry {
 
-// Names one use of one invocation record of one core; the low half of a forwarded request's id.
+// Names one use of one invocation record of one core; the low half of a forwarded request's id. The
+// high half is a keyed hash of it and the region (forwarded_id): nobody but that region can name
+// it.
 struct Token {
     std::uint8_t core = 0;
     std::uint32_t index = 0;  // 24 bits
@@ -42,11 +50,17 @@ class Forwarder {
     static constexpr std::uint32_t kMaxRetransmit_us = 1000000;
     static constexpr std::uint32_t kMinPoll_us = 50000;
     static constexpr std::uint32_t kElsewhereLimit = 512;
+    // A region that challenges again and again gets no more than this of one request.
+    static constexpr std::uint8_t kCopies = 16;
 
     explicit Forwarder(Context& context) : context_(context) {}
 
     bool has_room() const { return pending_ < context_.shared.server.pending_limit; }
     std::uint32_t pending() const { return pending_; }
+
+    // True: the message names a request that some core of this server sent to the peer it comes
+    // from.
+    bool is_ours(const wire::Header& header, const net::Path& path) const;
 
     // Sends the invocation (which holds its request) to the region; has_room() was asked.
     void start(std::uint32_t index, std::uint8_t region);
@@ -68,8 +82,11 @@ class Forwarder {
     void on_silence(std::uint32_t index);
     void on_reply(std::uint32_t index, std::uint8_t from, rte_mbuf* mbuf, wire::Header* header,
                   std::uint32_t message_bytes);
+    void on_refusal(std::uint32_t index, const wire::Header& header);
     void on_accepted(std::uint32_t index);
-    void on_challenge(std::uint32_t index, std::uint64_t cookie);
+    void on_challenge(std::uint32_t index, const wire::Header& header);
+    std::optional<std::uint8_t> region_of(const net::Path& path) const;
+    std::uint64_t forwarded_id(std::uint64_t token, std::uint8_t region) const;
     bool find(const wire::Header& header, const net::Path& path, std::uint32_t& index,
               std::uint8_t& from);
     std::uint32_t retransmit_us(std::uint8_t region) const;

@@ -46,6 +46,16 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
                                                                   header->qualifier.get());
                 arrival.tag = context_.cache.tag(
                     datagram.path(), {header->request_id_hi.get(), header->request_id_lo.get()});
+                // Copies of a request must meet in one cache. A port that does not keep a source on
+                // one queue (a kernel's packet fan-out, under pressure) leaves the choice to us.
+                if (!context_.shared.server.ports[datagram.path().port].sticky) [[unlikely]] {
+                    const auto owner =
+                        static_cast<std::uint32_t>(arrival.tag % context_.shared.server.core_count);
+                    if (owner != context_.core) {
+                        hand_over(datagram, owner);
+                        return false;
+                    }
+                }
                 arrival.cache_entry = 0;
                 arrival.deadline_us = header->deadline_us.get();
                 arrival.path = datagram.path();
@@ -65,7 +75,7 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
                 if (context_.core == 0) {
                     prober_.on_probe_reply(datagram);
                 } else {
-                    hand_over(datagram, 0, true);
+                    hand_over(datagram, 0);
                 }
                 return false;
         }
@@ -89,21 +99,23 @@ void Messages::to_forwarder(Datagram& datagram) {
     const Token token = Token::unpack(datagram.header()->request_id_lo.get());
     if (token.core == context_.core) {
         forwarder_.on_message(datagram.mbuf, datagram.header(), datagram.bytes(), datagram.path());
-        return;
+    } else if (token.core < context_.shared.server.core_count &&
+               forwarder_.is_ours(*datagram.header(), datagram.path())) {
+        hand_over(datagram, token.core);
+    } else {
+        context_.counters.count(Reason::drop_stale_reply);
+        rte_pktmbuf_free(datagram.mbuf);
     }
-    hand_over(datagram, token.core, token.core < context_.shared.server.core_count);
 }
 
 // The whole frame, to be looked at by the other core as if it had come there.
-void Messages::hand_over(const Datagram& datagram, std::uint32_t core, bool exists) {
-    const bool known =
-        exists && datagram.header()->request_id_hi.get() == context_.shared.server.boot_id;
-    if (known && rte_ring_enqueue(context_.shared.handover[core], datagram.mbuf) == 0) {
+void Messages::hand_over(const Datagram& datagram, std::uint32_t core) {
+    if (rte_ring_enqueue(context_.shared.handover[core], datagram.mbuf) == 0) {
         context_.counters.count(Reason::handed_over);
         handed_over_ |= 1u << core;
         return;
     }
-    context_.counters.count(known ? Reason::drop_handover_full : Reason::drop_stale_reply);
+    context_.counters.count(Reason::drop_handover_full);
     rte_pktmbuf_free(datagram.mbuf);
 }
 
@@ -182,7 +194,7 @@ bool Messages::first_time(Arrival& arrival) {
             }
             return false;
         case wire::Seen::answered:
-            replay(context_, arrival.mbuf, arrival.path, found.reply, found.reply_bytes);
+            replay(context_, arrival.mbuf, header, arrival.path, found.reply, found.reply_bytes);
             return false;
         case wire::Seen::gone:
             refuse(context_, arrival.mbuf, header, arrival.path, Reason::refused_reply_gone);

@@ -35,7 +35,7 @@ class Messages {
     bool sort(Datagram& datagram, Arrival& arrival);
     bool admit(Arrival& arrival);
     void to_forwarder(Datagram& datagram);
-    void hand_over(const Datagram& datagram, std::uint32_t core, bool exists);
+    void hand_over(const Datagram& datagram, std::uint32_t core);
     bool first_time(Arrival& arrival);
     bool cookie_is_good(const Arrival& arrival);
 

@@ -56,11 +56,14 @@ rte_mbuf* fresh(Context& context, const void* header, const void* payload,
     return mbuf;
 }
 
+// `payload` may be a worker's memory, which it can change at any time: it is read once, and the
+// reply that is kept is the reply that was sent.
 void answer(Context& context, Invocation& invocation, const wire::Header& header,
             const void* payload, std::uint32_t payload_bytes) {
+    rte_mbuf* mbuf = fresh(context, &header, payload, payload_bytes);
+    if (mbuf != nullptr) payload = rte_pktmbuf_mtod_offset(mbuf, void*, wire::kHeaderBytes);
     context.cache.answer(invocation.cache_entry, &header, wire::kHeaderBytes, payload,
                          payload_bytes, context.now_ms);
-    rte_mbuf* mbuf = fresh(context, &header, payload, payload_bytes);
     if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
 }
 
@@ -103,8 +106,13 @@ void send_header(Context& context, rte_mbuf* mbuf, wire::Header* header, const n
     transmit(context, mbuf, path);
 }
 
-void replay(Context& context, rte_mbuf* mbuf, const net::Path& path, const std::byte* reply,
-            std::uint32_t reply_bytes) {
+void replay(Context& context, rte_mbuf* mbuf, wire::Header* request, const net::Path& path,
+            const std::byte* reply, std::uint32_t reply_bytes) {
+    // The copy may have come another way than the request, where less fits.
+    if (reply_bytes > net::max_udp_payload(path, context.shared.server.ports[path.port])) {
+        refuse(context, mbuf, request, path, Reason::failed_answer_too_large);
+        return;
+    }
     context.counters.count(Reason::served_replay);
     rte_pktmbuf_reset(mbuf);
     auto* data = reinterpret_cast<std::byte*>(
@@ -130,7 +138,8 @@ void answer_header(Context& context, Invocation& invocation, Reason reason) {
 
 void refuse_header(Context& context, Invocation& invocation, Reason reason) {
     context.counters.count(reason);
-    const wire::Header header = reply_header(context, invocation, info(reason).status);
+    wire::Header header = reply_header(context, invocation, info(reason).status);
+    header.flags.set(header.flags.get() | wire::flag::withdrawn);
     context.cache.forget(invocation.cache_entry);
     rte_mbuf* mbuf = fresh(context, &header, nullptr, 0);
     if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
@@ -175,7 +184,7 @@ void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wi
     header->attempts = invocation.attempts;
     header->flags.set(static_cast<std::uint16_t>((header->flags.get() & wire::flag::cold) |
                                                  reply_flags(invocation)));
-    header->reserved.set(0);
+    header->copy = request.copy;
     const std::uint32_t payload_bytes = message_bytes - wire::kHeaderBytes;
     context.cache.answer(invocation.cache_entry, header, wire::kHeaderBytes, header + 1,
                          payload_bytes, context.now_ms);

@@ -27,8 +27,8 @@ void send_header(Context& context, rte_mbuf* mbuf, wire::Header* header, const n
                  wire::Kind kind, std::uint64_t cookie);
 
 // Takes the mbuf: the kept reply of the same request id.
-void replay(Context& context, rte_mbuf* mbuf, const net::Path& path, const std::byte* reply,
-            std::uint32_t reply_bytes);
+void replay(Context& context, rte_mbuf* mbuf, wire::Header* request, const net::Path& path,
+            const std::byte* reply, std::uint32_t reply_bytes);
 
 // "I have it, and will answer": a fresh header-only message to the invocation's sender.
 void send_accepted(Context& context, const Invocation& invocation);

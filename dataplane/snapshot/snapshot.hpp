@@ -57,7 +57,9 @@ struct RegionInfo {
     std::uint16_t udp_port = 0;  // host order
     std::uint16_t next_hop = 0;  // index into the neighbour table
     std::uint8_t port = 0;       // index of the port that leads there
-    char name[16] = {};          // NUL padded; as it appears in Header::place
+    // Payload of one message to it: what the port's MTU leaves.
+    std::uint16_t max_payload_bytes = 0;
+    char name[16] = {};  // NUL padded; as it appears in Header::place
     // UDP port of ours that core c sends from, host order; 0: the server's own. Chosen so that RSS
     // brings the answer back to c, where the port can be steered.
     std::array<std::uint16_t, channel::kMaxCores> return_udp{};

@@ -33,6 +33,7 @@ inline constexpr std::uint16_t want_accepted = 1u << 1;   // request: send `acce
 inline constexpr std::uint16_t cold = 1u << 2;            // reply: a worker was started for it
 inline constexpr std::uint16_t replayed = 1u << 3;        // reply: from the reply cache
 inline constexpr std::uint16_t maybe_repeated = 1u << 4;  // reply: an earlier region fell silent
+inline constexpr std::uint16_t withdrawn = 1u << 5;  // refusal: it had been taken in, and waited
 }  // namespace flag
 
 // Big-endian integer as it lies in the packet.
@@ -71,7 +72,8 @@ struct [[gnu::packed]] Header {
     std::uint8_t busy;           // reply: share of this server's slots in use, 255 = all
     Be<std::uint32_t> queue_us;  // reply: time spent waiting for a slot or a start
     Be<std::uint32_t> run_us;    // reply: time spent inside the worker
-    Be<std::uint32_t> reserved;  // zero; ignored
+    std::uint8_t copy;           // request: which transmission of it this is; a reply's: the same
+    std::uint8_t reserved[3];    // zero; ignored
     char place[kPlaceBytes];     // reply: "pop" or the region's name, NUL padded
 };
 inline constexpr std::size_t kHeaderBytes = 112;
@@ -93,7 +95,8 @@ struct ReplyHead {
 };
 
 // Turns a request's header into a reply's. Word by word: the packet's checksum is taken right
-// afterwards, and would wait for narrow writes. queue_us, run_us and reserved become 0.
+// afterwards, and would wait for narrow writes. queue_us, run_us and reserved become 0; `copy` says
+// which copy it answers.
 inline void write_reply_head(Header& header, const ReplyHead& head, const char* place) {
     const auto put = [&header](std::size_t offset, std::uint64_t word) {
         std::memcpy(reinterpret_cast<char*>(&header) + offset, &word, sizeof word);
@@ -105,7 +108,7 @@ inline void write_reply_head(Header& header, const ReplyHead& head, const char* 
     put(72, std::uint64_t{__builtin_bswap32(head.payload_bytes)} << 32);
     put(80, std::uint64_t{header.hop_count} | std::uint64_t{head.status} << 8 |
                 std::uint64_t{head.attempts} << 16 | std::uint64_t{head.busy} << 24);
-    put(88, 0);
+    put(88, std::uint64_t{header.copy} << 32);
     std::memcpy(header.place, place, 8);
     std::memcpy(header.place + 8, place + 8, 8);
 }

@@ -77,7 +77,7 @@ TEST_F(Forward, GoesToTheNearestAndTheReplyIsRelayed) {
     EXPECT_EQ(forwarded.header.hop_count, 1);
     EXPECT_EQ(forwarded.header.qualifier.get(), kVersionKey);
     EXPECT_EQ(forwarded.header.cookie.get(), 500u);
-    EXPECT_EQ(forwarded.header.request_id_hi.get(), info.boot_id);
+    EXPECT_NE(forwarded.header.request_id_hi.get(), info.boot_id) << "that everybody may know";
     answer(0, forwarded, wire::Kind::reply, ReplyStatus::ok, "result");
     const Message reply = next();
     EXPECT_EQ(reply.header.request_id_lo.get(), 1u);
@@ -234,6 +234,138 @@ TEST_F(Forward, AFunctionErrorIsRelayedAndNotTriedElsewhere) {
     EXPECT_EQ(reply.payload, "why");
 }
 
+TEST_F(Forward, ASlowIdempotentFunctionIsPolledNotGivenUp) {
+    begin(RetryPolicy::idempotent);
+    const Message first = next();
+    EXPECT_FALSE(first.header.flags.get() & wire::flag::want_accepted) << "quick ones cost nothing";
+    // The region executes for 100 ms, and says so to each copy that asks.
+    const std::uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 10;
+    while (rte_rdtsc() < until) {
+        turn();
+        while (!sent.empty()) {
+            const Message copy = next();
+            ASSERT_TRUE(is_for(copy, 0));
+            EXPECT_TRUE(copy.header.flags.get() & wire::flag::want_accepted);
+            answer(0, copy, wire::Kind::accepted);
+        }
+    }
+    answer(0, first, wire::Kind::reply, ReplyStatus::ok, "result");
+    EXPECT_EQ(next().payload, "result");
+    EXPECT_EQ(shared.counters[0]->regions[0].silent.get(), 0u);
+}
+
+TEST_F(Forward, ARefusalOfAnEarlierCopyIsNotTheLastWord) {
+    begin(RetryPolicy::never);
+    const Message first = next();
+    const auto copy = wait_for(0);
+    ASSERT_TRUE(copy);
+    EXPECT_EQ(copy->header.copy, 1);
+    // The region was full when the first copy came, and has started the second.
+    answer(0, first, wire::Kind::reply, ReplyStatus::overloaded);
+    EXPECT_TRUE(sent.empty());
+    answer(0, *copy, wire::Kind::accepted);
+    answer(0, *copy, wire::Kind::reply, ReplyStatus::ok, "once");
+    EXPECT_EQ(next().payload, "once");
+    EXPECT_EQ(shared.counters[0]->regions[1].sent.get(), 0u);
+}
+
+TEST_F(Forward, WhenEveryCopyWasRefusedNothingWasExecuted) {
+    begin(RetryPolicy::never);
+    const Message first = next();
+    const auto copy = wait_for(0);
+    ASSERT_TRUE(copy);
+    answer(0, *copy, wire::Kind::reply, ReplyStatus::overloaded);
+    EXPECT_TRUE(sent.empty()) << "the first copy may be under way";
+    answer(0, first, wire::Kind::reply, ReplyStatus::overloaded);
+    const Message second = next();
+    EXPECT_TRUE(is_for(second, 1));
+    answer(1, second, wire::Kind::reply, ReplyStatus::ok, "from 1");
+    const Message reply = next();
+    EXPECT_EQ(reply.payload, "from 1");
+    EXPECT_FALSE(reply.header.flags.get() & wire::flag::maybe_repeated);
+}
+
+TEST_F(Forward, ALateRefusalOfTheLastCopyGoesElsewhereAndSaysSo) {
+    begin();
+    (void)next();
+    const auto copy = wait_for(0);
+    ASSERT_TRUE(copy);
+    answer(0, *copy, wire::Kind::reply, ReplyStatus::overloaded);
+    const Message second = next();
+    EXPECT_TRUE(is_for(second, 1));
+    answer(1, second, wire::Kind::reply, ReplyStatus::ok, "from 1");
+    EXPECT_TRUE(next().header.flags.get() & wire::flag::maybe_repeated);
+}
+
+TEST_F(Forward, WhatARegionWithdrawsGoesElsewhereThoughItWasAccepted) {
+    begin(RetryPolicy::never);
+    const Message first = next();
+    answer(0, first, wire::Kind::accepted);
+    Message withdrawn = first;
+    withdrawn.header.flags.set(wire::flag::withdrawn);
+    answer(0, withdrawn, wire::Kind::reply, ReplyStatus::start_failed);
+    const Message second = next();
+    EXPECT_TRUE(is_for(second, 1));
+    answer(1, second, wire::Kind::reply);
+}
+
+TEST_F(Forward, AChallengeToACopyMayComeFromARegionThatWasRestarted) {
+    begin(RetryPolicy::never);
+    (void)next();
+    const auto copy = wait_for(0);
+    ASSERT_TRUE(copy);
+    answer(0, *copy, wire::Kind::challenge, ReplyStatus::ok, "", 999);
+    EXPECT_EQ(next().status(), ReplyStatus::outcome_unknown);
+}
+
+TEST_F(Forward, WhoHasOnlySeenAProbeReplyCannotForgeAnAnswer) {
+    begin();
+    const Message forwarded = next();
+    for (std::uint32_t generation = 0; generation < 16; ++generation) {
+        for (std::uint32_t index = 0; index < 8; ++index) {
+            wire::Header forged{};
+            forged.magic.set(wire::kMagic);
+            forged.version = wire::kVersion;
+            forged.kind = static_cast<std::uint8_t>(wire::Kind::reply);
+            forged.request_id_hi.set(info.boot_id);
+            forged.request_id_lo.set(Token{0, index, generation}.pack());
+            send(region_peer(0), forged, "forged");
+        }
+        turn();
+    }
+    // Another region that knows the whole id of its own copy can't speak for this one either.
+    answer(1, forwarded, wire::Kind::reply, ReplyStatus::ok, "forged");
+    EXPECT_TRUE(sent.empty());
+    EXPECT_EQ(count(Reason::drop_stale_reply), 129u);
+    answer(0, forwarded, wire::Kind::reply);
+}
+
+TEST_F(Forward, WhatDoesNotFitTheWayToARegionIsRefusedNotLost) {
+    region_max_payload = 100;
+    start();
+    set_region(0, 1000);
+    send(client(), request_header(shared, client(), 1), std::string(101, 'x'));
+    turn();
+    EXPECT_EQ(next().status(), ReplyStatus::too_large);
+    EXPECT_EQ(shared.counters[0]->regions[0].sent.get(), 0u);
+    send(client(), request_header(shared, client(), 2), std::string(100, 'x'));
+    turn();
+    const Message forwarded = next();
+    EXPECT_TRUE(is_for(forwarded, 0));
+    answer(0, forwarded, wire::Kind::reply);
+}
+
+TEST_F(Forward, TheLastHopIsNotForwarded) {
+    start();
+    set_region(0, 1000);
+    wire::Header header = request_header(shared, client(), 1);
+    header.hop_count = wire::kMaxHops - 1;
+    send(client(), header);
+    turn();
+    EXPECT_EQ(next().status(), ReplyStatus::too_many_hops);
+    EXPECT_EQ(shared.counters[0]->regions[0].sent.get(), 0u);
+}
+
 TEST_F(Forward, AsksFromTheUdpPortWhoseAnswersComeToThisCore) {
     return_first = 50000;
     return_udp = 50007;
@@ -263,12 +395,10 @@ TEST_F(Forward, NobodyIsServedAtAReturnPort) {
     EXPECT_EQ(count(Reason::drop_udp_port), 4u);
 }
 
-TEST_F(Forward, AnotherCoresReplyIsHandedOver) {
-    info.core_count = 1;
+TEST_F(Forward, AReplyForACoreThatDoesNotExistIsDropped) {
     start();
     wire::Header header = request_header(shared, region_peer(0), 1);
     header.kind = static_cast<std::uint8_t>(wire::Kind::reply);
-    header.request_id_hi.set(info.boot_id);
     header.request_id_lo.set(Token{5, 0, 0}.pack());  // a core that does not exist
     send(region_peer(0), header);
     turn();

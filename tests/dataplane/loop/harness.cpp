@@ -177,6 +177,7 @@ void LoopTest::publish(bool draining) {
         region.udp_port = peer.udp;
         region.next_hop = *hop;
         region.return_udp[0] = return_udp;
+        region.max_payload_bytes = region_max_payload;
         std::snprintf(region.name, sizeof region.name, "r%u", r);
         regions.push_back(region);
     }

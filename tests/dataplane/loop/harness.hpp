@@ -75,6 +75,7 @@ class LoopTest : public ::testing::Test {
     ServerInfo info;
     std::uint16_t return_first = 0;  // the port's return ports
     std::uint16_t return_udp = 0;    // the core's, for every region
+    std::uint16_t region_max_payload = 1360;
 
     void start();
     void publish(bool draining = false);

@@ -180,6 +180,7 @@ TEST_F(Local, WaitsForASlotAndAsksForAWorker) {
     PlayedWorker worker(shared, 0, 1);
     turn();
     ASSERT_EQ(worker.take(), 1u);
+    EXPECT_EQ(shared.capacity->entries[0].wanted.load(), 0u);
     worker.respond(0, "x");
     turn();
     const Message reply = next();

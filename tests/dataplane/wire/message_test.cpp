@@ -137,7 +137,12 @@ constexpr Field kFields[] = {
     {"busy", 83, 1, [](Header& h) { h.busy = 0x11; }},
     {"queue_us", 84, 4, [](Header& h) { h.queue_us.set(k32); }},
     {"run_us", 88, 4, [](Header& h) { h.run_us.set(k32); }},
-    {"reserved", 92, 4, [](Header& h) { h.reserved.set(k32); }},
+    {"copy", 92, 1, [](Header& h) { h.copy = 0x11; }},
+    {"reserved", 93, 3,
+     [](Header& h) {
+         for (std::size_t i = 0; i < 3; ++i)
+             h.reserved[i] = static_cast<std::uint8_t>(0x11 * (i + 1));
+     }},
     {"place", 96, 16,
      [](Header& h) {
          for (std::size_t i = 0; i < kPlaceBytes; ++i)
