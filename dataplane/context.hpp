@@ -117,8 +117,13 @@ struct Context {
         const net::PortView& view = shared.server.ports[port];
         std::uint64_t bytes = 0;
         for (std::uint32_t i = 0; i < queue.count; ++i) bytes += queue.packets[i]->pkt_len;
-        const std::uint16_t sent = rte_eth_tx_burst(view.dpdk_port, tx_queue, queue.packets.data(),
-                                                    static_cast<std::uint16_t>(queue.count));
+        std::uint16_t sent = rte_eth_tx_burst(view.dpdk_port, tx_queue, queue.packets.data(),
+                                              static_cast<std::uint16_t>(queue.count));
+        // A driver may take less than it has room for, and free what it has sent when asked again.
+        if (sent != 0 && sent < queue.count)
+            sent = static_cast<std::uint16_t>(
+                sent + rte_eth_tx_burst(view.dpdk_port, tx_queue, &queue.packets[sent],
+                                        static_cast<std::uint16_t>(queue.count - sent)));
         for (std::uint32_t i = sent; i < queue.count; ++i) {
             bytes -= queue.packets[i]->pkt_len;
             rte_pktmbuf_free(queue.packets[i]);

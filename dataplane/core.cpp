@@ -50,6 +50,7 @@ std::span<const RegionView> Core::region_views(const Target& target) {
                          .waiting_us = numbers.waiting_us,
                          .expected_cold_us = 0,
                          .weight_permille = numbers.weight_permille,
+                         .max_payload_bytes = context_.snapshot->regions()[r].max_payload_bytes,
                          .fresh = numbers.fresh_until_tsc > context_.now_tsc};
         }
     }
@@ -66,7 +67,7 @@ Decision Core::judge(const Target& target, const Request& request, Claim& claim)
                       request.deadline_us != 0;
     if (here) claim = dispatcher_.claim(target.entry);
     const LocalView local{.slot_free = claim.channel != nullptr,
-                          .may_queue = waiting_.has_room(),
+                          .may_queue = waiting_.has_room(target.entry),
                           .is_pop = server.is_pop,
                           .draining = context_.snapshot->draining()};
     const Decision decision = skerry::decide(
@@ -114,12 +115,23 @@ void Core::wait_for_slot(std::uint32_t index) {
     context_.ring_control = true;
 }
 
+void Core::wait_no_more(std::uint32_t index) {
+    waiting_.leave(index);
+    const std::uint32_t entry = context_.invocations[index].entry;
+    context_.shared.capacity->entries[entry].wanted.fetch_sub(1, SK_RELAXED);
+}
+
 void Core::start_local(std::uint32_t index, const Claim& claim) {
     Invocation& invocation = context_.invocations[index];
     dispatcher_.start(index, claim, invocation.message);
     rte_pktmbuf_free(invocation.request);
     invocation.request = nullptr;
     invocation.message = nullptr;
+}
+
+void Core::ring_workers() {
+    take_completions();
+    dispatcher_.ring_workers();
 }
 
 // Gives the first of a queue a slot. False: there is none.
@@ -129,20 +141,20 @@ bool Core::serve_first(std::uint32_t index) {
     const Target* target =
         context_.snapshot->find(invocation.header.function_key.get(), invocation.version_key);
     if (target == nullptr || target->entry == kNoEntry) {
-        waiting_.leave(index);
+        wait_no_more(index);
         refuse_header(context_, invocation, Reason::failed_start);
         finish(context_, index);
         return true;
     }
     if (target->entry != invocation.entry) {
-        waiting_.leave(index);
+        wait_no_more(index);
         invocation.entry = target->entry;
         wait_for_slot(index);
         return true;
     }
     const Claim claim = dispatcher_.claim(invocation.entry);
     if (claim.channel == nullptr) return false;
-    waiting_.leave(index);
+    wait_no_more(index);
     if (!dispatcher_.may_take(claim, invocation.message->payload_bytes.get())) {
         dispatcher_.release(invocation.entry, claim);
         refuse_header(context_, invocation, Reason::refused_too_large);
@@ -165,6 +177,7 @@ void Core::decide_again(std::uint32_t index) {
         spread_ = spread_ * 6364136223846793005ull + index;
         decision = judge(*target,
                          {.deadline_us = context_.us_until(invocation.deadline_tsc),
+                          .payload_bytes = invocation.header.payload_bytes.get(),
                           .hop_count = invocation.header.hop_count,
                           .tried = invocation.tried,
                           .spread = spread_ >> 32},

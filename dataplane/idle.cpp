@@ -21,11 +21,16 @@ bool Core::anything_to_do() {
 }
 
 void Core::idle(bool worked) {
+    const std::uint64_t now = rte_rdtsc();
     if (!context_.shared.server.idle_sleep) {
-        if (!worked) rte_pause();
+        if (worked) return;
+        rte_pause();
+        // A core that never sleeps never lets the kernel tidy up behind workers that have gone.
+        if (now - last_work_tsc_ < context_.tsc_hz) return;
+        last_work_tsc_ = now;
+        ring_->finish_work();
         return;
     }
-    const std::uint64_t now = rte_rdtsc();
     if (worked) {
         last_work_tsc_ = now;
         return;
@@ -35,6 +40,8 @@ void Core::idle(bool worked) {
         return;
     }
     std::uint32_t timeout_us = resources_.all_ports_wake ? kLongSleep_us : kShortSleep_us;
+    // A slot that another core frees rings nobody here.
+    if (waiting_.size() != 0) timeout_us = kShortSleep_us;
     const std::uint64_t due = context_.timers.next_due_tsc();
     if (due <= now) return;
     timeout_us = std::min(timeout_us, context_.us_from_tsc(due - now));
@@ -59,9 +66,13 @@ void Core::sleep(std::uint32_t timeout_us) {
         context_.counters.sleeps.add();
     }
     channel::woken(doorbell);
+    take_completions();
+}
+
+void Core::take_completions() {
     ring_->completions([this](std::uint64_t tag, int, bool more) {
-        if (tag & Dispatcher::kPollTag) {
-            if (!more) dispatcher_.poll_ended(tag);
+        if (tag & Dispatcher::kOwnTags) {
+            dispatcher_.completed(tag, more);
         } else if (tag & kWakeTag) {
             receive_armed_[tag & 7] = false;
         } else if (tag == kKickTag && !more) {

@@ -82,10 +82,13 @@ class Core {
     std::span<const RegionView> region_views(const Target& target);
     std::uint32_t open(const Arrival& arrival);
     void wait_for_slot(std::uint32_t index);
+    void wait_no_more(std::uint32_t index);
     void start_local(std::uint32_t index, const Claim& claim);
     bool serve_first(std::uint32_t index);
     void decide_again(std::uint32_t index);
     void handover_bells();
+    void ring_workers();
+    void take_completions();
     bool anything_to_do();
     void sleep(std::uint32_t timeout_us);
 

@@ -78,6 +78,7 @@ std::uint32_t Core::decide() {
         const Arrival& arrival = arrivals_[i];
         spread_ = spread_ * 6364136223846793005ull + arrival.tag;
         const Request request{.deadline_us = arrival.deadline_us,
+                              .payload_bytes = arrival.header->payload_bytes.get(),
                               .hop_count = arrival.header->hop_count,
                               .tried = 0,
                               .spread = spread_ >> 32};
@@ -126,7 +127,7 @@ std::uint32_t Core::dispatch() {
     // The word that it has been started leaves before the worker can start: if this server dies in
     // between, the POP errs on the side of "may have been executed".
     if (said_accepted) transmit();
-    dispatcher_.ring_workers();
+    ring_workers();
     return started;
 }
 
@@ -146,7 +147,7 @@ std::uint32_t Core::forward() {
     }
     const std::uint32_t again = forwarder_.take_elsewhere(elsewhere_);
     for (std::uint32_t i = 0; i < again; ++i) decide_again(elsewhere_[i]);
-    if (again != 0) dispatcher_.ring_workers();
+    if (again != 0) ring_workers();
     return forwarded + again;
 }
 
@@ -162,7 +163,7 @@ std::uint32_t Core::waiting() {
                serve_first(waiting_.first_of(i)))
             ++started;
     }
-    if (started != 0) dispatcher_.ring_workers();
+    if (started != 0) ring_workers();
     return started;
 }
 
@@ -181,7 +182,7 @@ std::uint32_t Core::timers() {
                 forwarder_.on_timer(index);
                 break;
             case Progress::waiting:
-                waiting_.leave(index);
+                wait_no_more(index);
                 answer_header(context_, invocation, Reason::failed_deadline_queued);
                 finish(context_, index);
                 break;
@@ -192,7 +193,7 @@ std::uint32_t Core::timers() {
     }
     const std::uint32_t again = forwarder_.take_elsewhere(elsewhere_);
     for (std::uint32_t i = 0; i < again; ++i) decide_again(elsewhere_[i]);
-    if (again != 0) dispatcher_.ring_workers();
+    if (again != 0) ring_workers();
     return count;
 }
 

@@ -67,6 +67,21 @@ void check_cpus(const Config& config, const Lines& lines, Problems& problems) {
                      "a CPU that is not in dataplane.cpus");
 }
 
+// Buffers that can be held at once: by the rings of every port, by requests that wait or are with a
+// region, and by what is about to be sent. With fewer, a busy server could not receive the very
+// replies that would free them.
+void check_mbufs(const Config& config, const Lines& lines, Problems& problems) {
+    constexpr std::uint64_t kRings = 2 * 1024, kAboutToBeSent = 256 + 256;
+    const Dataplane& d = config.dataplane;
+    const std::uint64_t least =
+        config.ports.size() * (kRings + kAboutToBeSent) + d.pending + d.queue;
+    if (d.mbufs < least)
+        problems.add(lines.mbufs, "dataplane.mbufs", std::to_string(d.mbufs),
+                     "at least " + std::to_string(least) +
+                         ": 2560 for each port, and one for "
+                         "each of pending and queue");
+}
+
 void check_return_ports(const Config& config, const Lines& lines, Problems& problems) {
     const std::uint32_t first = config.dataplane.return_ports;
     if (first == 0 || config.udp_port < first || config.udp_port >= first + net::kReturnPorts)
@@ -244,6 +259,7 @@ void check_together(const Config& config, const Lines& lines, Problems& problems
     check_cpus(config, lines, problems);
     check_memory(config, lines, problems);
     check_return_ports(config, lines, problems);
+    check_mbufs(config, lines, problems);
     check_ports(config, lines, problems);
     check_regions(config, lines, problems);
     check_management(config, lines, problems);

@@ -86,6 +86,7 @@ void read_dataplane(Reader& top, Dataplane& d, Lines& lines, Problems& problems)
            });
     lines.dataplane = line_of(*table);
     lines.return_ports = r.line("return_ports");
+    lines.mbufs = r.line("mbufs");
     lines.cpus = r.line("cpus");
     lines.control_cpu = r.line("control_cpu");
     lines.memory_mib = r.line("memory_mib");

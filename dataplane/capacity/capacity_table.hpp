@@ -31,9 +31,9 @@ inline constexpr int kClaimTries = 8;
 struct alignas(64) CapacityEntry {
     Atomic<std::uint64_t> free_slots{0};
     Atomic<std::uint64_t> retired_slots{0};
-    // Requests that wait on this server for a slot of this entry. Cores add when they queue one;
-    // the control thread takes, and starts workers for them however rare the function is. A hint,
-    // never a count to rely on.
+    // Requests that wait on this server for a slot of this entry, now. Cores add one when it joins
+    // their queue and take it away when it leaves; the control thread reads, and starts workers as
+    // long as somebody waits, however rare the function is. Relaxed: it orders nothing.
     Atomic<std::uint32_t> wanted{0};
 
     // `start` spreads claimers over the slots so that cores seldom meet on one bit.

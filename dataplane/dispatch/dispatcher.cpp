@@ -76,18 +76,22 @@ void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Head
 
 void Dispatcher::watch(Seat& seat) {
     // The seat's last channel has gone, and its eventfd lives on only in that poll.
-    if (seat.polled) ring_.unpoll(poll_tag(seat.channel->index, seat.generation));
+    if (seat.polled) ring_.unpoll(tag(kPollTag, seat.channel->index, seat.generation));
     seat.generation = seat.channel->generation;
     seat.polled = true;
     ring_.poll(seat.channel->done_fd[context_.core],
-               poll_tag(seat.channel->index, seat.generation));
+               tag(kPollTag, seat.channel->index, seat.generation));
 }
 
-void Dispatcher::poll_ended(std::uint64_t tag) {
-    Seat& seat = seats_[tag & 0xffff];
-    if (tag != poll_tag(tag & 0xffff, seat.generation)) return;  // of a channel that has gone
-    seat.polled = false;
-    if (seat.in_flight != 0) watch(seat);
+void Dispatcher::completed(std::uint64_t completion, bool armed) {
+    const std::uint64_t index = completion & 0xffff;
+    Seat& seat = seats_[index];
+    if (completion & kBellTag) {
+        if (completion == tag(kBellTag, index, seat.bell)) seat.bell = 0;
+    } else if (!armed && completion == tag(kPollTag, index, seat.generation)) {
+        seat.polled = false;
+        if (seat.in_flight != 0) watch(seat);
+    }  // else: of a channel that has gone
 }
 
 void Dispatcher::ring_workers() {
@@ -95,8 +99,11 @@ void Dispatcher::ring_workers() {
         Seat& seat = seats_[to_ring_[i]];
         if (seat.to_ring == 0) continue;
         channel::ChannelHeader* header = seat.channel->header();
-        if (channel::post(header->pending, header->worker_asleep, seat.to_ring)) {
-            ring_.ring(seat.channel->wake_fd);
+        const std::uint64_t generation = seat.channel->generation;
+        if (channel::post(header->pending, header->worker_asleep, seat.to_ring) &&
+            seat.bell != generation) {
+            ring_.ring(seat.channel->wake_fd, tag(kBellTag, seat.channel->index, generation));
+            seat.bell = generation;
             context_.counters.doorbells.add();
         }
         seat.to_ring = 0;

@@ -52,11 +52,15 @@ class Dispatcher {
     // Slots of the entry that this core has in use.
     std::uint32_t in_flight(std::uint32_t entry) const { return by_entry_[entry]; }
 
-    // A poll of ours (its tag has kPollTag set) is armed no more.
-    void poll_ended(std::uint64_t tag);
+    // A completion of the ring whose tag has one of kOwnTags set. All that are there must be handed
+    // in before ring_workers(): a bell counts as out until its completion is seen, and a worker has
+    // at most one, or one that fills its own eventfd would pile them up in the kernel.
+    void completed(std::uint64_t completion, bool armed);
     // After the core has announced its sleep: is there anything to collect?
     bool anything_done();
     static constexpr std::uint64_t kPollTag = std::uint64_t{1} << 56;
+    static constexpr std::uint64_t kBellTag = std::uint64_t{1} << 59;
+    static constexpr std::uint64_t kOwnTags = kPollTag | kBellTag;
 
   private:
     void take_answers(Seat& seat, std::uint64_t slots);
@@ -67,8 +71,9 @@ class Dispatcher {
     // The slot leaves the invocation: back to the table, or (worker at fault or dead) to control.
     void leave(Seat& seat, std::uint32_t index, bool retire);
     void watch(Seat& seat);
-    static std::uint64_t poll_tag(std::uint64_t channel_index, std::uint64_t generation) {
-        return kPollTag | ((generation << 16) & 0x00ff'ffff'ffff'0000ull) | channel_index;
+    static std::uint64_t tag(std::uint64_t kind, std::uint64_t channel_index,
+                             std::uint64_t generation) {
+        return kind | ((generation << 16) & 0x00ff'ffff'ffff'0000ull) | channel_index;
     }
 
     Context& context_;

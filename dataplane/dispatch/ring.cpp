@@ -73,11 +73,11 @@ io_uring_sqe* Ring::next() {
     return sqe;
 }
 
-void Ring::ring(int event_fd) {
+void Ring::ring(int event_fd, std::uint64_t tag) {
     io_uring_sqe* sqe = next();
     io_uring_prep_write(sqe, event_fd, &kOne, sizeof kOne, 0);
-    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    sqe->user_data = kNoTag;
+    if (tag == kNoTag) sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = tag;
 }
 
 void Ring::poll(int fd, std::uint64_t tag) {

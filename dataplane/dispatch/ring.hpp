@@ -30,8 +30,9 @@ class Ring {
     int enable();
 
     // Writes 1 to an eventfd (which must be EFD_NONBLOCK: a blocking one would be punted to a
-    // kernel worker). Leaves with the next submit().
-    void ring(int event_fd);
+    // kernel worker). Leaves with the next submit(). With a tag, a completion tells that it has
+    // been written: who can fill the eventfd can make that wait for ever.
+    void ring(int event_fd, std::uint64_t tag = kNoTag);
     // Multishot, edge-triggered: a completion carries `tag`. Stays armed until unpoll(tag).
     void poll(int fd, std::uint64_t tag);
     void unpoll(std::uint64_t tag);
@@ -61,11 +62,14 @@ class Ring {
         if (count != 0) io_uring_cq_advance(&ring_, count);
     }
 
+    // Lets the kernel finish what waits for this thread, as a sleep would. One system call, rare.
+    void finish_work() { (void)io_uring_get_events(&ring_); }
+
     std::uint64_t submissions() const { return submissions_; }
 
-  private:
     static constexpr std::uint64_t kNoTag = ~std::uint64_t{0};
 
+  private:
     Ring() = default;
     io_uring_sqe* next();
     void flush();

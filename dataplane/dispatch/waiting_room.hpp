@@ -1,9 +1,12 @@
 // Requests that wait here for a slot: one queue for each capacity entry, in order of arrival.
 //
 // Owned by one core; bounded by ServerInfo::queue_limit. Entries take turns, so that one function's
-// queue does not starve another's. Nothing here decides or answers: see loop.cpp, waiting stage.
+// queue does not starve another's, and no entry fills more than its share of the room: requests
+// with far deadlines for one function must not keep those for others out. Nothing here decides or
+// answers: see loop.cpp, waiting stage.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -18,12 +21,15 @@ class WaitingRoom {
     WaitingRoom(InvocationPool& invocations, std::uint32_t limit)
         : invocations_(invocations),
           limit_(limit),
+          share_(std::min(limit, std::max(limit / 4, 16u))),
           queues_(std::make_unique<Queue[]>(kMaxEntries)) {}
 
-    bool has_room() const { return size_ < limit_; }
+    bool has_room(std::uint32_t entry) const {
+        return size_ < limit_ && entry < kMaxEntries && queues_[entry].size < share_;
+    }
     std::uint32_t size() const { return size_; }
 
-    // The caller asked has_room(). `Invocation::entry` says which queue.
+    // The caller asked has_room(entry). `Invocation::entry` says which queue.
     void join(std::uint32_t index) {
         Invocation& invocation = invocations_[index];
         Queue& queue = queues_[invocation.entry];
@@ -37,6 +43,7 @@ class WaitingRoom {
         invocation.previous = queue.last;
         invocation.next = kNoInvocation;
         queue.last = index;
+        ++queue.size;
         ++size_;
     }
 
@@ -49,6 +56,7 @@ class WaitingRoom {
         (invocation.next == kNoInvocation ? queue.last : invocations_[invocation.next].previous) =
             invocation.previous;
         invocation.next = invocation.previous = kNoInvocation;
+        --queue.size;
         --size_;
         if (queue.first != kNoInvocation) return;
         const std::uint16_t last = active_[--active_count_];
@@ -65,10 +73,12 @@ class WaitingRoom {
         std::uint32_t first = kNoInvocation;
         std::uint32_t last = kNoInvocation;
         std::uint32_t active_at = 0;
+        std::uint32_t size = 0;
     };
 
     InvocationPool& invocations_;
     const std::uint32_t limit_;
+    const std::uint32_t share_;  // of one entry
     std::unique_ptr<Queue[]> queues_;
     std::array<std::uint16_t, kMaxEntries> active_{};
     std::uint32_t active_count_ = 0;

@@ -124,6 +124,12 @@ Frame answer_solicitation(const Received& received, rte_ipv6_hdr* ip, std::uint8
     return frame;
 }
 
+// Next hops are reached without a VLAN tag: what another VLAN says of them is not about them. (The
+// link address told may differ from the frame's: gateways with a virtual one do that.)
+bool is_tagged(const Received& received) {
+    return received.l3 != reinterpret_cast<std::uint8_t*>(received.ethernet + 1);
+}
+
 Frame take_advertisement(const Received& received, const std::uint8_t* icmp, std::uint16_t bytes,
                          Neighbours& neighbours, std::uint16_t now_s) {
     const IpAddress target = IpAddress::v6(icmp + 8);
@@ -131,7 +137,8 @@ Frame take_advertisement(const Received& received, const std::uint8_t* icmp, std
     const std::uint8_t* link = find_option(icmp, bytes, kOptionTarget, malformed);
     MacAddress mac = mac_of(received.ethernet->src_addr);
     if (link != nullptr) std::memcpy(mac.bytes.data(), link, 6);
-    if (malformed || !is_host(mac) || target.is_v4()) return dropped(Reason::drop_neighbour);
+    if (malformed || !is_host(mac) || target.is_v4() || is_tagged(received))
+        return dropped(Reason::drop_neighbour);
     neighbours.learn(target, received.port_index, mac, now_s);
     return taken(Reason::neighbour_learned);
 }
@@ -155,7 +162,7 @@ Frame answer_arp(const Received& received, Neighbours& neighbours, std::uint16_t
     if (!is_ours(received.port, target)) return dropped(Reason::drop_not_for_us);
     const MacAddress mac = mac_of(arp->arp_data.arp_sha);
     // RFC 826: whoever talks to us tells his link address; only known next hops are remembered.
-    neighbours.learn(sender, received.port_index, mac, now_s);
+    if (!is_tagged(received)) neighbours.learn(sender, received.port_index, mac, now_s);
     if (arp->arp_opcode == rte_cpu_to_be_16(RTE_ARP_OP_REPLY))
         return taken(Reason::neighbour_learned);
     if (arp->arp_opcode != rte_cpu_to_be_16(RTE_ARP_OP_REQUEST))

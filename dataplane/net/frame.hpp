@@ -38,6 +38,7 @@ struct PortView {
     bool rx_udp_checksum = false;  // the port verifies UDP checksums
     bool tx_ip_checksum = false;
     bool tx_udp_checksum = false;
+    bool sticky = true;              // all datagrams of one source come to one queue
     std::uint16_t return_first = 0;  // kReturnPorts UDP ports from here are ours too; 0: none
     std::span<const IpPrefix> addresses;
 };

@@ -163,6 +163,7 @@ Status Ports::open_port(const PortSpec& spec, const QueueSpec& queues) {
     view.rx_udp_checksum = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
     view.tx_ip_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
     view.tx_udp_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+    view.sticky = cores == 1 || conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS;
     if (steerings_.back().steers_any()) view.return_first = queues.return_first;
     addresses_.push_back(spec.addresses);
     view.addresses = addresses_.back();

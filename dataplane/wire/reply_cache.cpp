@@ -26,6 +26,7 @@ ReplyCache::ReplyCache(std::uint32_t entries, std::uint32_t ring_bytes, std::uin
       seed_{seed | 1, (seed * 0x9e3779b97f4a7c15ull) | 1},
       tags_(std::make_unique<std::uint64_t[]>(mask_ + 1)),
       cells_(std::make_unique<Cell[]>(mask_ + 1)),
+      spilled_(std::make_unique<std::uint16_t[]>((mask_ + 1) / kWays)),
       ring_mask_(std::bit_ceil(std::max(ring_bytes, 65536u)) - 1),
       ring_(std::make_unique<std::byte[]>(ring_mask_ + 1)) {}
 
@@ -39,35 +40,59 @@ std::uint64_t ReplyCache::tag(const net::Path& path, const RequestId& id) const 
     return tag == 0 ? 1 : tag;
 }
 
+std::uint32_t ReplyCache::find_in(std::uint32_t bucket, std::uint64_t tag) const {
+    for (std::uint32_t entry = bucket; entry < bucket + kWays; ++entry)
+        if (tags_[entry] == tag && cells_[entry].state != State::empty) return entry;
+    return kNoCell;
+}
+
+std::uint32_t ReplyCache::reusable_in(std::uint32_t bucket, std::uint32_t now_ms) const {
+    for (std::uint32_t entry = bucket; entry < bucket + kWays; ++entry) {
+        const Cell& cell = cells_[entry];
+        if (tags_[entry] == 0 ||
+            (cell.state == State::answered && now_ms - cell.answered_ms >= window_ms_))
+            return entry;
+    }
+    return kNoCell;
+}
+
+// The id in `entry` is about to go; its own bucket may have one less elsewhere.
+void ReplyCache::unspill(std::uint32_t entry) {
+    if (tags_[entry] == 0) return;
+    const std::uint32_t home = bucket(tags_[entry]);
+    if (home != (entry & ~(kWays - 1))) --spilled_[home / kWays];
+}
+
+ReplyCache::Found ReplyCache::found(std::uint32_t entry, std::uint64_t function_key) const {
+    const Cell& cell = cells_[entry];
+    if (cell.function_key != function_key) return {.seen = Seen::reused};
+    if (cell.state == State::in_flight)
+        return {.seen = Seen::in_flight,
+                .entry = entry,
+                .invocation = static_cast<std::uint32_t>(cell.where)};
+    if (ring_head_ - cell.where > ring_mask_ + 1) return {.seen = Seen::gone};
+    return {.seen = Seen::answered,
+            .entry = entry,
+            .reply = &ring_[cell.where & ring_mask_],
+            .reply_bytes = cell.bytes};
+}
+
 ReplyCache::Found ReplyCache::find_or_reserve(std::uint64_t tag, std::uint64_t function_key,
                                               std::uint32_t now_ms) {
-    const std::uint32_t first = bucket(tag);
-    std::uint32_t reusable = kWays;
-    for (std::uint32_t way = 0; way < kWays; ++way) {
-        const std::uint32_t entry = first + way;
-        const Cell& cell = cells_[entry];
-        if (tags_[entry] == tag && cell.state != State::empty) {
-            if (cell.function_key != function_key) return {.seen = Seen::reused};
-            if (cell.state == State::in_flight)
-                return {.seen = Seen::in_flight,
-                        .entry = entry,
-                        .invocation = static_cast<std::uint32_t>(cell.where)};
-            if (ring_head_ - cell.where > ring_mask_ + 1) return {.seen = Seen::gone};
-            return {.seen = Seen::answered,
-                    .entry = entry,
-                    .reply = &ring_[cell.where & ring_mask_],
-                    .reply_bytes = cell.bytes};
-        }
-        if (reusable == kWays) {
-            if (tags_[entry] == 0) {
-                reusable = way;
-            } else if (cell.state == State::answered && now_ms - cell.answered_ms >= window_ms_) {
-                reusable = way;
-            }
-        }
+    const std::uint32_t home = bucket(tag);
+    const std::uint32_t second = second_bucket(tag);
+    std::uint32_t entry = find_in(home, tag);
+    if (entry == kNoCell && spilled_[home / kWays] != 0) [[unlikely]]
+        entry = find_in(second, tag);
+    if (entry != kNoCell) return found(entry, function_key);
+
+    entry = reusable_in(home, now_ms);
+    if (entry == kNoCell) {
+        entry = second == home ? kNoCell : reusable_in(second, now_ms);
+        if (entry == kNoCell) return {.seen = Seen::full};
+        ++spilled_[home / kWays];
     }
-    if (reusable == kWays) return {.seen = Seen::full};
-    const std::uint32_t entry = first + reusable;
+    unspill(entry);
     tags_[entry] = tag;
     cells_[entry] = {.where = kNoInvocation,
                      .function_key = function_key,
@@ -78,6 +103,7 @@ ReplyCache::Found ReplyCache::find_or_reserve(std::uint64_t tag, std::uint64_t f
 }
 
 void ReplyCache::forget(std::uint32_t entry) {
+    unspill(entry);
     tags_[entry] = 0;
     cells_[entry].state = State::empty;
 }

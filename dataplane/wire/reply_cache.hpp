@@ -5,8 +5,10 @@
 // all copies of it to one core, so each core has a cache of its own and needs no lock.
 //
 //   entries   buckets of 8. A new id reuses a cell that is empty, or whose answer is older than the
-//             window. If there is none, the answer is "full": the request is refused, because to
-//             forget a younger id would allow a second execution.
+//             window. If its bucket has none, a second bucket is tried; if that has none either,
+//             the answer is "full": the request is refused, because to forget a younger id would
+//             allow a second execution. The second bucket is looked at only for buckets that have
+//             spilled (counted exactly), so the common path reads one.
 //   replies   a ring of bytes. An answer that has been overwritten is "gone": its id is still
 //   known,
 //             and the request is refused rather than executed again.
@@ -35,6 +37,7 @@ class ReplyCache {
   public:
     static constexpr std::uint32_t kWays = 8;
     static constexpr std::uint32_t kNoInvocation = ~0u;
+    static constexpr std::uint32_t kNoCell = ~0u;
 
     struct Found {
         Seen seen = Seen::full;
@@ -81,6 +84,15 @@ class ReplyCache {
     std::uint32_t bucket(std::uint64_t tag) const {
         return static_cast<std::uint32_t>(tag >> 32) & mask_ & ~(kWays - 1);
     }
+    // Where an id goes whose bucket is full: the same pair whichever of the two it is.
+    std::uint32_t second_bucket(std::uint64_t tag) const {
+        const auto flip = static_cast<std::uint32_t>(tag * 0x9e3779b97f4a7c15ull >> 32);
+        return bucket(tag) ^ (flip & mask_ & ~(kWays - 1));
+    }
+    std::uint32_t find_in(std::uint32_t bucket, std::uint64_t tag) const;
+    std::uint32_t reusable_in(std::uint32_t bucket, std::uint32_t now_ms) const;
+    void unspill(std::uint32_t entry);
+    Found found(std::uint32_t entry, std::uint64_t function_key) const;
     void put(std::uint64_t position, const void* data, std::uint32_t bytes);
 
     std::uint32_t mask_;
@@ -88,6 +100,7 @@ class ReplyCache {
     std::uint64_t seed_[2];
     std::unique_ptr<std::uint64_t[]> tags_;
     std::unique_ptr<Cell[]> cells_;
+    std::unique_ptr<std::uint16_t[]> spilled_;  // of each bucket: ids of it that are elsewhere
     std::uint64_t ring_mask_;
     std::uint64_t ring_head_ = 0;  // bytes ever written
     std::unique_ptr<std::byte[]> ring_;

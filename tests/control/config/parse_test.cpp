@@ -70,7 +70,7 @@ cores = 2
 cpus = [2, 3]
 control_cpu = 1
 idle = "sleep"
-mbufs = 4096
+mbufs = 8000
 pending = 100
 queue = 200
 reply_cache_entries = 1024
@@ -116,7 +116,7 @@ devargs = "0000:03:00.1"
     EXPECT_EQ(d.control_cpu, 1u);
     EXPECT_EQ(d.mbufs + d.pending + d.queue + d.reply_cache_entries + d.reply_cache_mib +
                   d.reply_window_ms,
-              4096u + 100 + 200 + 1024 + 4 + 1000);
+              8000u + 100 + 200 + 1024 + 4 + 1000);
     EXPECT_FALSE(d.require_cookie);
     EXPECT_EQ(d.file_prefix, "lab-a");
     EXPECT_EQ(d.return_ports, 50000);

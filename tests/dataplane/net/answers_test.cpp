@@ -67,6 +67,17 @@ TEST_F(ArpAnswers, AReplyIsLearnt) {
     EXPECT_EQ(learnt(1), std::nullopt);
 }
 
+TEST_F(ArpAnswers, WhatAnotherVlanSaysOfANextHopIsNotLearnt) {
+    frames::Ethernet tagged = link(0x0806);
+    tagged.vlan_tci = 0x2005;
+    fate(frames::ethernet(tagged, frames::arp({.operation = 2,
+                                               .sender_mac = kPeerMac,
+                                               .sender = peer4,
+                                               .target_mac = kOurMac,
+                                               .target = ours4})));
+    EXPECT_EQ(learnt(0), std::nullopt);
+}
+
 TEST_F(ArpAnswers, ForSomebodyElseNeitherAnsweredNorLearnt) {
     EXPECT_EQ(
         fate(frames::ethernet(

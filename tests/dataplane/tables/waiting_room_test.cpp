@@ -34,8 +34,8 @@ struct Room : testing::Test {
 TEST_F(Room, StartsEmpty) {
     EXPECT_EQ(room.size(), 0u);
     EXPECT_EQ(room.queues(), 0u);
-    EXPECT_TRUE(room.has_room());
-    EXPECT_FALSE(WaitingRoom(pool, 0).has_room());
+    EXPECT_TRUE(room.has_room(0));
+    EXPECT_FALSE(WaitingRoom(pool, 0).has_room(0));
 }
 
 TEST_F(Room, OneQueueInOrderOfArrival) {
@@ -73,12 +73,24 @@ TEST_F(Room, OneQueueForEachEntryAndTheLastEntryToo) {
 
 TEST_F(Room, HasRoomUpToItsLimit) {
     for (std::uint32_t i = 0; i < 48; ++i) {
-        ASSERT_TRUE(room.has_room());
+        ASSERT_TRUE(room.has_room(0));
         join(i % 5);
     }
-    EXPECT_FALSE(room.has_room());
+    EXPECT_FALSE(room.has_room(0));
     leave(room.first_of(0));
-    EXPECT_TRUE(room.has_room());
+    EXPECT_TRUE(room.has_room(0));
+}
+
+TEST_F(Room, NoEntryTakesMoreThanItsShare) {
+    for (int i = 0; i < 16; ++i) {
+        ASSERT_TRUE(room.has_room(3));
+        join(3);
+    }
+    EXPECT_FALSE(room.has_room(3));
+    EXPECT_TRUE(room.has_room(4));
+    EXPECT_FALSE(room.has_room(kNoEntry));
+    leave(room.first_of(0));
+    EXPECT_TRUE(room.has_room(3));
 }
 
 TEST_F(Room, AgreesWithPlainListsOverRandomWork) {
@@ -86,7 +98,7 @@ TEST_F(Room, AgreesWithPlainListsOverRandomWork) {
     std::map<std::uint32_t, std::list<std::uint32_t>> lists;
     std::vector<std::uint32_t> inside;
     for (int step = 0; step < 20'000; ++step) {
-        if (room.has_room() && random() % 2 == 0) {
+        if (room.has_room(0) && random() % 2 == 0) {
             const std::uint32_t entry = random() % 9;
             inside.push_back(join(entry));
             lists[entry].push_back(inside.back());

@@ -37,6 +37,10 @@ struct Cache : testing::Test {
     }
 };
 
+struct OneBucket : Cache {
+    OneBucket() { cache = ReplyCache(ReplyCache::kWays, kRingBytes, kWindowMs, 1234567); }
+};
+
 TEST_F(Cache, FreshThenInFlightThenAnswered) {
     const auto first = find(tag_in(0, 0));
     ASSERT_EQ(first.seen, Seen::fresh);
@@ -81,16 +85,53 @@ TEST_F(Cache, AForgottenIdMayComeAgainForAnything) {
     EXPECT_EQ(cache.find_or_reserve(tag_in(0, 0), kFunction + 1, 0).seen, Seen::fresh);
 }
 
-TEST_F(Cache, AFullBucketRefusesAndOthersDoNot) {
+TEST_F(OneBucket, WhenItIsFullANewIdIsRefusedAndTheKnownOnesAreFound) {
     for (std::uint64_t n = 0; n < ReplyCache::kWays; ++n)
         ASSERT_EQ(find(tag_in(1, n)).seen, Seen::fresh) << n;
     EXPECT_EQ(find(tag_in(1, 8)).seen, Seen::full);
-    EXPECT_EQ(find(tag_in(2, 0)).seen, Seen::fresh);
     for (std::uint64_t n = 0; n < ReplyCache::kWays; ++n)
         EXPECT_EQ(find(tag_in(1, n)).seen, Seen::in_flight) << n;
 }
 
-TEST_F(Cache, AFullBucketHasRoomAgainAfterForget) {
+// Twice as many ids for one bucket as it has cells: what spills is found, and forgotten, like the
+// rest.
+TEST_F(Cache, AFullBucketSpillsIntoOthers) {
+    cache = ReplyCache(4096, kRingBytes, kWindowMs, 1234567);
+    constexpr std::uint64_t kIds = 2 * ReplyCache::kWays;
+    std::set<std::uint32_t> entries;
+    for (std::uint64_t n = 0; n < kIds; ++n) {
+        const auto fresh = find(tag_in(1, n));
+        ASSERT_EQ(fresh.seen, Seen::fresh) << n;
+        entries.insert(fresh.entry);
+    }
+    EXPECT_EQ(entries.size(), kIds);
+    for (std::uint64_t n = 0; n < kIds; ++n)
+        EXPECT_EQ(find(tag_in(1, n)).seen, Seen::in_flight) << n;
+    for (const std::uint32_t entry : entries) cache.forget(entry);
+    for (std::uint64_t n = 0; n < kIds; ++n) EXPECT_EQ(find(tag_in(1, n)).seen, Seen::fresh) << n;
+}
+
+// Random ids at 60 % of what the table can hold within a window.
+TEST(ReplyCacheLoad, RefusesLessThanOneInAHundredAtSixtyPercent) {
+    constexpr std::uint32_t kEntries = 16384, kWindow = 5000;
+    ReplyCache cache(kEntries, 1 << 20, kWindow, 7);
+    net::Path path{};
+    std::uint64_t id = 0, refused = 0, asked = 0;
+    for (std::uint32_t now_ms = 0; now_ms < 3 * kWindow; ++now_ms) {
+        for (id += 1; id % 2 == 0 || asked * kWindow < std::uint64_t{now_ms} * kEntries * 6 / 10;
+             ++id, ++asked) {
+            const auto found = cache.find_or_reserve(cache.tag(path, {1, id}), 1, now_ms);
+            if (found.seen == Seen::full)
+                ++refused;
+            else
+                cache.answer(found.entry, "h", 1, nullptr, 0, now_ms);
+        }
+    }
+    EXPECT_GT(asked, kEntries);
+    EXPECT_LT(refused * 100, asked) << refused << " of " << asked;
+}
+
+TEST_F(OneBucket, AFullBucketHasRoomAgainAfterForget) {
     std::vector<std::uint32_t> entries;
     for (std::uint64_t n = 0; n < ReplyCache::kWays; ++n)
         entries.push_back(find(tag_in(1, n)).entry);
@@ -102,7 +143,7 @@ TEST_F(Cache, AFullBucketHasRoomAgainAfterForget) {
     EXPECT_EQ(find(tag_in(1, 6)).seen, Seen::in_flight);  // behind the hole, and still found
 }
 
-TEST_F(Cache, AnAnswerIsReusableAfterTheWindowAndNotBefore) {
+TEST_F(OneBucket, AnAnswerIsReusableAfterTheWindowAndNotBefore) {
     for (std::uint64_t n = 0; n < ReplyCache::kWays; ++n)
         answer(find(tag_in(0, n), 1000).entry, "h", "", 1000);
     EXPECT_EQ(find(tag_in(0, 8), 1000 + kWindowMs - 1).seen, Seen::full);
@@ -112,7 +153,7 @@ TEST_F(Cache, AnAnswerIsReusableAfterTheWindowAndNotBefore) {
     EXPECT_EQ(find(tag_in(0, 0), 1000 + kWindowMs).seen, Seen::fresh) << "the first had to go";
 }
 
-TEST_F(Cache, TheWindowBeginsWithTheAnswerNotWithTheRequest) {
+TEST_F(OneBucket, TheWindowBeginsWithTheAnswerNotWithTheRequest) {
     std::vector<std::uint32_t> entries;
     for (std::uint64_t n = 0; n < ReplyCache::kWays; ++n)
         entries.push_back(find(tag_in(0, n), 0).entry);
@@ -121,7 +162,7 @@ TEST_F(Cache, TheWindowBeginsWithTheAnswerNotWithTheRequest) {
     EXPECT_EQ(find(tag_in(0, 8), 60'000 + kWindowMs).seen, Seen::fresh);
 }
 
-TEST_F(Cache, TheClockMayWrap) {
+TEST_F(OneBucket, TheClockMayWrap) {
     const std::uint32_t start = 0xffffff00u;
     for (std::uint64_t n = 0; n < ReplyCache::kWays; ++n)
         answer(find(tag_in(0, n), start).entry, "h", "", start);
@@ -129,7 +170,7 @@ TEST_F(Cache, TheClockMayWrap) {
     EXPECT_EQ(find(tag_in(0, 8), start + kWindowMs).seen, Seen::fresh);
 }
 
-TEST_F(Cache, AServerThatWasIdleForWeeksHasRoom) {
+TEST_F(OneBucket, AServerThatWasIdleForWeeksHasRoom) {
     for (std::uint64_t n = 0; n < ReplyCache::kWays; ++n)
         answer(find(tag_in(0, n), 0).entry, "h", "", 0);
     const std::uint32_t weeks_4_ms = 4u * 7 * 24 * 3600 * 1000;
