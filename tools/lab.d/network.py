@@ -1,4 +1,8 @@
 """Namespaces and wires: every node hangs on the router; regions through a link emulator each."""
+import contextlib
+import os
+import signal
+import time
 
 from run import LabError, command, end, in_namespace, spawn
 
@@ -53,10 +57,10 @@ def connect(plan, node, router, link_options):
               "--seed", plan.index(node), *link_options)
     else:
         wire(namespace, "dp0", router, node)
-    address(router, node, plan.gateway(node) + "/24", plan.gateway6(node) + "/64")
+    address(router, node, plan.gateway4(node) + "/24", plan.gateway6(node) + "/64")
     if node == "client":
-        address(namespace, "dp0", plan.address(node) + "/24", plan.address6(node) + "/64")
-        command("ip", "-n", namespace, "route", "add", "default", "via", plan.gateway(node))
+        address(namespace, "dp0", plan.address4(node) + "/24", plan.address6(node) + "/64")
+        command("ip", "-n", namespace, "route", "add", "default", "via", plan.gateway4(node))
         command("ip", "-n", namespace, "-6", "route", "add", "default", "via", plan.gateway6(node))
 
 
@@ -69,11 +73,37 @@ def connect_management(plan, router):
         address(plan.namespace(node), "mgmt0", plan.management(node) + "/24")
 
 
+def end_processes(namespace, patience_s=3.0):
+    """Every process in it, whoever started it: one that lived on would keep the namespace, which has no name
+    then, so that nobody finds either again."""
+    asked = set()
+    limit = time.monotonic() + patience_s
+    while True:
+        pids = {int(pid) for pid in command("ip", "netns", "pids", namespace).stdout.split()} - {os.getpid()}
+        if not pids:
+            return
+        late = time.monotonic() > limit
+        if time.monotonic() > limit + 10:
+            raise LabError(f"{namespace}: these processes do not end: {sorted(pids)}")
+        for pid in pids if late else pids - asked:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        asked |= pids
+        time.sleep(0.02)
+
+
 def remove(plan):
-    """Whatever is there of it."""
+    """Whatever is there of it. One thing that does not go does not keep the rest."""
     for pid_file in sorted(plan.dir.glob("linkem-*.pid")):
         end(pid_file)
     existing = command("ip", "netns", "list").stdout.split()
     prefix = f"sk-{plan.name}-"
+    problems = []
     for namespace in (each for each in existing if each.startswith(prefix)):
-        command("ip", "netns", "delete", namespace)
+        try:
+            end_processes(namespace)
+            command("ip", "netns", "delete", namespace)
+        except LabError as error:
+            problems.append(str(error))
+    if problems:
+        raise LabError("; ".join(problems))

@@ -12,6 +12,10 @@ from run import LabError, command, end, recorded, spawn
 
 START_PATIENCE_S = 20.0
 
+# What --set may change. family: 4 (servers have both, and the POP asks its regions over IPv4) or 6 (nothing else).
+SETTINGS = {"family": "4", "idle": "sleep", "cores": "1", "reply_cache_entries": "131072", "idle_timeout_ms": "30000",
+            "probe_period_ms": "100", "return_ms": "2000"}
+
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout):
@@ -51,10 +55,25 @@ def make_certificates(plan):
                 "-CAcreateserial", "-days", "30", "-out", folder / f"{node}.pem")
 
 
+def read_settings(given):
+    """--set KEY=VALUE, over the defaults."""
+    settings = dict(SETTINGS)
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not equals or key not in SETTINGS:
+            raise LabError(f"--set {each}: found {key!r}, allowed: {', '.join(SETTINGS)}")
+        settings[key] = value
+    return settings
+
+
 def configuration(plan, node, settings):
     number = plan.servers.index(node)
     tls = plan.dir / "tls"
     role = "pop" if node == "pop" else "region"
+
+    def v4(text):
+        return f'"{text}", ' if plan.family == 4 else ""
+
     text = f'''# Written by tools/lab for lab {plan.name}.
 role = "{role}"
 name = "{node}"
@@ -65,17 +84,17 @@ udp_port = {UDP_PORT}
 [dataplane]
 memory = "no-huge"
 memory_mib = 96
-cores = {settings.get("cores", 1)}
-idle = "{settings.get("idle", "sleep")}"
-reply_cache_entries = {settings.get("reply_cache_entries", 131072)}
+cores = {settings["cores"]}
+idle = "{settings["idle"]}"
+reply_cache_entries = {settings["reply_cache_entries"]}
 
 [workers]
 first_uid = {plan.first_uid + number * 100}
-idle_timeout_ms = {settings.get("idle_timeout_ms", 30000)}
+idle_timeout_ms = {settings["idle_timeout_ms"]}
 
 [prober]
-period_ms = {settings.get("probe_period_ms", 100)}
-return_ms = {settings.get("return_ms", 2000)}
+period_ms = {settings["probe_period_ms"]}
+return_ms = {settings["return_ms"]}
 
 [management]
 {f'listen = "{plan.management(node)}:{MANAGEMENT_PORT}"' if role == "region" else ""}
@@ -84,9 +103,9 @@ tls_key = "{tls / f"{node}.key"}"
 tls_ca = "{tls / "ca.pem"}"
 
 [[port]]
-devargs = "net_af_packet0,iface=dp0,qpairs={settings.get("cores", 1)}"
-addresses = ["{plan.address(node)}/24", "{plan.address6(node)}/64"]
-gateways = ["{plan.gateway(node)}", "{plan.gateway6(node)}"]
+devargs = "net_af_packet0,iface=dp0,qpairs={settings["cores"]}"
+addresses = [{v4(f"{plan.address4(node)}/24")}"{plan.address6(node)}/64"]
+gateways = [{v4(plan.gateway4(node))}"{plan.gateway6(node)}"]
 '''
     if role == "pop":
         for region in plan.regions:
@@ -101,6 +120,7 @@ management = "{plan.management(region)}:{MANAGEMENT_PORT}"
 
 
 def prepare(plan, settings):
+    """Their configurations."""
     for node in plan.servers:
         plan.node_dir(node).mkdir(mode=0o755)
         (plan.dir / f"{node}.toml").write_text(configuration(plan, node, settings))
@@ -156,7 +176,7 @@ def end_all(plan):
 
 
 def environment(plan, node):
-    return dict(os.environ, SKERRY_ADMIN=str(plan.admin_socket(node)), SKERRY_POP=f"{plan.address('pop')}:{UDP_PORT}",
+    return dict(os.environ, SKERRY_ADMIN=str(plan.admin_socket(node)), SKERRY_POP=plan.pop,
                 SKERRY_LAB=plan.name, PATH=f"{plan.build}/tools/skerryctl:{plan.build}/tools/load:{os.environ['PATH']}")
 
 

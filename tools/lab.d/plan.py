@@ -12,12 +12,15 @@ MANAGEMENT_PORT = 4601
 class Plan:
     """One lab, by its name. Two labs with other names share nothing."""
 
-    def __init__(self, name, build, regions=3, distances_ms=None):
+    def __init__(self, name, build, regions=3, distances_ms=None, family=4):
         if not re.fullmatch(r"[a-z0-9]{1,8}", name):
             raise ValueError(f"lab name {name!r}: 1 to 8 of a-z and 0-9")
         if not 1 <= regions <= 16:
             raise ValueError(f"{regions} regions: 1 to 16")
+        if family not in (4, 6):
+            raise ValueError(f"family {family}: 4 or 6")
         self.name = name
+        self.family = family  # what clients, POP and regions speak with each other
         self.build = pathlib.Path(build).resolve()
         self.dir = pathlib.Path(f"/run/skerry-lab-{name}")
         self.regions = [f"r{i + 1}" for i in range(regions)]
@@ -50,9 +53,21 @@ class Plan:
         return self.regions.index(region) + 1
 
     def address(self, node):
-        return f"10.77.{self.network(node)}.2"
+        return self.address4(node) if self.family == 4 else self.address6(node)
 
     def gateway(self, node):
+        return self.gateway4(node) if self.family == 4 else self.gateway6(node)
+
+    @property
+    def pop(self):
+        """Where a client finds the POP."""
+        host = self.address("pop")
+        return f"[{host}]:{UDP_PORT}" if ":" in host else f"{host}:{UDP_PORT}"
+
+    def address4(self, node):
+        return f"10.77.{self.network(node)}.2"
+
+    def gateway4(self, node):
         return f"10.77.{self.network(node)}.1"
 
     def address6(self, node):

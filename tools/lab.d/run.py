@@ -1,4 +1,6 @@
-"""Running commands, and processes that outlive this one: started, found again, ended by their pid."""
+"""Running commands, and processes that outlive this one: started, found again, ended by their pid. What to do
+with a signal meanwhile."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -8,6 +10,43 @@ import time
 
 class LabError(Exception):
     """What went wrong, and what to do about it."""
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_caught = {"seen": False, "held": 0}
+
+
+def catch_signals():
+    """From now on the first of them is a KeyboardInterrupt, so that clean-up runs; later ones do nothing."""
+    for each in SIGNALS:
+        if signal.getsignal(each) != signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(each, _on_signal)
+
+
+def _on_signal(*_):
+    if not _caught["seen"]:
+        _caught["seen"] = True
+        if not _caught["held"]:
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def held_back():
+    """A signal waits until the end of this: what is started in here is also recorded."""
+    _caught["held"] += 1
+    seen = _caught["seen"]
+    try:
+        yield
+    finally:
+        _caught["held"] -= 1
+    if _caught["seen"] and not seen and not _caught["held"]:
+        raise KeyboardInterrupt
+
+
+def ignore_signals():
+    """For clean-up: also what it runs is not to be ended by another Ctrl-C."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
 
 
 def command(*words, check=True, **options):
@@ -33,10 +72,10 @@ def start_time(pid):
 
 def spawn(pid_file, log, namespace, *words):
     """Starts words in the namespace, in a session of its own; returns the pid."""
-    with open(log, "ab") as out:
+    with held_back(), open(log, "ab") as out:
         process = subprocess.Popen(["ip", "netns", "exec", namespace, *map(str, words)], stdout=out, stderr=out,
                                    stdin=subprocess.DEVNULL, start_new_session=True)
-    pid_file.write_text(f"{process.pid} {start_time(process.pid)}\n")
+        pid_file.write_text(f"{process.pid} {start_time(process.pid)}\n")
     return process.pid
 
 
@@ -61,8 +100,16 @@ def end(pid_file, sig=signal.SIGTERM, patience_s=15.0):
                 os.kill(pid, signal.SIGKILL)
                 limit += 5
             time.sleep(0.01)
+        remove_dpdk_folder(pid)
     pid_file.unlink(missing_ok=True)
     return pid
+
+
+def remove_dpdk_folder(pid):
+    """skerryd removes it itself, unless it was killed in the middle of its start."""
+    for folder in pathlib.Path("/var/run/dpdk").glob(f"skerry-*-{pid}"):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def reap(pid):
