@@ -67,6 +67,10 @@ std::string sha256_hex(std::string_view bytes) {
     return hex;
 }
 
+bool is_archives_fault(const Error& error) {
+    return error.code == EINVAL || error.code == EFBIG || error.code == ENAMETOOLONG;
+}
+
 Result<ArtifactStore> ArtifactStore::open(const std::string& state_dir) {
     if (Status made = make_folder(state_dir); !made) return made.error();
     ArtifactStore store;
@@ -134,6 +138,18 @@ Status ArtifactStore::erase(const std::string& digest_hex) const {
     if (rename(folder(digest_hex).c_str(), grave.path().c_str()) != 0 && errno != ENOENT)
         return errno_error("rename " + folder(digest_hex));
     return sync_folder(root_);
+}
+
+std::set<std::string> ArtifactStore::list() const {
+    std::set<std::string> digests;
+    std::error_code error;
+    fs::directory_iterator entry(root_, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        std::string name = entry->path().filename().string();
+        if (entry->path().extension() == ".blob") name = entry->path().stem().string();
+        if (is_digest(name)) digests.insert(std::move(name));
+    }
+    return digests;
 }
 
 }  // namespace skerry::catalog

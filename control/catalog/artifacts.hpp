@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -23,16 +24,22 @@ inline constexpr std::uint64_t kMaxFiles = 10000;
 
 std::string sha256_hex(std::string_view bytes);
 
+// An install failed because of the archive, not of this machine (a full disk, no more files, …).
+bool is_archives_fault(const Error& error);
+
 class ArtifactStore {
   public:
     static Result<ArtifactStore> open(const std::string& state_dir);
 
-    // Verifies, unpacks, installs. Idempotent. Returns the digest.
+    // Verifies, unpacks, installs. Idempotent. Returns the digest. is_archives_fault() tells whose
+    // fault an error is.
     Result<std::string> install(std::string_view archive) const;
     bool holds(const std::string& digest_hex) const;
     std::string folder(const std::string& digest_hex) const;
     Result<std::string> archive_bytes(const std::string& digest_hex) const;
     Status erase(const std::string& digest_hex) const;
+    // Digests of which the archive, the folder or both are there.
+    std::set<std::string> list() const;
 
   private:
     std::string root_;

@@ -11,7 +11,7 @@
 namespace skerry::catalog {
 namespace {
 
-// kMaxFunctions of the largest functions there can be are about a quarter of it.
+// kMaxFunctions and kMaxTombstones of the largest there can be are about two thirds of it.
 constexpr std::uint64_t kMaxFileBytes = 16 << 20;
 
 std::uint64_t leading_64_bits(const std::string& hex) {
@@ -78,13 +78,56 @@ Status validate(const Limits& l) {
     return ok();
 }
 
+Status State::put(const Function& function) {
+    if (Status valid = validate_name(function.name); !valid) return valid;
+    const auto before = functions.find(function.name);
+    Function stored = function;
+    stored.versions = versions_of(before == functions.end() ? nullptr : &before->second, function);
+    if (Status valid = validate(stored); !valid) return valid;
+    if (before == functions.end() && functions.size() >= kMaxFunctions)
+        return Error{ENOSPC, "found " + std::to_string(kMaxFunctions) +
+                                 " functions, the most there can be; delete one first"};
+    const std::uint64_t key = function_key(function.name);
+    for (const auto& [name, other] : functions)
+        if (name != function.name && function_key(name) == key)
+            return Error{EEXIST, "the key of \"" + function.name + "\" is that of \"" + name +
+                                     "\" too; choose another name"};
+    functions[function.name] = std::move(stored);
+    return ok();
+}
+
+Status State::erase(const std::string& name) {
+    if (functions.erase(name) == 0)
+        return Error{ENOENT, "no function \"" + name.substr(0, 64) + "\""};
+    return ok();
+}
+
+Status State::bury(const std::string& name, const std::set<std::string>& regions) {
+    if (regions.empty()) return ok();
+    if (tombstones.count(name) == 0 && tombstones.size() >= kMaxTombstones)
+        return Error{ENOSPC, "found " + std::to_string(kMaxTombstones) +
+                                 " functions that regions have to forget, the most there can be; "
+                                 "is a region down for good? take it out of the configuration"};
+    tombstones[name].insert(regions.begin(), regions.end());
+    return ok();
+}
+
+void State::unbury(const std::string& name, const std::set<std::string>& regions) {
+    const auto at = tombstones.find(name);
+    if (at == tombstones.end()) return;
+    for (const std::string& region : regions) at->second.erase(region);
+    if (at->second.empty()) tombstones.erase(at);
+}
+
 Result<Catalog> Catalog::open(const std::string& state_dir) {
     if (Status made = make_folder(state_dir); !made) return made.error();
     Catalog catalog;
     catalog.path_ = state_dir + "/catalog.json";
+    remove_temporaries(catalog.path_);
     auto bytes = read_file(catalog.path_, kMaxFileBytes);
     if (!bytes && bytes.error().code == ENOENT && access(catalog.path_.c_str(), F_OK) != 0) {
-        if (Status saved = catalog.save(); !saved) return saved.error();
+        if (Status saved = replace_file(catalog.path_, render(catalog.state_)); !saved)
+            return saved.error();
         return catalog;
     }
     if (!bytes) return bytes.error();
@@ -93,55 +136,34 @@ Result<Catalog> Catalog::open(const std::string& state_dir) {
         return Error{EINVAL, catalog.path_ + ": damaged: " + stored.error().text +
                                  "; restore it from a copy, or move it away to start empty: mv " +
                                  catalog.path_ + " " + catalog.path_ + ".damaged"};
-    catalog.epoch_ = stored->epoch;
-    catalog.functions_ = std::move(stored->functions);
+    catalog.state_ = std::move(*stored);
     return catalog;
 }
 
 const Function* Catalog::find(const std::string& name) const {
-    const auto at = functions_.find(name);
-    return at == functions_.end() ? nullptr : &at->second;
+    const auto at = state_.functions.find(name);
+    return at == state_.functions.end() ? nullptr : &at->second;
+}
+
+Status Catalog::write(State& draft) const {
+    draft.epoch = state_.epoch + 1;
+    return replace_file(path_, render(draft));
 }
 
 Status Catalog::put(const Function& function) {
-    if (Status valid = validate_name(function.name); !valid) return valid;
-    const Function* before = find(function.name);
-    Function stored = function;
-    stored.versions = versions_of(before, function);
-    if (Status valid = validate(stored); !valid) return valid;
-    if (before == nullptr && functions_.size() >= kMaxFunctions)
-        return Error{ENOSPC, "found " + std::to_string(kMaxFunctions) +
-                                 " functions, the most there can be; delete one first"};
-    const std::uint64_t key = function_key(function.name);
-    for (const auto& [name, other] : functions_)
-        if (name != function.name && function_key(name) == key)
-            return Error{EEXIST, "the key of \"" + function.name + "\" is that of \"" + name +
-                                     "\" too; choose another name"};
-    auto old_functions = functions_;
-    functions_[function.name] = std::move(stored);
-    ++epoch_;
-    Status saved = save();
-    if (!saved) {
-        functions_ = std::move(old_functions);
-        --epoch_;
-    }
-    return saved;
+    State draft = state_;
+    if (Status done = draft.put(function); !done) return done;
+    if (Status saved = write(draft); !saved) return saved;
+    take(draft);
+    return ok();
 }
 
 Status Catalog::erase(const std::string& name) {
-    if (find(name) == nullptr) return Error{ENOENT, "no function \"" + name.substr(0, 64) + "\""};
-    auto node = functions_.extract(name);
-    ++epoch_;
-    Status saved = save();
-    if (!saved) {
-        functions_.insert(std::move(node));
-        --epoch_;
-    }
-    return saved;
-}
-
-Status Catalog::save() const {
-    return replace_file(path_, render(Stored{epoch_, functions_}));
+    State draft = state_;
+    if (Status done = draft.erase(name); !done) return done;
+    if (Status saved = write(draft); !saved) return saved;
+    take(draft);
+    return ok();
 }
 
 }  // namespace skerry::catalog

@@ -1,12 +1,13 @@
-// The catalog: which functions exist, in which versions, and who holds them. Owned by the control
-// thread alone. Kept in `state_dir`/catalog.json, replaced atomically (write, fsync, rename) with
-// each change; artifacts are beside it, see artifacts.hpp.
+// The catalog: which functions exist, in which versions, and what regions still have to forget.
+// Kept in `state_dir`/catalog.json, replaced atomically (write, fsync, rename) with each change;
+// artifacts are beside it, see artifacts.hpp.
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/snapshot/snapshot.hpp"
@@ -16,6 +17,7 @@ namespace skerry::catalog {
 
 inline constexpr std::size_t kMaxNameBytes = 63;     // of a function: [a-zA-Z0-9_-], 1 … 63
 inline constexpr std::size_t kMaxVersionsKept = 16;  // of one function; older ones are forgotten
+inline constexpr std::size_t kMaxTombstones = 4096;  // functions that some region has to forget
 
 struct Limits {
     std::uint32_t memory_mib = 128;           // 16 … 4096
@@ -51,27 +53,50 @@ std::uint64_t version_key(const std::string& digest_hex);
 Status validate_name(const std::string& name);
 Status validate(const Limits& limits);
 
+// Function name → regions that may hold it, are to forget it, and have not confirmed that yet.
+using Tombstones = std::map<std::string, std::set<std::string>>;
+
+// All that is kept in the file. Changes are made to a copy; those that fail change nothing.
+struct State {
+    std::uint64_t epoch = 1;  // grows with each change, across restarts
+    std::map<std::string, Function> functions;
+    Tombstones tombstones;
+
+    // Adds or updates; makes `current` current. Refuses a name whose key collides with another's,
+    // and more than kMaxFunctions.
+    Status put(const Function& function);
+    Status erase(const std::string& name);
+    // ENOSPC: kMaxTombstones functions wait already.
+    Status bury(const std::string& name, const std::set<std::string>& regions);
+    void unbury(const std::string& name, const std::set<std::string>& regions);
+};
+
+// A change has three steps: a draft() is changed, written, and taken. Only the last one touches
+// what others read, and only the second one waits for the disk: whoever shares a Catalog lets one
+// thread at a time change it, and needs to keep readers out for take() alone.
 class Catalog {
   public:
     // Opens or creates. A damaged file is an error that names it; it is never overwritten silently.
     static Result<Catalog> open(const std::string& state_dir);
 
-    const std::map<std::string, Function>& functions() const { return functions_; }
+    const std::map<std::string, Function>& functions() const { return state_.functions; }
+    const Tombstones& tombstones() const { return state_.tombstones; }
+    std::uint64_t epoch() const { return state_.epoch; }
     const Function* find(const std::string& name) const;
 
-    // Adds or updates; makes `digest` current. Refuses a name whose key collides with another's,
-    // and more than kMaxFunctions. Persisted when this returns.
+    State draft() const { return state_; }
+    // Persisted when this returns; gives the draft its epoch.
+    Status write(State& draft) const;
+    // `written` has what was there before, for its caller to free.
+    void take(State& written) noexcept { std::swap(state_, written); }
+
+    // All three steps.
     Status put(const Function& function);
     Status erase(const std::string& name);
 
-    // Grows with each change, across restarts.
-    std::uint64_t epoch() const { return epoch_; }
-
   private:
     std::string path_;
-    std::map<std::string, Function> functions_;
-    std::uint64_t epoch_ = 1;
-    Status save() const;
+    State state_;
 };
 
 }  // namespace skerry::catalog

@@ -77,13 +77,32 @@ Function read_function(const json& object) {
     return f;
 }
 
-Stored read(const json& root) {
-    Stored stored;
+Tombstones read_tombstones(const json& root) {
+    const auto list = root.find("tombstones");
+    if (list == root.end()) return {};  // written before there were any
+    if (!list->is_array() || list->size() > kMaxTombstones)
+        throw Damage{"\"tombstones\" is not a list of at most " + std::to_string(kMaxTombstones)};
+    Tombstones all;
+    for (const auto& object : *list) {
+        const std::string name = text(member(object, "name"), "name");
+        const std::vector<std::string> regions = texts(object, "regions");
+        std::set<std::string> different(regions.begin(), regions.end());
+        if (!validate_name(name) || different.empty() || different.size() != regions.size() ||
+            !std::all_of(regions.begin(), regions.end(),
+                         [](const auto& region) { return bool(validate_region_name(region)); }) ||
+            !all.emplace(name, std::move(different)).second)
+            throw Damage{"a tombstone is no function's name with its regions"};
+    }
+    return all;
+}
+
+State read(const json& root) {
+    State state;
     if (number(root, "format") != kFormat)
         throw Damage{"\"format\" is not " + std::to_string(kFormat) +
                      ": written by another version"};
-    stored.epoch = number(root, "epoch", UINT64_MAX - 1);
-    if (stored.epoch == 0) throw Damage{"\"epoch\" is 0"};
+    state.epoch = number(root, "epoch", UINT64_MAX - 1);
+    if (state.epoch == 0) throw Damage{"\"epoch\" is 0"};
     const json& functions = member(root, "functions");
     if (!functions.is_array() || functions.size() > kMaxFunctions)
         throw Damage{"\"functions\" is not a list of at most " + std::to_string(kMaxFunctions)};
@@ -94,15 +113,24 @@ Stored read(const json& root) {
             throw Damage{"function \"" + f.name + "\": " + valid.error().text};
         if (!keys.insert(function_key(f.name)).second)
             throw Damage{"function \"" + f.name + "\" is there twice"};
-        stored.functions.emplace(f.name, std::move(f));
+        state.functions.emplace(f.name, std::move(f));
     }
-    return stored;
+    state.tombstones = read_tombstones(root);
+    return state;
 }
 
 }  // namespace
 
 bool is_digest(const std::string& text) {
     return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+Status validate_region_name(const std::string& name) {
+    if (!name.empty() && name.size() <= 15 &&
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos)
+        return ok();
+    return Error{EINVAL, "regions: found \"" + name.substr(0, 40) +
+                             "\", allowed names of 1 to 15 of a-z, 0-9 and -"};
 }
 
 Status validate(const Policy& policy) {
@@ -113,10 +141,7 @@ Status validate(const Policy& policy) {
                                  ", allowed " + std::to_string(kMaxRegions)};
     std::set<std::string> seen;
     for (const auto& region : policy.regions) {
-        if (region.empty() || region.size() > 15 ||
-            region.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
-            return Error{EINVAL, "regions: found \"" + region.substr(0, 40) +
-                                     "\", allowed names of 1 to 15 of a-z, 0-9 and -"};
+        if (Status valid = validate_region_name(region); !valid) return valid;
         if (!seen.insert(region).second)
             return Error{EINVAL, "regions: found \"" + region + "\" twice"};
     }
@@ -137,7 +162,7 @@ Status validate(const Function& f) {
     return ok();
 }
 
-std::string render(const Stored& stored) {
+std::string render(const State& stored) {
     json functions = json::array();
     for (const auto& [name, f] : stored.functions) {
         const Limits& l = f.limits;
@@ -156,11 +181,17 @@ std::string render(const Stored& stored) {
                              {"current", f.current},
                              {"versions", f.versions}});
     }
-    const json root = {{"format", kFormat}, {"epoch", stored.epoch}, {"functions", functions}};
+    json tombstones = json::array();
+    for (const auto& [name, regions] : stored.tombstones)
+        tombstones.push_back({{"name", name}, {"regions", regions}});
+    const json root = {{"format", kFormat},
+                       {"epoch", stored.epoch},
+                       {"functions", std::move(functions)},
+                       {"tombstones", std::move(tombstones)}};
     return root.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-Result<Stored> parse(std::string_view bytes) {
+Result<State> parse(std::string_view bytes) {
     try {
         const json root = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
         if (root.is_discarded()) return Error{EINVAL, "not JSON"};

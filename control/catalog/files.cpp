@@ -5,9 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "sandbox/base/unique_fd.hpp"
 
 namespace skerry::catalog {
+namespace {
+
+constexpr char kTemporary[] = ".tmp-";
+
+}  // namespace
 
 Status make_folder(const std::string& path) {
     if (mkdir(path.c_str(), 0755) == 0) {
@@ -33,7 +40,7 @@ Status write_all(int fd, std::string_view bytes, const std::string& name) {
 }
 
 Status replace_file(const std::string& path, std::string_view bytes) {
-    std::string temporary = path + ".tmp-XXXXXX";
+    std::string temporary = path + kTemporary + "XXXXXX";
     UniqueFd fd(mkostemp(temporary.data(), O_CLOEXEC));
     if (!fd) return errno_error("create " + temporary);
     Status done = write_all(fd.get(), bytes, temporary);
@@ -46,6 +53,16 @@ Status replace_file(const std::string& path, std::string_view bytes) {
         return done;
     }
     return sync_folder(path.substr(0, path.rfind('/')));
+}
+
+void remove_temporaries(const std::string& path) {
+    namespace fs = std::filesystem;
+    const std::string prefix = fs::path(path).filename().string() + kTemporary;
+    std::error_code error, ignored;
+    fs::directory_iterator entry(fs::path(path).parent_path(), error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error))
+        if (entry->path().filename().string().rfind(prefix, 0) == 0)
+            fs::remove(entry->path(), ignored);
 }
 
 Result<std::string> read_file(const std::string& path, std::uint64_t most_bytes) {

@@ -15,6 +15,8 @@ Status write_all(int fd, std::string_view bytes, const std::string& name);
 // Writes beside `path`, syncs, renames, syncs the folder. After a crash the file is the old or the
 // new one.
 Status replace_file(const std::string& path, std::string_view bytes);
+// What a replace_file() of `path` left behind when the process ended in its middle.
+void remove_temporaries(const std::string& path);
 Result<std::string> read_file(const std::string& path, std::uint64_t most_bytes);
 Status sync_folder(const std::string& path);
 

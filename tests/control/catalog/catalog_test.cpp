@@ -236,5 +236,65 @@ TEST_F(CatalogTest, AFailedSaveChangesNothing) {
         EXPECT_EQ(entry.path().filename(), "catalog.json") << "no temporary file stays";
 }
 
+TEST_F(CatalogTest, ADraftIsSeenWhenItIsTaken) {
+    Catalog catalog = open();
+    State draft = catalog.draft();
+    ASSERT_TRUE(draft.put(make("f", 1)));
+    EXPECT_EQ(catalog.find("f"), nullptr);
+    ASSERT_TRUE(catalog.write(draft));
+    EXPECT_EQ(catalog.find("f"), nullptr) << "written, not taken";
+    EXPECT_NE(open().find("f"), nullptr);
+    const auto epoch = catalog.epoch();
+    catalog.take(draft);
+    EXPECT_NE(catalog.find("f"), nullptr);
+    EXPECT_EQ(catalog.epoch(), epoch + 1);
+}
+
+TEST_F(CatalogTest, TombstonesStayUntilEachRegionHasConfirmed) {
+    {
+        Catalog catalog = open();
+        State draft = catalog.draft();
+        ASSERT_TRUE(draft.put(make("f", 1)));
+        ASSERT_TRUE(draft.bury("f", {"north", "south"}));
+        ASSERT_TRUE(draft.bury("gone", {"north"}));
+        ASSERT_TRUE(draft.bury("nowhere", {}));
+        ASSERT_TRUE(catalog.write(draft));
+    }
+    Catalog catalog = open();
+    const Tombstones expected{{"f", {"north", "south"}}, {"gone", {"north"}}};
+    EXPECT_EQ(catalog.tombstones(), expected);
+    State draft = catalog.draft();
+    draft.unbury("f", {"north", "unknown"});
+    draft.unbury("gone", {"north"});
+    draft.unbury("never", {"north"});
+    const Tombstones left{{"f", {"south"}}};
+    EXPECT_EQ(draft.tombstones, left);
+    for (std::size_t i = 0; draft.tombstones.size() < kMaxTombstones; ++i)
+        ASSERT_TRUE(draft.bury("t" + std::to_string(i), {"north"}));
+    EXPECT_FALSE(draft.bury("one-more", {"north"}));
+    EXPECT_TRUE(draft.bury("f", {"north"})) << "is there already";
+}
+
+TEST_F(CatalogTest, FilesWithoutTombstonesAreRead) {
+    open();
+    std::string old = text();
+    const auto at = old.find(",\n \"tombstones\"");
+    ASSERT_NE(at, std::string::npos) << old;
+    std::ofstream(file_) << old.substr(0, at) << "\n}\n";
+    EXPECT_TRUE(open().tombstones().empty());
+    std::ofstream(file_) << old.substr(0, at)
+                         << ",\"tombstones\":[{\"name\":\"f\",\"regions\":[\"A\"]}]}";
+    EXPECT_FALSE(Catalog::open(state_));
+}
+
+TEST_F(CatalogTest, LeftoversOfACrashAreRemoved) {
+    open();
+    std::ofstream(file_ + ".tmp-Ab12Cd") << "half";
+    std::ofstream(state_ + "/other.tmp-x") << "of somebody else";
+    open();
+    EXPECT_FALSE(fs::exists(file_ + ".tmp-Ab12Cd"));
+    EXPECT_TRUE(fs::exists(state_ + "/other.tmp-x"));
+}
+
 }  // namespace
 }  // namespace skerry::catalog
