@@ -37,6 +37,11 @@ bool take_if_idle(CapacityTable& table, Worker& worker) {
     return false;
 }
 
+bool is_claimed(const CapacityTable& table, const Worker& worker) {
+    const std::uint64_t free = table.entries[worker.entry].free_slots.load(SK_RELAXED);
+    return (worker.slots & ~(free | worker.owned)) != 0;
+}
+
 std::uint64_t use_mark(const Worker& worker) {
     std::uint64_t sum = 0;
     for (std::uint32_t slot = 0; slot < worker.channel->slot_count; ++slot)

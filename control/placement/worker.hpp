@@ -25,6 +25,7 @@ struct Worker {
     bool exited = false;
     bool end_wanted = false;  // it does not end by itself, but because it is told to
     bool kill_sent = false;
+    bool proven = false;  // it lived long enough for failed starts before it to be forgiven
     int pid = 0;
     std::uint64_t slots = 0;  // its bits in the capacity entry
     std::uint64_t owned = 0;  // of these, the ones that are the control thread's now
@@ -43,6 +44,8 @@ void introduce(CapacityTable& table, Worker& worker);
 void collect_free(CapacityTable& table, Worker& worker);
 // All slots or none: true when no request has one. A worker must be idle to be ended politely.
 bool take_if_idle(CapacityTable& table, Worker& worker);
+// Whether a core has one of its slots, or had one when the worker ended. Only skerryd writes this.
+bool is_claimed(const CapacityTable& table, const Worker& worker);
 // Changes whenever a request is handed to the worker. The words lie in memory that the worker can
 // write: it can make itself look busy, and thereby live as long as it would under load. No more.
 std::uint64_t use_mark(const Worker& worker);

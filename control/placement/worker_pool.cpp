@@ -1,21 +1,29 @@
 #include "control/placement/worker_pool.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 
 #include "sandbox/base/check.hpp"
 
 namespace skerry::placement {
 namespace {
 
-constexpr std::uint64_t kLongestBackOff_us = 30'000'000;
-// Ended sooner than this after it became ready, without being told to: counts as a failed start.
+// Ended sooner than this after it became ready, without being told to and without a request in
+// hand: counts as a failed start.
 constexpr std::uint64_t kEarlyEnd_us = 1'000'000;
-// A worker is not taken from one function for another before it has been idle this long.
-constexpr std::uint64_t kMinIdle_us = 500'000;
+// For workers to end when the pool does; they are killed, so this is what only a sick machine
+// takes.
+constexpr std::chrono::seconds kEndTimeout{2};
+
+// Never read(2): the worker has the same open file, can make it a blocking one and empty it, and
+// this thread would wait for a stranger.
+bool is_rung(const UniqueFd& eventfd) {
+    pollfd looked{eventfd.get(), POLLIN, 0};
+    return ::poll(&looked, 1, 0) == 1 && (looked.revents & POLLIN) != 0;
+}
 
 }  // namespace
 
@@ -27,6 +35,24 @@ WorkerPool::WorkerPool(Shared& shared, warden::Client& warden, const channel::Do
       limits_(std::move(limits)),
       entries_(kMaxEntries),
       index_used_(std::min(limits_.max, kMaxChannels)) {}
+
+// While a worker lives, nothing may be done to the files it shares but closing them: see let_go().
+WorkerPool::~WorkerPool() {
+    const auto deadline = std::chrono::steady_clock::now() + kEndTimeout;
+    const auto alive = [this] {
+        return std::any_of(workers_.begin(), workers_.end(),
+                           [](const auto& pair) { return !pair.second->exited; });
+    };
+    while (alive() && !warden_gone_ && std::chrono::steady_clock::now() < deadline) {
+        for (auto& [id, worker] : workers_)
+            if (!worker->exited && !worker->kill_sent) end(*worker);
+        pollfd waiting{warden_.fd(), POLLIN, 0};
+        (void)::poll(&waiting, 1, 10);
+        take_events(now_us_);
+    }
+    for (auto& [id, worker] : workers_)
+        if (!worker->exited) worker->memory->abandon();
+}
 
 Result<std::uint32_t> WorkerPool::open_entry(VersionSpec spec) {
     SKERRY_CHECK(spec.concurrency >= 1 && spec.concurrency <= kSlotsPerEntry);
@@ -97,6 +123,9 @@ std::uint64_t WorkerPool::start_us(std::uint32_t entry) const {
 }
 
 std::uint64_t WorkerPool::step(std::uint64_t now_us) {
+    now_us_ = now_us;
+    warden_busy_ = false;
+    room_wanted_ = 0;
     take_events(now_us);
     for (auto& [id, worker] : workers_) check_worker(*worker, now_us);
     take_retired();
@@ -150,9 +179,11 @@ void WorkerPool::on_event(const warden::Event& event, std::uint64_t now_us) {
         start_failed(worker.entry, event.text, now_us);
     } else if (unasked) {
         ++totals_.crashed;
-        // Had it got a request, that may have been its end, and says nothing about the next start.
-        const bool early = worker.state == Worker::State::starting ||
-                           (use_mark(worker) == 0 && now_us - worker.started_us < kEarlyEnd_us);
+        // A request in hand may have been its end, and says nothing about the next start. What the
+        // capacity table says of that is believed, not use_mark(): the worker can write that.
+        const bool early =
+            worker.state == Worker::State::starting ||
+            (now_us - worker.started_us < kEarlyEnd_us && !is_claimed(*shared_.capacity, worker));
         if (early)
             start_failed(worker.entry,
                          event.signal != 0
@@ -167,20 +198,11 @@ void WorkerPool::on_event(const warden::Event& event, std::uint64_t now_us) {
     kick_ = true;
 }
 
-void WorkerPool::start_failed(std::uint32_t index, const std::string& why, std::uint64_t now_us) {
-    Entry& entry = entries_[index];
-    entry.failure = why;
-    const std::uint32_t doublings = std::min(entry.failures, 10u);
-    ++entry.failures;
-    entry.not_before_us = now_us + std::min(kLongestBackOff_us, std::uint64_t{50'000} << doublings);
-}
-
 void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
     CapacityTable& table = *shared_.capacity;
     switch (worker.state) {
         case Worker::State::starting: {
-            std::uint64_t count = 0;
-            if (::read(worker.memory->ready.get(), &count, sizeof count) == sizeof count) {
+            if (is_rung(worker.memory->ready)) {
                 become_ready(worker, now_us);
             } else if (now_us - worker.started_us > limits_.start_timeout_us) {
                 start_failed(worker.entry,
@@ -199,7 +221,9 @@ void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
                 ++(fault == WorkerFault::hung ? totals_.hung : totals_.malformed);
                 end(worker);
                 collect_free(table, worker);
-            } else if (now_us - worker.started_us >= kEarlyEnd_us || use_mark(worker) != 0) {
+            } else if (!worker.proven && now_us - worker.started_us >= kEarlyEnd_us) {
+                // Once: its being well says nothing about those that are started after it.
+                worker.proven = true;
                 forgive(worker.entry);
             }
             break;
@@ -245,33 +269,8 @@ void WorkerPool::remove_finished() {
     }
 }
 
-bool WorkerPool::may_start(std::uint32_t index, std::uint64_t now_us) const {
-    const Entry& entry = entries_[index];
-    return !warden_gone_ && now_us >= entry.not_before_us &&
-           workers(index) < entry.spec.workers_max &&
-           static_cast<std::uint32_t>(std::popcount(~entry.allotted)) >= entry.spec.concurrency;
-}
-
-void WorkerPool::serve_wanted(std::uint32_t index, std::uint64_t now_us) {
-    Entry& entry = entries_[index];
-    CapacityEntry& table = shared_.capacity->entries[index];
-    if (table.wanted.load(SK_RELAXED) == 0) return;
-    if (now_us < entry.not_before_us) return;
-    const std::uint32_t wanted = table.wanted.exchange(0, SK_RELAXED);
-    const std::uint32_t starting = workers(index) - ready(index);
-    const std::uint32_t needed = (wanted + entry.spec.concurrency - 1) / entry.spec.concurrency;
-    for (std::uint32_t i = starting; i < needed && may_start(index, now_us); ++i)
-        if (!start(index, now_us)) return;
-}
-
-void WorkerPool::forgive(std::uint32_t entry) {
-    entries_[entry].failures = 0;
-    entries_[entry].not_before_us = 0;
-    entries_[entry].failure.clear();
-}
-
 void WorkerPool::trim(std::uint32_t entry) {
-    end_idle(entry, 0, 0);
+    end_idle(entry, now_us_, 0);
 }
 
 void WorkerPool::end_idle(std::uint32_t index, std::uint64_t now_us, std::uint64_t patience_us) {
@@ -294,22 +293,6 @@ void WorkerPool::end_idle(std::uint32_t index, std::uint64_t now_us, std::uint64
     }
 }
 
-// All workers are taken: the one that has been idle longest, and above its function's minimum,
-// ends.
-bool WorkerPool::make_room(std::uint32_t for_entry, std::uint64_t now_us) {
-    Worker* oldest = nullptr;
-    for (auto& [id, worker] : workers_) {
-        if (worker->state != Worker::State::ready || worker->entry == for_entry) continue;
-        if (workers(worker->entry) <= entries_[worker->entry].minimum) continue;
-        if (now_us - worker->used_us < kMinIdle_us) continue;
-        if (oldest == nullptr || worker->used_us < oldest->used_us) oldest = worker.get();
-    }
-    if (oldest == nullptr || !take_if_idle(*shared_.capacity, *oldest)) return false;
-    ++totals_.idle_ended;
-    end(*oldest);
-    return true;
-}
-
 void WorkerPool::end(Worker& worker) {
     worker.state = Worker::State::ending;
     worker.end_wanted = true;
@@ -321,78 +304,6 @@ void WorkerPool::send_kill(Worker& worker) {
     worker.kill_sent = static_cast<bool>(sent);
     // EAGAIN: the warden is busy; the next step tries again.
     if (!sent && sent.error().code != EAGAIN) warden_gone_ = true;
-}
-
-bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
-    Entry& entry = entries_[index];
-    const auto place = std::find(index_used_.begin(), index_used_.end(), false);
-    if (place == index_used_.end()) {
-        make_room(index, now_us);  // for the next step: its process has to end first
-        return false;
-    }
-    auto worker = std::make_unique<Worker>();
-    worker->id = next_id_++;
-    worker->index = static_cast<std::uint32_t>(place - index_used_.begin());
-    worker->entry = index;
-    worker->started_us = now_us;
-    std::uint64_t left = ~entry.allotted;
-    for (std::uint32_t i = 0; i < entry.spec.concurrency; ++i, left &= left - 1)
-        worker->slots |= left & (~left + 1);
-    worker->owned = worker->slots;
-    if (const Status ordered = order(entry, *worker); !ordered) {
-        ++totals_.failed;
-        start_failed(index, ordered.error().text, now_us);
-        return false;
-    }
-    *place = true;
-    entry.allotted |= worker->slots;
-    ++totals_.started;
-    workers_.emplace(worker->id, std::move(worker));
-    return true;
-}
-
-Status WorkerPool::order(const Entry& entry, Worker& worker) {
-    auto memory = channel::create_channel({.slots = entry.spec.concurrency,
-                                           .request_area_bytes = entry.spec.payload_bytes_max,
-                                           .response_area_bytes = entry.spec.payload_bytes_max,
-                                           .core_count = shared_.server.core_count,
-                                           .spin_us = limits_.spin_us});
-    if (!memory) return memory.error();
-    const std::string log_path = limits_.log_dir + "/" + entry.spec.function + "-" +
-                                 entry.spec.version_hex.substr(0, 12) + ".log";
-    UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-    if (!log) return errno_error("open " + log_path);
-
-    warden::SpawnRequest request{.worker_id = worker.id,
-                                 .artifact_dir = entry.spec.artifact_dir,
-                                 .function = entry.spec.function,
-                                 .version_hex = entry.spec.version_hex,
-                                 .host_uid = limits_.first_uid + worker.index,
-                                 .memory_mib = entry.spec.memory_mib,
-                                 .channel_fd = memory->memfd.get(),
-                                 .doorbells_fd = doorbells_.fd.get(),
-                                 .wake_fd = memory->wake.get(),
-                                 .ready_fd = memory->ready.get(),
-                                 .log_fd = log.get(),
-                                 .done_fds = {}};
-    for (const UniqueFd& fd : memory->done) request.done_fds.push_back(fd.get());
-    if (const Status sent = warden_.spawn(request); !sent) return sent;
-
-    auto channel = std::make_unique<Channel>();
-    channel->base = memory->base;
-    channel->slot_count = entry.spec.concurrency;
-    channel->slot_stride = memory->slot_stride;
-    channel->request_area_bytes = entry.spec.payload_bytes_max;
-    channel->response_area_bytes = entry.spec.payload_bytes_max;
-    channel->wake_fd = memory->wake.get();
-    for (std::size_t core = 0; core < memory->done.size(); ++core)
-        channel->done_fd[core] = memory->done[core].get();
-    channel->index = worker.index;
-    channel->entry = worker.entry;
-    channel->generation = ++generation_;
-    worker.channel = std::move(channel);
-    worker.memory.emplace(std::move(*memory));
-    return ok();
 }
 
 void WorkerPool::kick_cores() {

@@ -1,8 +1,10 @@
 // The workers of this server: started, introduced to the packet path, replaced, ended.
 //
 // One capacity entry for each function version that may run here. The pool is told how many workers
-// each should have at least; it starts more when requests wait (CapacityEntry::wanted), up to the
-// function's maximum, and ends those that nobody has used for a while.
+// each should have at least; it starts more as long as more requests wait (CapacityEntry::wanted)
+// than slots are free or coming, up to the function's maximum, and ends those that nobody has used
+// for a while. A version whose workers fail to start, or end at once, is tried again with longer
+// and longer pauses, until one of its workers lived for a second.
 //
 // Limits: kMaxEntries versions, WorkerLimits::max workers in all. When all are taken and a function
 // is waited for, the worker that has been idle longest and is above its minimum makes room. Control
@@ -49,6 +51,10 @@ class WorkerPool {
   public:
     WorkerPool(Shared& shared, warden::Client& warden, const channel::Doorbells& doorbells,
                WorkerLimits limits);
+    // Ends all workers, and waits for that (bounded). No core runs any more.
+    ~WorkerPool();
+    WorkerPool(const WorkerPool&) = delete;
+    WorkerPool& operator=(const WorkerPool&) = delete;
 
     // Allots an entry; nothing is started yet. An error when all entries are taken.
     Result<std::uint32_t> open_entry(VersionSpec spec);
@@ -115,9 +121,11 @@ class WorkerPool {
     void take_retired();
     void serve_wanted(std::uint32_t entry, std::uint64_t now_us);
     void end_idle(std::uint32_t entry, std::uint64_t now_us, std::uint64_t patience_us);
-    bool make_room(std::uint32_t for_entry, std::uint64_t now_us);
+    void make_room(std::uint32_t for_entry, std::uint64_t now_us);
     bool start(std::uint32_t entry, std::uint64_t now_us);
     Status order(const Entry& entry, Worker& worker);
+    std::unique_ptr<Channel> make_view(const Entry& entry, const Worker& worker,
+                                       const channel::HostChannel& memory);
     void end(Worker& worker);
     void send_kill(Worker& worker);
     void start_failed(std::uint32_t entry, const std::string& why, std::uint64_t now_us);
@@ -135,6 +143,9 @@ class WorkerPool {
     std::uint64_t next_id_ = 1;
     std::uint64_t generation_ = 0;
     Totals totals_;
+    std::uint64_t now_us_ = 0;       // of the last step
+    std::uint64_t room_wanted_ = 0;  // starts that found no place, in this step
+    bool warden_busy_ = false;       // its socket is full; until the next step
     bool warden_gone_ = false;
     bool kick_ = false;
 };

@@ -96,7 +96,11 @@ HostChannel::~HostChannel() {
     let_go(wake);
     let_go(ready);
     for (const UniqueFd& fd : done) let_go(fd);
-    ::munmap(base, bytes);
+    abandon();
+}
+
+void HostChannel::abandon() {
+    if (base != nullptr) ::munmap(std::exchange(base, nullptr), bytes);
 }
 
 Result<HostChannel> create_channel(const Geometry& geometry) {

@@ -31,7 +31,11 @@ struct HostChannel {
     HostChannel() = default;
     HostChannel(HostChannel&& other) noexcept;
     HostChannel& operator=(HostChannel&&) = delete;
+    // Lets go of whatever blocks on its eventfds: only when the worker has ended, or never was.
     ~HostChannel();
+    // Unmaps, and makes destruction nothing but closing: for a worker that may still be alive. It
+    // could make the calls of the destructor block.
+    void abandon();
 };
 
 Result<HostChannel> create_channel(const Geometry& geometry);

@@ -47,6 +47,9 @@ class Client {
     // happens; the workers end when the warden does.
     static Result<Client> start();
 
+    // For tests that play the warden themselves: speaks to whoever has the other end.
+    static Client with_socket(UniqueFd socket) { return Client(std::move(socket), -1); }
+
     // Both never wait. EAGAIN: the warden has not caught up yet, and nothing was sent.
     // The descriptors stay the caller's, and may be closed at once.
     Status spawn(const SpawnRequest& request);

@@ -1,0 +1,164 @@
+// How the pool starts a worker: a place for it, its channel, the order to the warden.
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "control/placement/worker_pool.hpp"
+
+namespace skerry::placement {
+namespace {
+
+constexpr std::uint64_t kShortestBackOff_us = 50'000;
+constexpr std::uint64_t kLongestBackOff_us = 30'000'000;
+// A worker is not taken from one function for another before it has been idle this long.
+constexpr std::uint64_t kMinIdle_us = 500'000;
+
+}  // namespace
+
+bool WorkerPool::may_start(std::uint32_t index, std::uint64_t now_us) const {
+    const Entry& entry = entries_[index];
+    return !warden_gone_ && !warden_busy_ && now_us >= entry.not_before_us &&
+           workers(index) < entry.spec.workers_max &&
+           static_cast<std::uint32_t>(std::popcount(~entry.allotted)) >= entry.spec.concurrency;
+}
+
+// `wanted` is a level, not news: whatever can't be started now is still waited for at the next
+// step.
+void WorkerPool::serve_wanted(std::uint32_t index, std::uint64_t now_us) {
+    const std::uint64_t concurrency = entries_[index].spec.concurrency;
+    const std::uint64_t waiting = shared_.capacity->entries[index].wanted.load(SK_RELAXED);
+    const std::uint64_t starting = workers(index) - ready(index);
+    const std::uint64_t coming = free_slots(index) + starting * concurrency;
+    if (waiting <= coming) return;
+    const std::uint64_t needed = (waiting - coming + concurrency - 1) / concurrency;
+    for (std::uint64_t i = 0; i < needed && may_start(index, now_us); ++i)
+        if (!start(index, now_us)) return;
+}
+
+void WorkerPool::start_failed(std::uint32_t index, const std::string& why, std::uint64_t now_us) {
+    Entry& entry = entries_[index];
+    entry.failure = why;
+    // Started together with one that failed before it: that is one failure, seen once more.
+    if (entry.failures != 0 && now_us < entry.not_before_us) return;
+    const std::uint32_t doublings = std::min(entry.failures, 10u);
+    const std::uint64_t pause_us = std::min(kLongestBackOff_us, kShortestBackOff_us << doublings);
+    ++entry.failures;
+    entry.not_before_us = now_us + pause_us;
+    spdlog::warn("{} {}: no worker, start {} in a row failed: {}; the next is tried in {} ms",
+                 entry.spec.function, entry.spec.version_hex.substr(0, 12), entry.failures, why,
+                 pause_us / 1000);
+}
+
+void WorkerPool::forgive(std::uint32_t entry) {
+    entries_[entry].failures = 0;
+    entries_[entry].not_before_us = 0;
+    entries_[entry].failure.clear();
+}
+
+// All workers are taken: the one that has been idle longest, and above its function's minimum,
+// ends. Its place is free when its process has ended; until then no second one ends for it.
+void WorkerPool::make_room(std::uint32_t for_entry, std::uint64_t now_us) {
+    const auto ending = std::count_if(workers_.begin(), workers_.end(), [](const auto& pair) {
+        return pair.second->state == Worker::State::ending;
+    });
+    if (room_wanted_++ < static_cast<std::uint64_t>(ending)) return;
+    std::vector<Worker*> idle;
+    for (auto& [id, worker] : workers_)
+        if (worker->state == Worker::State::ready && worker->entry != for_entry &&
+            workers(worker->entry) > entries_[worker->entry].minimum &&
+            now_us - worker->used_us >= kMinIdle_us)
+            idle.push_back(worker.get());
+    std::sort(idle.begin(), idle.end(),
+              [](const Worker* a, const Worker* b) { return a->used_us < b->used_us; });
+    for (Worker* worker : idle) {
+        if (!take_if_idle(*shared_.capacity, *worker)) continue;  // one long request
+        ++totals_.idle_ended;
+        end(*worker);
+        return;
+    }
+}
+
+bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
+    Entry& entry = entries_[index];
+    const auto place = std::find(index_used_.begin(), index_used_.end(), false);
+    if (place == index_used_.end()) {
+        make_room(index, now_us);  // for the next step: its process has to end first
+        return false;
+    }
+    auto worker = std::make_unique<Worker>();
+    worker->id = next_id_++;
+    worker->index = static_cast<std::uint32_t>(place - index_used_.begin());
+    worker->entry = index;
+    worker->started_us = now_us;
+    std::uint64_t left = ~entry.allotted;
+    for (std::uint32_t i = 0; i < entry.spec.concurrency; ++i, left &= left - 1)
+        worker->slots |= left & (~left + 1);
+    worker->owned = worker->slots;
+    if (const Status ordered = order(entry, *worker); !ordered) {
+        if (warden_busy_) return false;  // nothing was wrong with the function
+        ++totals_.failed;
+        start_failed(index, ordered.error().text, now_us);
+        return false;
+    }
+    *place = true;
+    entry.allotted |= worker->slots;
+    ++totals_.started;
+    workers_.emplace(worker->id, std::move(worker));
+    return true;
+}
+
+Status WorkerPool::order(const Entry& entry, Worker& worker) {
+    auto memory = channel::create_channel({.slots = entry.spec.concurrency,
+                                           .request_area_bytes = entry.spec.payload_bytes_max,
+                                           .response_area_bytes = entry.spec.payload_bytes_max,
+                                           .core_count = shared_.server.core_count,
+                                           .spin_us = limits_.spin_us});
+    if (!memory) return memory.error();
+    const std::string log_path = limits_.log_dir + "/" + entry.spec.function + "-" +
+                                 entry.spec.version_hex.substr(0, 12) + ".log";
+    UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+    if (!log) return errno_error("open " + log_path);
+
+    warden::SpawnRequest request{.worker_id = worker.id,
+                                 .artifact_dir = entry.spec.artifact_dir,
+                                 .function = entry.spec.function,
+                                 .version_hex = entry.spec.version_hex,
+                                 .host_uid = limits_.first_uid + worker.index,
+                                 .memory_mib = entry.spec.memory_mib,
+                                 .channel_fd = memory->memfd.get(),
+                                 .doorbells_fd = doorbells_.fd.get(),
+                                 .wake_fd = memory->wake.get(),
+                                 .ready_fd = memory->ready.get(),
+                                 .log_fd = log.get(),
+                                 .done_fds = {}};
+    for (const UniqueFd& fd : memory->done) request.done_fds.push_back(fd.get());
+    if (const Status sent = warden_.spawn(request); !sent) {
+        // Its socket is full: the next step, at the latest when it has news, tries again.
+        warden_busy_ = sent.error().code == EAGAIN;
+        return sent;
+    }
+    worker.channel = make_view(entry, worker, *memory);
+    worker.memory.emplace(std::move(*memory));
+    return ok();
+}
+
+std::unique_ptr<Channel> WorkerPool::make_view(const Entry& entry, const Worker& worker,
+                                               const channel::HostChannel& memory) {
+    auto channel = std::make_unique<Channel>();
+    channel->base = memory.base;
+    channel->slot_count = entry.spec.concurrency;
+    channel->slot_stride = memory.slot_stride;
+    channel->request_area_bytes = entry.spec.payload_bytes_max;
+    channel->response_area_bytes = entry.spec.payload_bytes_max;
+    channel->wake_fd = memory.wake.get();
+    for (std::size_t core = 0; core < memory.done.size(); ++core)
+        channel->done_fd[core] = memory.done[core].get();
+    channel->index = worker.index;
+    channel->entry = worker.entry;
+    channel->generation = ++generation_;
+    return channel;
+}
+
+}  // namespace skerry::placement

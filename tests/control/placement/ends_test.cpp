@@ -1,0 +1,123 @@
+// How workers end, and how their slots and places come back.
+#include "tests/control/placement/rig.hpp"
+
+namespace skerry::placement {
+namespace {
+
+using Ends = PoolTest;
+
+TEST_F(Ends, ASlotThatACoreHasComesBackThroughTheCore) {
+    const auto entry = open(2, 1);
+    const auto id = ready_worker(entry);
+    ASSERT_EQ(table(entry).claim(0), 0u);
+    Channel* const channel = shared_.capacity->refs[entry][0].channel;
+    exited(id);
+    step();
+    EXPECT_TRUE(channel->dead.load());
+    EXPECT_EQ(pool_->free_slots(entry), 0u) << "the free one is taken back";
+    EXPECT_EQ(pool_->workers(), 2u) << "it, and the one that replaces it";
+    table(entry).retire(0);
+    step();
+    EXPECT_EQ(pool_->workers(), 1u);
+}
+
+TEST_F(Ends, WhatHangsOrLiesIsKilledAndCounted) {
+    const auto entry = open(1, 2);
+    const auto hung = ready_worker(entry);
+    const auto liar = ready_worker(entry);
+    pool_->set_target(entry, 0, true);
+    shared_.capacity->refs[entry][0].channel->fault = WorkerFault::hung;
+    shared_.capacity->refs[entry][1].channel->fault = WorkerFault::malformed;
+    step();
+    take_orders();
+    EXPECT_EQ(killed_, (std::vector<std::uint64_t>{hung, liar}));
+    EXPECT_EQ(pool_->totals().hung, 1u);
+    EXPECT_EQ(pool_->totals().malformed, 1u);
+    exited(hung, 9);
+    exited(liar, 9);
+    step();
+    EXPECT_EQ(pool_->workers(), 0u);
+    EXPECT_EQ(pool_->totals().crashed, 0u) << "they were told to end";
+    EXPECT_EQ(pool_->start_failure(entry), "");
+}
+
+TEST_F(Ends, WhatDoesNotBecomeReadyInTimeIsKilled) {
+    const auto entry = open(1, 1);
+    pool_->set_target(entry, 1, true);
+    step();
+    ASSERT_EQ(take_orders(), 1u);
+    const auto id = last_;
+    step(10'000'001);
+    take_orders();
+    EXPECT_EQ(killed_, std::vector<std::uint64_t>{id});
+    EXPECT_NE(pool_->start_failure(entry).find("ready"), std::string::npos);
+    ordered_[id].ring_ready();
+    step();
+    EXPECT_EQ(pool_->free_slots(entry), 0u) << "too late";
+}
+
+TEST_F(Ends, AnIdleOneEndsAfterItsTimeAndABusyOneDoesNot) {
+    const auto entry = open(1, 2);
+    ready_worker(entry);
+    const auto second = ready_worker(entry);
+    pool_->set_target(entry, 1, true);
+    step(29'000'000);
+    take_orders();
+    EXPECT_TRUE(killed_.empty());
+    step(2'000'000);
+    take_orders();
+    EXPECT_EQ(killed_, std::vector<std::uint64_t>{second});
+}
+
+TEST_F(Ends, TrimEndsWhatIsIdleAndRemembersWhatIsBusy) {
+    const auto entry = open(1, 2);
+    ready_worker(entry);
+    ready_worker(entry);
+    ASSERT_EQ(table(entry).claim(1), 1u);
+    shared_.capacity->refs[entry][1].channel->slot(0)->request_seq = 1;
+    pool_->set_target(entry, 1, true);
+    ASSERT_EQ(table(entry).claim(0), 0u);
+    pool_->trim(entry);
+    table(entry).release(0);
+    table(entry).release(1);
+    step();
+    take_orders();
+    EXPECT_TRUE(killed_.empty()) << "it got a request a moment ago";
+    pool_->trim(entry);
+    take_orders();
+    EXPECT_EQ(killed_.size(), 1u);
+}
+
+TEST_F(Ends, AClosedEntryIsUsedAgainWhenItsWorkersAreGone) {
+    const auto entry = open(1, 1);
+    const auto id = ready_worker(entry);
+    pool_->close_entry(entry);
+    step();
+    EXPECT_NE(open(1, 1), entry);
+    exited(id, 9);
+    step();
+    EXPECT_EQ(open(1, 1), entry);
+}
+
+TEST_F(Ends, ThePoolEndsItsWorkers) {
+    const auto entry = open(1, 3);
+    const auto one = ready_worker(entry);
+    const auto two = ready_worker(entry);
+    exited(one, 9);
+    exited(two, 9);
+    pool_.reset();
+    take_orders();
+    EXPECT_EQ(killed_, (std::vector<std::uint64_t>{one, two}));
+}
+
+TEST_F(Ends, ThePoolEndsAlsoWhenTheWardenHasGone) {
+    const auto entry = open(1, 1);
+    ready_worker(entry);
+    warden_.reset();
+    step();
+    EXPECT_TRUE(pool_->warden_gone());
+    pool_.reset();
+}
+
+}  // namespace
+}  // namespace skerry::placement
