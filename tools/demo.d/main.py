@@ -1,10 +1,11 @@
 """Installs, builds, and shows the main job: a POP and three regions on this machine, with real functions.
 
-  tools/demo [--json]
+  tools/demo [--json] [--no-build]
 
 Needs root (network namespaces, jails). Everything it starts is gone when it ends, also when interrupted.
 --json prints one object with what was measured; the narration goes to standard error then."""
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -20,7 +21,7 @@ sys.dont_write_bytecode = True
 import client  # noqa: E402
 import scenes  # noqa: E402
 from plan import Plan  # noqa: E402
-from run import LabError  # noqa: E402
+from run import LabError, catch_signals, held_back, ignore_signals  # noqa: E402
 
 COLUMNS = {
     "local": ("requests", "p50_us", "p99_us", "p999_us"),
@@ -32,10 +33,36 @@ COLUMNS = {
 }
 
 
+def run(*words):
+    """The exit code. Interrupted, it ends what it runs, all of it, and waits for that."""
+    with held_back():
+        process = subprocess.Popen([str(word) for word in words], start_new_session=True)
+    try:
+        return process.wait()
+    except BaseException:
+        ignore_signals()
+        # The whole group: a compiler must not go on behind tools/build's back. tools/lab cleans up on this.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        limit = time.monotonic() + 15
+        while group_lives(process.pid) and time.monotonic() < limit:
+            time.sleep(0.02)
+        raise
+
+
+def group_lives(group):
+    """Whether a process of the group still runs; one that nobody has waited for does not."""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of = stat.read_text().rsplit(")", 1)[1].split()[:3]
+            if state != "Z" and int(of) == group:
+                return True
+    return False
+
+
 def lab(verb, plan, *words):
-    done = subprocess.run([sys.executable, str(ROOT / "tools/lab"), verb, "--name", plan.name, "--build",
-                           str(plan.build), *words], check=False, start_new_session=True)
-    if done.returncode != 0:
+    if run(sys.executable, ROOT / "tools/lab", verb, "--name", plan.name, "--build", plan.build, *words) != 0:
         raise LabError(f"tools/lab {verb} failed")
 
 
@@ -59,33 +86,45 @@ def show(plan, say):
     return result
 
 
-def interrupted(*_):
-    raise KeyboardInterrupt
+def parse():
+    parser = argparse.ArgumentParser(prog="tools/demo", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--build", default=ROOT / "build", help="where to build (build/)")
+    parser.add_argument("--no-build", action="store_true", help="install and build nothing; it is there")
+    arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("needs root (network namespaces, jails): sudo tools/demo")
+    return arguments
+
+
+def perform(plan, say):
+    """All scenes; their lab is gone afterwards, however they end."""
+    try:
+        say("A POP and three regions, 5, 20 and 45 ms away, come up in namespaces of their own.")
+        lab("up", plan, "--quiet")
+        return show(plan, say)
+    finally:
+        # Nothing may cut this short: not a second Ctrl-C, not the terminal that goes away.
+        ignore_signals()
+        lab("down", plan)
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tools/demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--build", default=ROOT / "build", help="where to build (build/)")
-    arguments = parser.parse_args()
+    catch_signals()
+    arguments = parse()
     out = sys.stderr if arguments.json else sys.stdout
-    if os.geteuid() != 0:
-        parser.error("needs root (network namespaces, jails): sudo tools/demo")
-    if subprocess.run([str(ROOT / "tools/build"), "--product", str(arguments.build)], check=False).returncode != 0:
-        return 1
-    signal.signal(signal.SIGTERM, interrupted)
+    if not arguments.no_build:
+        for step in ((ROOT / "tools/setup",), (ROOT / "tools/build", "--product", arguments.build)):
+            if run(*step) != 0:
+                return 1
     plan = Plan(client.process_name(), arguments.build)
     started = time.monotonic()
 
     def say(text):
         print(f"[{time.monotonic() - started:5.1f} s] {text}", file=out, flush=True)
 
-    try:
-        say("A POP and three regions, 5, 20 and 45 ms away, come up in namespaces of their own.")
-        lab("up", plan, "--quiet")
-        result = show(plan, say)
-    finally:
-        lab("down", plan)
+    result = perform(plan, say)
     result["seconds"] = round(time.monotonic() - started, 1)
     table(result, out)
     if arguments.json:
@@ -99,6 +138,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except (scenes.Broken, LabError) as error:
+        # A failed `tools/lab down` ends here too, and has said what is left.
         print(f"tools/demo: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

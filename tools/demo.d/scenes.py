@@ -1,6 +1,7 @@
 """What the demo shows, scene by scene. Each returns its part of the result, and raises Broken when what it
 shows does not hold."""
 import collections
+import contextlib
 import json
 import pathlib
 import re
@@ -84,6 +85,18 @@ def figures(report, place):
     latency = report["latency_us"]["by_place"][place] if place else report["latency_us"]["executed"]
     return {"requests": latency["count"], "p50_us": round(latency["p50"]), "p99_us": round(latency["p99"]),
             "p999_us": round(latency["p99_9"])}
+
+
+@contextlib.contextmanager
+def later(seconds, action):
+    """Does it so much later, while the block runs; not any more when the block was interrupted."""
+    timer = threading.Timer(seconds, action)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()  # nothing, once it has begun
+        timer.join()
 
 
 def documents():
@@ -182,15 +195,9 @@ def rollout(stage):
     need(first.status == OK, f"ab: status {first.status}: {first.payload[:200]!r}")
     stage.say(f"  {first.payload.decode()[:96]}")
     outcome = {}
-
-    def deploy_later():
-        time.sleep(1.5)
-        outcome.update(stage.deploy("ab", "ab-rewrite", "--warm-min", 1, "--warm-max", 1, release=2))
-
-    deployer = threading.Thread(target=deploy_later)
-    deployer.start()
-    requests = client.load("ab", payloads, rate=300, seconds=4)
-    deployer.join()
+    with later(1.5, lambda: outcome.update(stage.deploy("ab", "ab-rewrite", "--warm-min", 1, "--warm-max", 1,
+                                                        release=2))):
+        requests = client.load("ab", payloads, rate=300, seconds=4)
     client.close()
     need("version" in outcome, "the new version was not deployed")
     new = int(outcome["version"][:16], 16)
@@ -221,10 +228,8 @@ def failover(stage, kill):
     client = stage.client()
     warm = client.invoke("orders", b"us=1000 mode=sleep")
     need(warm.status == OK, f"orders: status {warm.status}")
-    killer = threading.Timer(1.5, lambda: kill(warm.place))
-    killer.start()
-    requests = client.load("orders", [b"us=5000 mode=sleep"], rate=150, seconds=5)
-    killer.join()
+    with later(1.5, lambda: kill(warm.place)):
+        requests = client.load("orders", [b"us=5000 mode=sleep"], rate=150, seconds=5)
     client.close()
     answered = [request for request in requests if request.answered]
     times = sorted(request.answered for request in answered)

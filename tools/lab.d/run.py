@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 
@@ -33,6 +34,9 @@ def _on_signal(*_):
 @contextlib.contextmanager
 def held_back():
     """A signal waits until the end of this: what is started in here is also recorded."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's alone
+        return
     _caught["held"] += 1
     seen = _caught["seen"]
     try:
