@@ -1,5 +1,6 @@
 #include "tests/dataplane/loop/harness.hpp"
 
+#include <netinet/in.h>
 #include <rte_cycles.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
@@ -121,9 +122,7 @@ void LoopTest::SetUp() {
     targets = {target(0)};
 }
 
-void LoopTest::start() {
-    static int serial = 0;
-    const std::string name = "loop" + std::to_string(++serial);
+void LoopTest::start_port(const std::string& name) {
     pool_ = rte_pktmbuf_pool_create(name.c_str(), kPoolSize, 0, 0, 2176, SOCKET_ID_ANY);
     rx_ = rte_ring_create((name + "rx").c_str(), 1024, SOCKET_ID_ANY, 0);
     tx_ = rte_ring_create((name + "tx").c_str(), 1024, SOCKET_ID_ANY, 0);
@@ -136,25 +135,38 @@ void LoopTest::start() {
     ASSERT_EQ(rte_eth_rx_queue_setup(id, 0, 64, 0, nullptr, pool_), 0);
     ASSERT_EQ(rte_eth_tx_queue_setup(id, 0, 64, 0, nullptr), 0);
     ASSERT_EQ(rte_eth_dev_start(id), 0);
+}
 
+void LoopTest::make_rings(const std::string& name) {
+    for (std::uint32_t i = 0; i < info.core_count; ++i) {
+        const std::string suffix = std::to_string(i);
+        shared.counters[i] = std::make_unique<CoreCounters>();
+        shared.probe_commands[i] = rte_ring_create_elem((name + "pc" + suffix).c_str(),
+                                                        sizeof(ProbeCommand), 16, SOCKET_ID_ANY, 0);
+        shared.probe_results[i] = rte_ring_create_elem((name + "pr" + suffix).c_str(),
+                                                       sizeof(ProbeResult), 16, SOCKET_ID_ANY, 0);
+        shared.handover[i] = rte_ring_create((name + "ho" + suffix).c_str(), 16, SOCKET_ID_ANY, 0);
+    }
+}
+
+void LoopTest::start() {
+    static int serial = 0;
+    const std::string name = "loop" + std::to_string(++serial);
+    start_port(name);
     addresses_ = {*net::IpPrefix::parse("10.0.0.1/24"), *net::IpPrefix::parse("fd00::1/64")};
     net::PortView view;
-    view.dpdk_port = id;
+    view.dpdk_port = static_cast<std::uint16_t>(port_);
     view.mac = {{2, 0, 0, 0, 0, 1}};
     view.addresses = addresses_;
     view.return_first = return_first;
+    view.sticky = sticky;
     info.ports = {view};
     shared.server = info;
     auto doorbells = channel::create_doorbells();
     ASSERT_TRUE(doorbells);
     doorbells_ = std::move(*doorbells);
     shared.doorbells = doorbells_.lines;
-    shared.counters[0] = std::make_unique<CoreCounters>();
-    shared.probe_commands[0] =
-        rte_ring_create_elem((name + "pc").c_str(), sizeof(ProbeCommand), 16, SOCKET_ID_ANY, 0);
-    shared.probe_results[0] =
-        rte_ring_create_elem((name + "pr").c_str(), sizeof(ProbeResult), 16, SOCKET_ID_ANY, 0);
-    shared.handover[0] = rte_ring_create((name + "ho").c_str(), 16, SOCKET_ID_ANY, 0);
+    make_rings(name);
     const std::size_t bytes = rte_rcu_qsbr_get_memsize(1);
     shared.qsbr = static_cast<rte_rcu_qsbr*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
     rte_rcu_qsbr_init(shared.qsbr, 1);
@@ -244,17 +256,24 @@ void LoopTest::collect_sent() {
         auto* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
         net::PortView theirs;
         std::memcpy(theirs.mac.bytes.data(), bytes, 6);
-        const bool v4 = bytes[12] == 0x08;
+        const std::uint8_t* l3 = bytes + (bytes[12] == 0x81 ? 18 : 14);
+        const bool v4 = l3[-2] == 0x08 && l3[-1] == 0;
+        const bool v6 = l3[-2] == 0x86 && l3[-1] == 0xdd;
+        if (!(v4 && l3[9] == IPPROTO_UDP) && !(v6 && l3[6] == IPPROTO_UDP)) {
+            other_sent.emplace_back(bytes, bytes + mbuf->data_len);
+            rte_pktmbuf_free(mbuf);
+            continue;
+        }
         net::IpPrefix own;
         std::uint16_t port = 0;
         if (v4) {
             std::uint32_t to = 0;
-            std::memcpy(&to, bytes + 30, 4);
+            std::memcpy(&to, l3 + 16, 4);
             own.address = net::IpAddress::v4(to);
-            port = static_cast<std::uint16_t>(bytes[36] << 8 | bytes[37]);
+            port = static_cast<std::uint16_t>(l3[22] << 8 | l3[23]);
         } else {
-            own.address = net::IpAddress::v6(bytes + 38);
-            port = static_cast<std::uint16_t>(bytes[56] << 8 | bytes[57]);
+            own.address = net::IpAddress::v6(l3 + 24);
+            port = static_cast<std::uint16_t>(l3[42] << 8 | l3[43]);
         }
         theirs.addresses = {&own, 1};
         net::Neighbours none;
@@ -271,6 +290,23 @@ void LoopTest::collect_sent() {
         }
         rte_pktmbuf_free(mbuf);
     }
+}
+
+void LoopTest::send_frame(const std::vector<std::uint8_t>& frame) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+    ASSERT_NE(mbuf, nullptr);
+    char* data = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
+    ASSERT_NE(data, nullptr);
+    std::memcpy(data, frame.data(), frame.size());
+    ASSERT_EQ(rte_ring_enqueue(rx_, mbuf), 0);
+}
+
+std::uint32_t LoopTest::take_handed_over(std::uint32_t to) {
+    std::uint32_t count = 0;
+    void* taken = nullptr;
+    for (; rte_ring_dequeue(shared.handover[to], &taken) == 0; ++count)
+        rte_pktmbuf_free(static_cast<rte_mbuf*>(taken));
+    return count;
 }
 
 void LoopTest::drop_sent() {
@@ -304,9 +340,11 @@ void LoopTest::TearDown() {
     rte_eth_dev_close(id);
     EXPECT_EQ(rte_mempool_avail_count(pool_), kPoolSize) << "packet buffers have leaked";
     rte_mempool_free(pool_);
-    for (rte_ring* ring :
-         {rx_, tx_, shared.probe_commands[0], shared.probe_results[0], shared.handover[0]})
-        rte_ring_free(ring);
+    for (rte_ring* ring : {rx_, tx_}) rte_ring_free(ring);
+    for (std::uint32_t i = 0; i < info.core_count; ++i)
+        for (rte_ring* ring :
+             {shared.probe_commands[i], shared.probe_results[i], shared.handover[i]})
+            rte_ring_free(ring);
     std::free(shared.qsbr);
 }
 

@@ -76,6 +76,7 @@ class LoopTest : public ::testing::Test {
     std::uint16_t return_first = 0;  // the port's return ports
     std::uint16_t return_udp = 0;    // the core's, for every region
     std::uint16_t region_max_payload = 1360;
+    bool sticky = true;  // the port keeps a source on one queue
 
     void start();
     void publish(bool draining = false);
@@ -86,6 +87,10 @@ class LoopTest : public ::testing::Test {
     std::uint16_t send_to_udp = 0;
     void send(const Peer& from, const wire::Header& header, const std::string& payload = "");
     void send_raw(const Peer& from, const std::string& datagram);
+    // A frame as it lies on the wire.
+    void send_frame(const std::vector<std::uint8_t>& frame);
+    // What was handed over to a core that nobody runs; frees it.
+    std::uint32_t take_handed_over(std::uint32_t core);
     // Turns once; everything that was sent is in `sent` afterwards.
     void turn();
     // Turns until something was sent, or a second has passed.
@@ -99,6 +104,8 @@ class LoopTest : public ::testing::Test {
         }
         return true;
     }
+    // Takes what was sent into `sent` and `other_sent`.
+    void collect_sent();
     // Frees what was sent without looking at it.
     void drop_sent();
     // Takes the oldest message that was sent.
@@ -108,9 +115,11 @@ class LoopTest : public ::testing::Test {
     Shared shared;
     std::unique_ptr<Core> core;
     std::vector<Message> sent;
+    std::vector<std::vector<std::uint8_t>> other_sent;  // frames that are not UDP
 
   private:
-    void collect_sent();
+    void start_port(const std::string& name);
+    void make_rings(const std::string& name);
     rte_mempool* pool_ = nullptr;
     rte_ring* rx_ = nullptr;
     rte_ring* tx_ = nullptr;

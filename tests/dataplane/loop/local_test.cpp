@@ -1,4 +1,7 @@
 // Requests that this server executes, and every way they can end.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/harness.hpp"
 
@@ -169,6 +172,43 @@ TEST_F(Local, AClientsDeadlineEndsItsWaitButNotTheWork) {
     EXPECT_TRUE(sent.empty());
     EXPECT_EQ(free_slots(), 1u);
     EXPECT_EQ(count(Reason::drop_client_gone), 1u);
+}
+
+// A worker may take O_NONBLOCK from its own eventfd and fill it: a bell of ours then waits in the
+// kernel. One does, not one for each request.
+TEST_F(Local, AWorkerThatFillsItsBellIsRungOnce) {
+    start();
+    PlayedWorker worker(shared, 0, 1);
+    ASSERT_EQ(fcntl(worker.channel.wake_fd, F_SETFL, O_RDWR), 0);
+    const std::uint64_t full = ~std::uint64_t{0} - 1;
+    ASSERT_EQ(write(worker.channel.wake_fd, &full, sizeof full), 8);
+    for (std::uint64_t id = 1; id <= 200; ++id) {
+        worker.channel.header()->worker_asleep.asleep.store(1);
+        request(id, "x");
+        turn();
+        ASSERT_EQ(worker.take(), 1u);
+        worker.respond(0, "y");
+        turn();
+        EXPECT_EQ(next().payload, "y");
+    }
+    EXPECT_EQ(shared.counters[0]->doorbells.get(), 1u);
+}
+
+TEST_F(Local, AWorkerIsRungEachTimeItSleeps) {
+    start();
+    PlayedWorker worker(shared, 0, 1);
+    for (std::uint64_t id = 1; id <= 20; ++id) {
+        worker.channel.header()->worker_asleep.asleep.store(1);
+        request(id, "x");
+        turn();
+        std::uint64_t rung = 0;
+        EXPECT_EQ(read(worker.channel.wake_fd, &rung, sizeof rung), 8);
+        EXPECT_EQ(rung, 1u);
+        ASSERT_EQ(worker.take(), 1u);
+        worker.respond(0, "y");
+        turn();
+        EXPECT_EQ(next().payload, "y");
+    }
 }
 
 TEST_F(Local, WaitsForASlotAndAsksForAWorker) {
