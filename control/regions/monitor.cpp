@@ -14,6 +14,8 @@ namespace {
 // What one waiting request adds to the expected wait, for each that a region executes at once:
 // until regions report their own execution times, the mean of the model in docs/decisions.
 constexpr std::uint64_t kMeanRun_us = 20'000;
+// As long as a probe is out there is no other: a region that comes back is not found before.
+constexpr std::uint64_t kLongestPatience_us = 4'000'000;
 
 std::uint64_t sum(const Shared& shared, std::uint32_t region, Counter RegionCounters::*member) {
     std::uint64_t total = 0;
@@ -49,12 +51,15 @@ std::uint64_t Monitor::step(std::uint64_t now_us) {
     return std::max(next_us, now_us + 1000);
 }
 
-// How long a probe may take. Nothing known yet: longer with each one that was in vain.
+// How long a probe may take: longer with each one that was in vain. An answer that comes after it
+// teaches nothing, so without that a region whose way became longer would stay out for ever.
 std::uint64_t Monitor::patience_us(const Region& region) const {
-    if (!region.health.measured())
-        return limits_.period_us << std::min(region.health.consecutive_failures(), 3u);
-    const std::uint64_t expected = region.health.rtt_us() + 4ull * region.health.rtt_variation_us();
-    return std::max(limits_.period_us, 2 * expected);
+    const Health& health = region.health;
+    const std::uint64_t expected_us =
+        health.measured() ? health.rtt_us() + 4ull * health.rtt_variation_us() : 0;
+    const std::uint64_t usual_us = std::max(limits_.period_us, 2 * expected_us);
+    const std::uint64_t longest_us = std::max(kLongestPatience_us, limits_.period_us << 3);
+    return std::min(usual_us << std::min(health.consecutive_failures(), 3u), longest_us);
 }
 
 void Monitor::probe(std::uint32_t index, std::uint64_t now_us) {
@@ -80,9 +85,9 @@ void Monitor::take_results(std::uint64_t now_us) {
     for (std::uint32_t core = 0; core < shared_.server.core_count; ++core) {
         ProbeResult result;
         while (rte_ring_dequeue_elem(shared_.probe_results[core], &result, sizeof result) == 0) {
-            const auto region =
-                std::find_if(regions_.begin(), regions_.end(),
-                             [&](const Region& r) { return r.token == result.token; });
+            const auto region = std::find_if(
+                regions_.begin(), regions_.end(),
+                [&](const Region& r) { return r.token != 0 && r.token == result.token; });
             if (region == regions_.end()) continue;  // given up before
             region->token = 0;
             Standing& last = region->last;

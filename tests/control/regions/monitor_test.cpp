@@ -1,0 +1,235 @@
+// The monitor against core 0 and regions played by the test, which also moves the clock.
+#include "control/regions/monitor.hpp"
+
+#include <gtest/gtest.h>
+#include <rte_cycles.h>
+
+#include <optional>
+#include <vector>
+
+#include "tests/dataplane/loop/environment.hpp"
+
+namespace skerry::regions {
+namespace {
+
+[[maybe_unused]] const auto* environment = test::add_eal();
+
+constexpr std::uint64_t kPeriod_us = 250'000;
+constexpr MonitorLimits kLimits{.period_us = kPeriod_us,
+                                .fresh_us = 1'000'000,
+                                .health = {.failures_to_eject = 3, .return_us = 1'000'000}};
+constexpr std::uint64_t kStep_us = 1000;
+
+rte_ring* make_ring(const char* name, std::uint32_t bytes) {
+    return rte_ring_create_elem(name, bytes, kProbeRingSize, SOCKET_ID_ANY,
+                                RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+class MonitorTest : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        shared_.server.core_count = 1;
+        shared_.server.tsc_hz = rte_get_tsc_hz();
+        shared_.server.forward_key[0] = 1;
+        shared_.server.forward_key[1] = 2;
+        shared_.counters[0] = std::make_unique<CoreCounters>();
+        shared_.probe_commands[0] = make_ring("test-commands", sizeof(ProbeCommand));
+        shared_.probe_results[0] = make_ring("test-results", sizeof(ProbeResult));
+        ASSERT_NE(shared_.probe_commands[0], nullptr);
+        ASSERT_NE(shared_.probe_results[0], nullptr);
+    }
+    void TearDown() override {
+        rte_ring_free(shared_.probe_commands[0]);
+        rte_ring_free(shared_.probe_results[0]);
+    }
+
+    // Region 0, which answers each probe after rtt_us_ if it is up; others never do.
+    void pass(Monitor& monitor, std::uint64_t us) {
+        for (const std::uint64_t end_us = now_us_ + us; now_us_ < end_us; now_us_ += kStep_us) {
+            std::erase_if(out_, [&](const Out& probe) {
+                if (now_us_ - probe.sent_us < probe.rtt_us) return false;
+                answer(probe);
+                return true;
+            });
+            monitor.step(now_us_);
+            ProbeCommand command;
+            while (rte_ring_dequeue_elem(shared_.probe_commands[0], &command, sizeof command) ==
+                   0) {
+                sent_us_.push_back(now_us_);
+                tokens_.push_back(command.token);
+                if (command.region == 0 && up_) out_.push_back({command.token, now_us_, rtt_us_});
+            }
+        }
+    }
+    Standing look(Monitor& monitor) { return monitor.standing(0, now_us_); }
+
+    struct Out {
+        std::uint64_t token, sent_us, rtt_us;
+    };
+    void answer(const Out& probe) {
+        const ProbeResult result{
+            .token = probe.token,
+            .rtt_tsc = probe.rtt_us * (shared_.server.tsc_hz / 1000) / 1000,
+            .boot_id = boot_id_,
+            .catalog_epoch = catalog_epoch_,
+            .cookie = 99,
+            .in_flight = 1,
+            .free_slots = 3,
+        };
+        ASSERT_EQ(rte_ring_enqueue_elem(shared_.probe_results[0], const_cast<ProbeResult*>(&result),
+                                        sizeof result),
+                  0);
+    }
+
+    Shared shared_;
+    std::uint64_t now_us_ = 10'000'000;
+    bool up_ = true;
+    std::uint64_t rtt_us_ = 20'000;
+    std::uint64_t boot_id_ = 5, catalog_epoch_ = 1;
+    std::vector<Out> out_;
+    std::vector<std::uint64_t> sent_us_, tokens_;
+};
+
+TEST_F(MonitorTest, ProbesEachPeriodMoreOrLess) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    pass(monitor, 60'000'000);
+    ASSERT_GE(sent_us_.size(), 200u);
+    std::uint64_t shortest_us = ~0ull, longest_us = 0;
+    for (std::size_t i = 1; i < sent_us_.size(); ++i) {
+        const std::uint64_t gap_us = sent_us_[i] - sent_us_[i - 1];
+        shortest_us = std::min(shortest_us, gap_us);
+        longest_us = std::max(longest_us, gap_us);
+        EXPECT_NE(tokens_[i], 0u);
+        EXPECT_NE(tokens_[i] - tokens_[i - 1], 2u) << "a counter can be guessed";
+    }
+    EXPECT_GE(shortest_us, kPeriod_us * 8 / 10);
+    EXPECT_LE(longest_us, kPeriod_us * 12 / 10 + 2 * kStep_us);
+    EXPECT_LT(shortest_us, kPeriod_us * 9 / 10) << "no jitter";
+    EXPECT_GT(longest_us, kPeriod_us * 11 / 10) << "no jitter";
+}
+
+TEST_F(MonitorTest, TellsThePacketPathWhatItHeard) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    RegionNumbers numbers;
+    pass(monitor, kStep_us);
+    ASSERT_TRUE(shared_.region_numbers[0].read(numbers));
+    EXPECT_EQ(numbers.weight_permille, 0) << "nothing heard yet";
+    pass(monitor, 1'000'000);
+    ASSERT_TRUE(shared_.region_numbers[0].read(numbers));
+    EXPECT_EQ(numbers.weight_permille, 1000);
+    EXPECT_NEAR(numbers.rtt_us, 20'000, 10);
+    EXPECT_EQ(numbers.busy_permille, 250);
+    EXPECT_EQ(numbers.cookie, 99u);
+    EXPECT_GT(numbers.fresh_until_tsc, rte_rdtsc());
+    EXPECT_TRUE(look(monitor).fresh);
+}
+
+TEST_F(MonitorTest, ADeadRegionIsEjectedAndComesBackSlowly) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    pass(monitor, 2'000'000);
+    up_ = false;
+    pass(monitor, 2'500'000);
+    EXPECT_EQ(look(monitor).state, Health::State::ejected);
+    EXPECT_EQ(look(monitor).weight_permille, 0u);
+    pass(monitor, 20'000'000);
+    sent_us_.clear();
+    up_ = true;
+    pass(monitor, 10 * kPeriod_us);
+    EXPECT_GE(sent_us_.size(), 2u) << "it is still asked";
+    for (int i = 0; i < 1000 && look(monitor).state == Health::State::ejected; ++i)
+        pass(monitor, 10'000);
+    ASSERT_NE(look(monitor).state, Health::State::ejected);
+    pass(monitor, kLimits.health.return_us);
+    EXPECT_EQ(look(monitor).state, Health::State::healthy);
+}
+
+TEST_F(MonitorTest, WhatReturnsGetsItsShareInSteps) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    pass(monitor, 1'000'000);
+    up_ = false;
+    pass(monitor, 3'000'000);
+    up_ = true;
+    while (look(monitor).state == Health::State::ejected) pass(monitor, kStep_us);
+    std::uint32_t last = look(monitor).weight_permille;
+    EXPECT_LE(last, 200u);
+    int steps = 0;
+    for (int i = 0; i < 1100; ++i) {
+        pass(monitor, kStep_us);
+        const std::uint32_t weight = look(monitor).weight_permille;
+        EXPECT_GE(weight, last);
+        steps += weight != last;
+        last = weight;
+    }
+    EXPECT_EQ(last, 1000u);
+    EXPECT_GE(steps, 5);
+}
+
+TEST_F(MonitorTest, SilentRequestsCountAsFailures) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    pass(monitor, 1'000'000);
+    RegionCounters& counters = shared_.counters[0]->regions[0];
+    counters.silent.add(2);
+    monitor.step(now_us_);
+    EXPECT_EQ(look(monitor).consecutive_failures, 2u);
+    counters.answered.add();
+    monitor.step(now_us_);
+    EXPECT_EQ(look(monitor).consecutive_failures, 0u) << "an answer shows that it lives";
+    counters.silent.add(3);
+    monitor.step(now_us_);
+    EXPECT_EQ(look(monitor).state, Health::State::ejected);
+    counters.answered.add();
+    monitor.step(now_us_);
+    EXPECT_EQ(look(monitor).state, Health::State::ejected) << "probes decide on the way back";
+}
+
+TEST_F(MonitorTest, ANewServerAtTheAddressIsNoticed) {
+    Monitor monitor(shared_, 2, kLimits, 7);
+    pass(monitor, 1'000'000);
+    EXPECT_EQ(monitor.take_changed(), 1u) << "heard for the first time";
+    EXPECT_EQ(monitor.take_changed(), 0u);
+    boot_id_ = 6;
+    pass(monitor, 2 * kPeriod_us);
+    EXPECT_EQ(monitor.take_changed(), 1u);
+    EXPECT_EQ(look(monitor).state, Health::State::returning);
+    EXPECT_EQ(look(monitor).boot_id, 6u);
+    catalog_epoch_ = 2;
+    pass(monitor, 2 * kPeriod_us);
+    EXPECT_EQ(monitor.take_changed(), 1u);
+}
+
+TEST_F(MonitorTest, ALongerWayIsLearned) {
+    for (const std::uint64_t rtt_us : {300'000, 600'000, 900'000, 1'500'000, 1'900'000}) {
+        SCOPED_TRACE(rtt_us);
+        rtt_us_ = 20'000;
+        out_.clear();
+        Monitor monitor(shared_, 1, kLimits, 7);
+        pass(monitor, 10'000'000);
+        EXPECT_EQ(look(monitor).state, Health::State::healthy);
+        rtt_us_ = rtt_us;
+        pass(monitor, 60'000'000);
+        EXPECT_EQ(look(monitor).state, Health::State::healthy);
+        EXPECT_NEAR(look(monitor).rtt_us, rtt_us, rtt_us / 5);
+        EXPECT_EQ(look(monitor).consecutive_failures, 0u);
+    }
+}
+
+TEST_F(MonitorTest, AnAnswerNobodyAskedForIsNotTaken) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    up_ = false;
+    pass(monitor, kStep_us);
+    ASSERT_EQ(tokens_.size(), 1u);
+    answer({tokens_[0] + 2, 0, 1});
+    answer({0, 0, 1});
+    monitor.step(now_us_);
+    EXPECT_EQ(look(monitor).probes_answered, 0u);
+    answer({tokens_[0], 0, 1});
+    answer({tokens_[0], 0, 1});
+    monitor.step(now_us_);
+    EXPECT_EQ(look(monitor).probes_answered, 1u) << "once";
+    answer({0, 0, 1});
+    monitor.step(now_us_);
+    EXPECT_EQ(look(monitor).probes_answered, 1u) << "none is out";
+}
+
+}  // namespace
+}  // namespace skerry::regions
