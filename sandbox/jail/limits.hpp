@@ -7,7 +7,8 @@
 namespace skerry::jail {
 
 inline constexpr std::uint64_t kOpenFilesMax = 256;
-inline constexpr std::uint64_t kProcessesMax = 128;  // processes and threads
+// Processes and threads. Each process may have the whole address space that the function has.
+inline constexpr std::uint64_t kProcessesMax = 64;
 
 void set_limits(const Plan& plan, const Reporter& reporter);
 

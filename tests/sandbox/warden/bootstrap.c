@@ -9,8 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -110,12 +115,61 @@ static void tell_identity(void) {
     say_folder("proc", "/proc");
 }
 
+/* Soft and hard: "256/256". */
+static void tell_limits(void) {
+    static const struct {
+        const char* key;
+        int resource;
+    } all[] = {{"as", RLIMIT_AS},
+               {"core", RLIMIT_CORE},
+               {"fsize", RLIMIT_FSIZE},
+               {"nofile", RLIMIT_NOFILE},
+               {"nproc", RLIMIT_NPROC},
+               {"memlock", RLIMIT_MEMLOCK},
+               {"msgqueue", RLIMIT_MSGQUEUE},
+               {"nice", RLIMIT_NICE},
+               {"rtprio", RLIMIT_RTPRIO},
+               {"sigpending", RLIMIT_SIGPENDING}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
+        struct rlimit found = {0, 0};
+        char text[64];
+        getrlimit(all[i].resource, &found);
+        snprintf(text, sizeof text, "%llu/%llu", (unsigned long long)found.rlim_cur,
+                 (unsigned long long)found.rlim_max);
+        say(all[i].key, text);
+    }
+}
+
+/* "user=user:[4026531837]" */
+static void tell_namespaces(void) {
+    static const char* const kinds[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
+        char path[64];
+        char target[64] = "";
+        snprintf(path, sizeof path, "/proc/self/ns/%s", kinds[i]);
+        const ssize_t length = readlink(path, target, sizeof target - 1);
+        say(kinds[i], length < 0 ? "" : target);
+    }
+}
+
+/* Its descriptor is read-only; that of a file opened anew would not be. */
+static void tell_doorbells(void) {
+    const int again = open("/proc/self/fd/4", O_RDWR);
+    say_tried("write", again < 0 ? -1 : pwrite(again, "x", 1, 0));
+    say_tried("map_again", again < 0 || mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, again,
+                                             0) == MAP_FAILED
+                               ? -1
+                               : 0);
+    say_tried("punch", again < 0 ? -1 : fallocate(again, 3 /* keep size, punch hole */, 0, 4096));
+    say_tried("truncate", again < 0 ? -1 : ftruncate(again, 0));
+    say_tried("write_first", pwrite(4, "x", 1, 0));
+}
+
 static void tell_files(void) {
     say_tried("write_root", open("/new", O_CREAT | O_WRONLY, 0600));
     say_tried("write_task", open("/task/new", O_CREAT | O_WRONLY, 0600));
     say_tried("write_data", open("/task/data", O_WRONLY));
     say_tried("write_lib", open("/usr/lib/new", O_CREAT | O_WRONLY, 0600));
-    say_tried("write_doorbells", open("/proc/self/fd/4", O_RDWR));
     say_tried("read_etc", open("/etc/passwd", O_RDONLY));
     say_tried("map_doorbells",
               mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, 4, 0) == MAP_FAILED ? -1 : 0);
@@ -148,6 +202,19 @@ static void tell_calls(void) {
     say_tried("ptrace", ptrace(PTRACE_TRACEME, 0, NULL, NULL));
     say_tried("kexec", syscall(SYS_kexec_load, 0, 0, NULL, 0));
     say_tried("module", syscall(SYS_init_module, params, 0, ""));
+    say_tried("memfd_create", memfd_create("x", 0));
+    say_tried("memfd_secret", syscall(447, 0));
+    say_tried("shmget", shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600));
+    say_tried("msgget", msgget(IPC_PRIVATE, IPC_CREAT | 0600));
+    say_tried("semget", semget(IPC_PRIVATE, 1, IPC_CREAT | 0600));
+    say_tried("io_setup", syscall(SYS_io_setup, 1, params));
+    cpu_set_t processors;
+    struct sched_param priority = {0};
+    sched_getaffinity(0, sizeof processors, &processors);
+    say_tried("sched_setaffinity", sched_setaffinity(0, sizeof processors, &processors));
+    say_tried("sched_setscheduler", sched_setscheduler(0, SCHED_OTHER, &priority));
+    say_tried("sched_setparam", sched_setparam(0, &priority));
+    say_tried("sched_setattr", syscall(SYS_sched_setattr, 0, params, 0));
     say_tried("vsock", socket(AF_VSOCK, SOCK_STREAM, 0));
     say_tried("packet", socket(AF_PACKET, SOCK_RAW, 0));
     say_tried("unix", socket(AF_UNIX, SOCK_STREAM, 0));
@@ -162,6 +229,9 @@ int main(void) {
         if (strcmp(order, "identity") == 0) tell_identity();
         if (strcmp(order, "files") == 0) tell_files();
         if (strcmp(order, "calls") == 0) tell_calls();
+        if (strcmp(order, "limits") == 0) tell_limits();
+        if (strcmp(order, "namespaces") == 0) tell_namespaces();
+        if (strcmp(order, "doorbells") == 0) tell_doorbells();
         if (strcmp(order, "crash") == 0) __builtin_trap();
         if (strcmp(order, "exit") == 0) exit(7);
         if (strcmp(order, "log") == 0) fputs("a line for the log\n", stderr);

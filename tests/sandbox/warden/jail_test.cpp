@@ -1,4 +1,8 @@
 // What a worker finds in its jail, told by a real one. Needs root.
+#include <sys/resource.h>
+
+#include <algorithm>
+
 #include "tests/sandbox/warden/rig.hpp"
 
 namespace skerry::test {
@@ -90,9 +94,28 @@ TEST_F(Jail, CanWriteToTmpOnlyAndNotWithoutEnd) {
 
 TEST_F(Jail, IsRefusedTheListedCalls) {
     auto told = ask("calls");
-    for (const char* call :
-         {"setuid", "io_uring_setup", "bpf", "perf_event_open", "keyctl", "mount", "unshare",
-          "clone", "userfaultfd", "ptrace", "kexec", "module"}) {
+    for (const char* call : {"setuid",
+                             "io_uring_setup",
+                             "bpf",
+                             "perf_event_open",
+                             "keyctl",
+                             "mount",
+                             "unshare",
+                             "clone",
+                             "userfaultfd",
+                             "ptrace",
+                             "kexec",
+                             "module",
+                             "memfd_create",
+                             "memfd_secret",
+                             "shmget",
+                             "msgget",
+                             "semget",
+                             "io_setup",
+                             "sched_setaffinity",
+                             "sched_setscheduler",
+                             "sched_setparam",
+                             "sched_setattr"}) {
         // setuid is refused by the id map: there is no other user.
         const int expected = std::string(call) == "setuid" ? EINVAL : EPERM;
         EXPECT_EQ(told[call], std::to_string(expected)) << call;
@@ -101,6 +124,44 @@ TEST_F(Jail, IsRefusedTheListedCalls) {
     EXPECT_EQ(told["vsock"], std::to_string(EAFNOSUPPORT));
     EXPECT_EQ(told["packet"], std::to_string(EAFNOSUPPORT));
     EXPECT_EQ(told["unix"], "0");
+}
+
+TEST_F(Jail, CannotWriteTheDoorbells) {
+    doorbells_.lines[0].asleep.store(1);
+    auto told = ask("doorbells");
+    const std::string refused = std::to_string(EPERM);
+    for (const char* way : {"write", "map_again", "punch", "truncate"})
+        EXPECT_EQ(told[way], refused) << way;
+    EXPECT_EQ(told["write_first"], std::to_string(EBADF));
+}
+
+TEST_F(Jail, HasEveryLimit) {
+    auto told = ask("limits");
+    const auto expect = [&told](const char* key, __rlimit_resource resource, std::uint64_t wanted) {
+        rlimit ours{};
+        ASSERT_EQ(::getrlimit(resource, &ours), 0);
+        const std::string value = std::to_string(std::min<std::uint64_t>(wanted, ours.rlim_max));
+        EXPECT_EQ(told[key], value + "/" + value) << key;
+    };
+    expect("as", RLIMIT_AS, (std::uint64_t{256} << 20) + place_->channel.bytes);
+    expect("core", RLIMIT_CORE, 1);
+    expect("fsize", RLIMIT_FSIZE, 64u << 20);
+    expect("nofile", RLIMIT_NOFILE, 256);
+    expect("nproc", RLIMIT_NPROC, 64);
+    expect("memlock", RLIMIT_MEMLOCK, 64u << 10);
+    expect("msgqueue", RLIMIT_MSGQUEUE, 0);
+    expect("nice", RLIMIT_NICE, 0);
+    expect("rtprio", RLIMIT_RTPRIO, 0);
+    expect("sigpending", RLIMIT_SIGPENDING, 128);
+}
+
+TEST_F(Jail, SharesNoNamespaceWithTheHost) {
+    auto told = ask("namespaces");
+    for (const std::string kind : {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"}) {
+        const std::string ours = std::filesystem::read_symlink("/proc/self/ns/" + kind);
+        EXPECT_EQ(told[kind].rfind(kind + ":[", 0), 0u) << kind << ": " << told[kind];
+        EXPECT_NE(told[kind], ours) << kind;
+    }
 }
 
 TEST_F(Jail, LeavesNoMountsOnTheHost) {
