@@ -30,7 +30,8 @@ inline std::uint32_t host_uid() {
 
 class Folder {
   public:
-    Folder() {
+    // `bootstrap`: the path of a function; none: that of the tests.
+    explicit Folder(const std::string& bootstrap = {}) {
         char path[] = "/tmp/skerry-warden-XXXXXX";
         if (::mkdtemp(path) == nullptr) std::abort();
         path_ = path;
@@ -39,7 +40,8 @@ class Folder {
         std::filesystem::create_directory(artifact());
         const char* built = std::getenv("SKERRY_TEST_BOOTSTRAP");
         if (built == nullptr) std::abort();
-        std::filesystem::copy_file(built, artifact() + "/bootstrap");
+        std::filesystem::copy_file(bootstrap.empty() ? built : bootstrap,
+                                   artifact() + "/bootstrap");
         std::ofstream(artifact() + "/data") << "data";
         (void)::chmod((artifact() + "/data").c_str(), 0666);
         // Writable by everybody, so that only the jail can be what makes it read-only.
