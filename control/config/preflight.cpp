@@ -17,16 +17,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string option_of(const std::string& devargs, const std::string& key) {
+// All values of one key: net_pcap may be given several captures.
+std::vector<std::string> options_of(const std::string& devargs, const std::string& key) {
+    std::vector<std::string> values;
     std::size_t at = 0;
     while ((at = devargs.find(',', at)) != std::string::npos) {
         ++at;
-        if (devargs.compare(at, key.size() + 1, key + "=") == 0) {
-            const std::size_t start = at + key.size() + 1;
-            return devargs.substr(start, devargs.find(',', start) - start);
-        }
+        if (devargs.compare(at, key.size() + 1, key + "=") != 0) continue;
+        const std::size_t start = at + key.size() + 1;
+        values.push_back(devargs.substr(start, devargs.find(',', start) - start));
     }
-    return {};
+    return values;
+}
+
+std::string option_of(const std::string& devargs, const std::string& key) {
+    const auto values = options_of(devargs, key);
+    return values.empty() ? std::string() : values.front();
 }
 
 Need check_pci(const std::string& what, std::string address) {
@@ -80,12 +86,54 @@ Need check_interface(const std::string& what, const std::string& interface, std:
     return need;
 }
 
+// Captures that are replayed must be there; those that are written need a folder.
+Need check_pcap(const std::string& what, const Port& port) {
+    for (const char* key : {"iface", "rx_iface", "rx_iface_in", "tx_iface"})
+        if (const auto name = option_of(port.devargs, key); !name.empty())
+            return check_interface(what, name, port.mtu);
+    Need need{what, "net_pcap", "captures that can be read, folders that can be written", "",
+              Need::ok};
+    const auto complain = [&](const std::string& path, const char* mend) {
+        need.found += ", " + path + ": " + std::strerror(errno);
+        need.mend += (need.mend.empty() ? "" : "; ") + (mend + path);
+        need.state = Need::failed;
+    };
+    for (const auto& path : options_of(port.devargs, "rx_pcap")) {
+        struct stat info {};
+        if (access(path.c_str(), R_OK) == 0 && stat(path.c_str(), &info) == 0 &&
+            !S_ISDIR(info.st_mode))
+            continue;
+        if (S_ISDIR(info.st_mode)) errno = EISDIR;
+        complain(path, "the right rx_pcap= in devargs, or: ls -l ");
+    }
+    for (const auto& path : options_of(port.devargs, "tx_pcap")) {
+        const std::string folder = fs::absolute(path).parent_path().string();
+        if (access(folder.c_str(), W_OK | X_OK) != 0) complain(folder, "install -d ");
+    }
+    return need;
+}
+
+// The frames are copied between the two processes, and so need no huge pages: tools/bench measures
+// it without. For zero-copy they would have to lie in one file, and the driver refuses ours.
+Need check_memif(const std::string& what, const Port& port) {
+    Need need{what, "net_memif, frames are copied, with huge pages or without", "", "", Need::ok};
+    if (option_of(port.devargs, "zero-copy") == "yes") {
+        need.found = "net_memif with zero-copy=yes";
+        need.needed = "net_memif that copies frames";
+        need.mend = "devargs without zero-copy=yes";
+        need.state = Need::failed;
+    }
+    return need;
+}
+
 Need check_port(const Port& port, std::size_t index) {
     const std::string what = "port[" + std::to_string(index) + "]";
     static const std::regex pci("([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7]");
     const std::string device = port.devargs.substr(0, port.devargs.find(','));
     if (std::regex_match(device, pci)) return check_pci(what, device);
     const std::string interface = option_of(port.devargs, "iface");
+    if (device.rfind("net_pcap", 0) == 0) return check_pcap(what, port);
+    if (device.rfind("net_memif", 0) == 0) return check_memif(what, port);
     if (device.rfind("net_tap", 0) == 0) {  // makes its interface itself
         Need need{what, "/dev/net/tun", "/dev/net/tun, for net_tap", "modprobe tun", Need::ok};
         if (access("/dev/net/tun", R_OK | W_OK) != 0) {

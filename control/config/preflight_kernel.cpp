@@ -107,7 +107,10 @@ std::vector<Need> check_namespaces() {
     const Kind kinds[] = {{"user", CLONE_NEWUSER, "user.max_user_namespaces"},
                           {"net", CLONE_NEWNET, "user.max_net_namespaces"},
                           {"pid", CLONE_NEWPID, "user.max_pid_namespaces"},
-                          {"mount", CLONE_NEWNS, "user.max_mnt_namespaces"}};
+                          {"mount", CLONE_NEWNS, "user.max_mnt_namespaces"},
+                          {"IPC", CLONE_NEWIPC, "user.max_ipc_namespaces"},
+                          {"UTS", CLONE_NEWUTS, "user.max_uts_namespaces"},
+                          {"cgroup", CLONE_NEWCGROUP, "user.max_cgroup_namespaces"}};
     std::vector<Need> needs;
     for (const auto& kind : kinds) {
         const int error = try_unshare(kind.flag);

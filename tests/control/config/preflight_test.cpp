@@ -62,6 +62,33 @@ TEST_F(Preflight, DevicesAreLookedUp) {
     EXPECT_EQ(need("port[0]").state, Need::ok);
 }
 
+TEST_F(Preflight, CapturesAreLookedUp) {
+    const std::string capture = std::string(folder_) + "/in.pcap";
+    config_.ports[0].devargs =
+        "net_pcap0,rx_pcap=" + capture + ",tx_pcap=" + folder_ + "/none/out.pcap";
+    Need found = need("port[0]");
+    EXPECT_EQ(found.state, Need::failed);
+    EXPECT_NE(found.found.find(capture + ": No such file"), std::string::npos) << found.found;
+    EXPECT_NE(found.mend.find("install -d " + std::string(folder_) + "/none"), std::string::npos)
+        << found.mend;
+    std::ofstream(capture) << "x";
+    config_.ports[0].devargs = "net_pcap0,rx_pcap=" + capture + ",tx_pcap=" + folder_ + "/out.pcap";
+    EXPECT_EQ(need("port[0]").state, Need::ok);
+    config_.ports[0].devargs = "net_pcap0,rx_pcap=" + capture + ",rx_pcap=" + folder_;
+    EXPECT_NE(need("port[0]").found.find("Is a directory"), std::string::npos);
+    config_.ports[0].devargs = "net_pcap0,iface=skerry-none";
+    EXPECT_EQ(need("port[0]").found, "no interface skerry-none");
+    unlink(capture.c_str());
+}
+
+TEST_F(Preflight, MemifWorksWithoutHugePagesButNotWithoutCopies) {
+    config_.ports[0].devargs = "net_memif0,role=client,zero-copy=no";
+    EXPECT_EQ(need("port[0]").state, Need::ok);
+    EXPECT_NE(need("port[0]").found.find("without"), std::string::npos);
+    config_.ports[0].devargs = "net_memif0,role=client,zero-copy=yes";
+    EXPECT_EQ(need("port[0]").state, Need::failed);
+}
+
 TEST_F(Preflight, ImpossibleSizesFail) {
     config_.dataplane.memory_mib = 1u << 20;  // a TiB
     EXPECT_EQ(need("memory").state, Need::failed);
@@ -98,7 +125,8 @@ TEST_F(Preflight, SaysWhatThisMachineCanDo) {
     // Whether io_uring and namespaces may be used depends on where the test runs; that the probe
     // comes to a verdict does not.
     for (const char* what : {"io_uring", "user namespaces", "net namespaces", "pid namespaces",
-                             "cgroups", "Landlock", "privilege"})
+                             "mount namespaces", "IPC namespaces", "UTS namespaces",
+                             "cgroup namespaces", "cgroups", "Landlock", "privilege"})
         EXPECT_FALSE(need(what).found.empty()) << what;
     std::cout << render(preflight(config_));
 }
