@@ -1,3 +1,4 @@
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "control/admin/api.hpp"
+#include "control/admin/connection.hpp"
 #include "control/admin/servers.hpp"
 #include "control/admin/tls.hpp"
 #include "control/catalog/artifacts.hpp"
@@ -20,9 +22,6 @@
 
 namespace skerry::admin {
 namespace {
-
-constexpr time_t kReadTimeout_s = 30;
-constexpr time_t kWriteTimeout_s = 30;
 
 void send_answer(const Answer& answer, httplib::Response& response) {
     response.status = answer.status;
@@ -42,11 +41,9 @@ bool read_body(const httplib::ContentReader& reader, std::string* body) {
     return whole;
 }
 
-void set_up(httplib::Server& server, Api api, Backend& backend) {
+void set_up(HttpServer& server, Api api, Backend& backend) {
     server.new_task_queue = [] { return new Pool; };
     server.set_payload_max_length(catalog::kMaxArchiveBytes);
-    server.set_read_timeout(kReadTimeout_s);
-    server.set_write_timeout(kWriteTimeout_s);
     // One request a connection: bytes of a body that nobody read can't become a next request.
     server.set_keep_alive_max_count(1);
     // Calls without a body never reach httplib's routing, whose patterns are regular expressions.
@@ -93,8 +90,9 @@ void set_up(httplib::Server& server, Api api, Backend& backend) {
 // Owns the listening thread. Whoever derives destroys it in stop() before what it uses goes.
 class Running : public Server {
   public:
-    explicit Running(std::unique_ptr<httplib::Server> http) : http_(std::move(http)) {}
+    explicit Running(std::unique_ptr<HttpServer> http) : http_(std::move(http)) {}
     ~Running() override {
+        http_->end_connections();
         http_->stop();
         if (thread_.joinable()) thread_.join();
         if (!path_.empty() && is_ours()) unlink(path_.c_str());
@@ -125,7 +123,7 @@ class Running : public Server {
                now.st_dev == made_.st_dev;
     }
 
-    std::unique_ptr<httplib::Server> http_;
+    std::unique_ptr<HttpServer> http_;
     std::thread thread_;
     std::atomic<bool> ended_{false};
     std::string path_;
@@ -165,7 +163,7 @@ Result<std::unique_ptr<Server>> start_admin(const std::string& socket_path, Back
         return Error{EINVAL, "admin_socket: found a path of " + std::to_string(socket_path.size()) +
                                  " bytes, allowed 1 to 107"};
     if (Status clear = clear_stale(socket_path); !clear) return clear.error();
-    auto http = std::make_unique<httplib::Server>();
+    auto http = std::make_unique<HttpServer>();
     set_up(*http, Api::admin, backend);
     http->set_address_family(AF_UNIX);
     // The mode is that of the socket before bind(): never open to others, not even for a moment.
@@ -183,18 +181,19 @@ Result<std::unique_ptr<Server>> start_management(const std::string& listen, cons
                                                  Backend& backend) {
     auto where = split_host_port(listen);
     if (!where) return Error{EINVAL, "management.listen: " + where.error().text};
-    Status configured = ok();
-    auto http = std::make_unique<httplib::SSLServer>([&](SSL_CTX& context) {
-        configured = configure_tls(context, tls);
-        return static_cast<bool>(configured);
-    });
-    if (!configured) return configured.error();
-    if (!http->is_valid()) return Error{0, "TLS could not be set up"};
+    SslContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+    if (!context) return Error{0, "TLS could not be set up"};
+    if (const Status configured = configure_tls(*context, tls); !configured)
+        return configured.error();
+    auto http = std::make_unique<HttpServer>(std::move(context));
     set_up(*http, Api::management, backend);
     // Not httplib's default, SO_REUSEPORT, with which a second server would share the port unseen.
     http->set_socket_options([](int fd) {
         const int yes = 1;
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        // Who connects and says nothing does not even take a place among those that wait.
+        const int seconds = kHandshakeTimeout_ms / 1000;
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
     });
     errno = 0;
     if (!http->bind_to_port(where->host, where->port)) return errno_error("bind " + listen);
