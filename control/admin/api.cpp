@@ -37,8 +37,7 @@ Answer get_function(const Call&, const std::string& name, std::string_view, Back
 }
 
 Answer delete_function(const Call&, const std::string& name, std::string_view, Backend& backend) {
-    const auto result = backend.erase(name);
-    return result.ok ? json_answer({{"deleted", name}}) : error_answer(result.error);
+    return view_answer(backend.erase(name));
 }
 
 Answer deploy(const Call& call, const std::string& name, std::string_view query, Api api,
@@ -113,14 +112,7 @@ Answer get_metrics(const Call&, const std::string&, std::string_view, Backend& b
 }
 
 Answer get_versions(const Call&, const std::string&, std::string_view, Backend& backend) {
-    HeldVersions held;
-    held.boot_id = backend.boot_id();
-    // Before the list: a change between the two makes the epoch too old, and the POP asks again.
-    held.catalog_epoch = backend.catalog_epoch();
-    for (const auto& view : backend.functions())
-        for (const auto& version : view.function.versions)
-            held.versions.push_back({view.function.name, version});
-    return json_answer(versions_json(held));
+    return json_answer(versions_json(backend.held()));
 }
 
 struct Route {

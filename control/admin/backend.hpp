@@ -3,6 +3,7 @@
 // state. No call here is ever made from a dataplane core.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -91,6 +92,29 @@ struct DeployOutcome {
     std::int64_t switched_at_unix_us = 0;
 };
 
+struct EraseOutcome {
+    std::string name;
+    std::vector<RegionOutcome> regions;  // that held it; those that failed are asked again later
+};
+
+// What a server has, as its peers compare it with what it should have.
+struct HeldVersion {
+    std::string function;
+    std::string version;  // digest
+    auto operator<=>(const HeldVersion&) const = default;
+};
+struct HeldFunction {
+    std::string function;
+    std::string current;   // digest
+    std::string settings;  // settings_id() of its limits and policy
+};
+struct HeldVersions {
+    std::uint64_t boot_id = 0;
+    std::uint64_t catalog_epoch = 0;
+    std::vector<HeldVersion> versions;    // whose artifacts are there
+    std::vector<HeldFunction> functions;  // empty if the server is too old to tell
+};
+
 // A failure that HTTP can express: code is a stable word ("no-such-function"), status the HTTP one.
 struct ApiError {
     int http_status = 500;
@@ -119,11 +143,12 @@ class Backend {
     virtual std::uint64_t tsc_hz() = 0;
     virtual std::uint64_t catalog_epoch() = 0;
     virtual std::uint64_t boot_id() = 0;
+    virtual HeldVersions held() = 0;
 
     // Blocks until the version is installed, replicated, warm and current, or until that failed.
     virtual ApiResult<DeployOutcome> deploy(const DeployRequest& request,
                                             std::string_view archive) = 0;
-    virtual ApiResult<std::string> erase(const std::string& name) = 0;
+    virtual ApiResult<EraseOutcome> erase(const std::string& name) = 0;
     // Returns the number of invocations still in flight.
     virtual std::uint64_t set_draining(bool draining) = 0;
 };

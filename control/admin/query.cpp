@@ -5,6 +5,8 @@
 #include <optional>
 #include <set>
 
+#include "control/catalog/artifacts.hpp"
+
 namespace skerry::admin {
 namespace {
 
@@ -199,6 +201,11 @@ std::string render_deploy(const DeployRequest& request) {
     }
     if (!request.digest.empty()) query += "&digest=" + request.digest;
     return query;
+}
+
+std::string settings_id(const catalog::Limits& limits, const catalog::Policy& policy) {
+    const DeployRequest settings{.name = {}, .limits = limits, .policy = policy, .digest = {}};
+    return catalog::sha256_hex(render_deploy(settings)).substr(0, 16);
 }
 
 }  // namespace skerry::admin

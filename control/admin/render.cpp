@@ -12,7 +12,7 @@ constexpr const char* kPlaces[] = {"auto", "pop", "region"};
 constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
 constexpr const char* kVerdicts[] = {"local", "forward", "queue", "refuse"};
 constexpr const char* kEligibilities[] = {"eligible", "tried",     "no_version", "not_fresh",
-                                          "ejected",  "returning", "too_far", "too_large"};
+                                          "ejected",  "returning", "too_far",    "too_large"};
 
 template <typename E, std::size_t N>
 const char* word(E value, const char* const (&words)[N]) {
@@ -56,6 +56,16 @@ json stages_of(const CoreCounters& counters) {
                           {"cycles_per_packet", each}});
     }
     return stages;
+}
+
+json regions_json(const std::vector<RegionOutcome>& outcomes) {
+    json regions = json::array();
+    for (const auto& region : outcomes) {
+        json one = {{"name", region.name}, {"ok", region.ok}};
+        if (!region.error.empty()) one["error"] = region.error;
+        regions.push_back(std::move(one));
+    }
+    return regions;
 }
 
 }  // namespace
@@ -169,18 +179,16 @@ json to_json(const ExplainView& v) {
 }
 
 json to_json(const DeployOutcome& outcome) {
-    json regions = json::array();
-    for (const auto& region : outcome.regions) {
-        json one = {{"name", region.name}, {"ok", region.ok}};
-        if (!region.error.empty()) one["error"] = region.error;
-        regions.push_back(std::move(one));
-    }
     json out = {{"function", outcome.function},
                 {"version", outcome.version},
-                {"regions", std::move(regions)},
+                {"regions", regions_json(outcome.regions)},
                 {"switched_at_unix_us", outcome.switched_at_unix_us}};
     if (!outcome.previous.empty()) out["previous"] = outcome.previous;
     return out;
+}
+
+json to_json(const EraseOutcome& outcome) {
+    return {{"deleted", outcome.name}, {"regions", regions_json(outcome.regions)}};
 }
 
 json to_json(const ApiError& error) {
@@ -224,9 +232,14 @@ json versions_json(const HeldVersions& held) {
     json versions = json::array();
     for (const auto& v : held.versions)
         versions.push_back({{"function", v.function}, {"version", v.version}});
+    json functions = json::array();
+    for (const auto& f : held.functions)
+        functions.push_back(
+            {{"function", f.function}, {"current", f.current}, {"settings", f.settings}});
     return {{"boot_id", hex_id(held.boot_id)},
             {"catalog_epoch", held.catalog_epoch},
-            {"versions", std::move(versions)}};
+            {"versions", std::move(versions)},
+            {"functions", std::move(functions)}};
 }
 
 }  // namespace skerry::admin

@@ -28,27 +28,29 @@ Result<std::unique_ptr<Server>> start_management(const std::string& listen, cons
                                                  Backend& backend);
 
 // A POP's client of one region's management API. Used by the controller from threads of its own:
-// calls block, at most `timeout_ms` each.
-struct HeldVersion {
-    std::string function;
-    std::string version;  // digest
-};
-struct HeldVersions {
-    std::uint64_t boot_id = 0;
-    std::uint64_t catalog_epoch = 0;
-    std::vector<HeldVersion> versions;
-};
+// calls block. An error with code 0 is the region's answer, with ENOENT its answer that it knows no
+// such function, with any other code the way there is broken.
 class ManagementClient {
   public:
-    ManagementClient(std::string address, Tls tls, std::uint32_t timeout_ms);
+    // A call takes `timeout_ms` at most; a push may take push_timeout_ms() of its archive.
+    // `start_timeout_ms`: how long a worker of it may take to start there.
+    ManagementClient(std::string address, Tls tls, std::uint32_t timeout_ms,
+                     std::uint32_t start_timeout_ms = 0);
     Result<HeldVersions> versions() const;
     Status push(const DeployRequest& request, std::string_view archive) const;
     Status erase(const std::string& name) const;
+    std::uint32_t push_timeout_ms(std::size_t archive_bytes) const;
+    // Any thread. Calls under way, and all later ones, end at once with ECANCELED.
+    void cancel() const;
+
+    struct Cancelled;
 
   private:
     std::string address_;
     Tls tls_;
     std::uint32_t timeout_ms_;
+    std::uint32_t start_timeout_ms_;
+    std::shared_ptr<Cancelled> cancelled_;
 };
 
 }  // namespace skerry::admin

@@ -1,5 +1,6 @@
 #include "control/controller/controller.hpp"
 
+#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +16,9 @@ namespace {
 
 constexpr std::uint64_t kPlacementPeriod_us = 100'000;
 constexpr std::uint32_t kBusyLooksToGrow = 2;
-constexpr std::uint32_t kManagementTimeout_ms = 15'000;  // an artifact may be 64 MiB
+constexpr std::uint32_t kManagementTimeout_ms = 15'000;  // a push gets more, for its bytes
+// With the one that has its turn, five of each HTTP server's eight threads.
+constexpr std::uint32_t kMostWaitingDeploys = 4;
 
 regions::MonitorLimits monitor_limits(const config::Prober& prober) {
     return {.period_us = prober.period_ms * 1000ull,
@@ -51,6 +54,7 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
       regions_(std::move(regions)),
       started_us_(monotonic_us()),
       warden_pid_(warden.pid()),
+      turn_(kMostWaitingDeploys),
       catalog_(std::move(catalog)),
       pool_(shared, warden, doorbells, worker_limits(config)),
       monitor_(shared, static_cast<std::uint32_t>(regions_.size()), monitor_limits(config.prober),
@@ -65,24 +69,62 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
 }
 
 Controller::~Controller() {
+    stop();
+    if (sweeper_.joinable()) sweeper_.join();
     replicators_.clear();
 }
 
 Status Controller::prepare() {
     const std::lock_guard lock(mutex_);
+    // There is an entry for the current version of each function that there may be.
     for (const auto& [name, function] : catalog_.functions())
         if (const Status adopted = adopt(function); !adopted) return adopted;
+    std::uint32_t without = 0;
+    for (const auto& [name, function] : catalog_.functions())
+        without += adopt_old_versions(function);
+    if (without != 0)
+        spdlog::warn("{} old version(s) can't run here: all {} entries are taken", without,
+                     kMaxEntries);
+    // With an empty catalog, somebody may be about to restore it.
+    sweep_due_ = !catalog_.functions().empty();
     publish();
     return ok();
 }
 
 void Controller::start() {
+    std::set<std::string> names;
+    for (const config::Region& region : config_.regions) names.insert(region.name);
+    for (const auto& [name, regions] : catalog::Tombstones(catalog_.tombstones()))
+        for (const std::string& region : regions)
+            if (names.count(region) == 0) {
+                spdlog::warn("{} may still be in region {}, which is not configured any more", name,
+                             region);
+                (void)store(
+                    [&, &name = name](catalog::State& state) {
+                        state.unbury(name, {region});
+                        return ok();
+                    },
+                    {});
+            }
     const admin::Tls tls{config_.management.tls_cert, config_.management.tls_key,
                          config_.management.tls_ca};
     for (std::uint32_t r = 0; r < config_.regions.size(); ++r)
         replicators_.push_back(std::make_unique<Replicator>(
             *this, r,
-            admin::ManagementClient(config_.regions[r].management, tls, kManagementTimeout_ms)));
+            admin::ManagementClient(config_.regions[r].management, tls, kManagementTimeout_ms,
+                                    config_.workers.start_timeout_ms)));
+    sweeper_ = std::thread([this] { sweep_main(); });
+}
+
+void Controller::stop() {
+    turn_.close();
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_all();
+    sweeper_woken_.notify_all();
+    for (const auto& replicator : replicators_) replicator->stop();
 }
 
 void Controller::add_descriptors(std::vector<pollfd>& to) {
@@ -119,6 +161,7 @@ int Controller::step() {
     note_changes(now_us);
     if (publish_soon_) publish();
     reclaimer_.step();
+    note_ended_workers();
     changed_.notify_all();
     next_us = std::min(next_us, next_placement_us_);
     // A grace period ends when a core has turned once: look again soon.
@@ -181,32 +224,14 @@ std::uint64_t Controller::in_flight() const {
     return total;
 }
 
-std::vector<admin::DeployRequest> Controller::on_held(std::uint32_t region,
-                                                      const admin::HeldVersions& held) {
+std::uint64_t Controller::set_draining(bool draining) {
     const std::lock_guard lock(mutex_);
-    std::set<std::string> digests;
-    for (const admin::HeldVersion& version : held.versions) digests.insert(version.version);
-    if (digests != held_[region]) {
-        held_[region] = digests;
+    if (draining_ != draining) {
+        draining_ = draining;
         publish_soon_ = true;
         nudge();
     }
-    std::vector<admin::DeployRequest> missing;
-    for (const auto& [name, function] : catalog_.functions())
-        if (replicates_to(function.policy, region) && digests.count(function.current) == 0)
-            missing.push_back({function.name, function.limits, function.policy, function.current});
-    return missing;
-}
-
-void Controller::on_pushed(std::uint32_t region, const std::string& digest) {
-    const std::lock_guard lock(mutex_);
-    held_[region].insert(digest);
-    publish_soon_ = true;
-    nudge();
-}
-
-Result<std::string> Controller::archive(const std::string& digest) {
-    return artifacts_.archive_bytes(digest);
+    return in_flight();
 }
 
 }  // namespace skerry::control

@@ -1,18 +1,23 @@
 // The controller: the control thread's state and its loop, and what the admin API sees of it.
 //
 // One lock over everything here. The control thread takes it for each step (some tens of
-// microseconds), HTTP threads for each call. Cores never do: they read what is published.
+// microseconds), HTTP threads for each call; nobody waits for a disk or a region while having it.
+// Cores never take it: they read what is published.
 #pragma once
 
 #include <poll.h>
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "control/admin/backend.hpp"
@@ -23,6 +28,7 @@
 #include "control/controller/functions.hpp"
 #include "control/controller/reclaim.hpp"
 #include "control/controller/replicator.hpp"
+#include "control/controller/turn.hpp"
 #include "control/placement/worker_pool.hpp"
 #include "control/regions/monitor.hpp"
 #include "control/regions/rates.hpp"
@@ -45,6 +51,9 @@ class Controller final : public admin::Backend, public RegionSync {
     Status prepare();
     // Starts what needs threads: the regions' replicators. After the cores have started.
     void start();
+    // Deploys and deletes that are under way end soon, with an error; so do all later ones. Any
+    // thread, before the HTTP servers are ended: they wait for their calls.
+    void stop();
     // One step; returns how long poll(2) may wait, in milliseconds.
     int step();
     void add_descriptors(std::vector<pollfd>& to);
@@ -62,28 +71,39 @@ class Controller final : public admin::Backend, public RegionSync {
     std::uint64_t tsc_hz() override { return shared_.server.tsc_hz; }
     std::uint64_t catalog_epoch() override;
     std::uint64_t boot_id() override { return shared_.server.boot_id; }
+    admin::HeldVersions held() override;
     admin::ApiResult<admin::DeployOutcome> deploy(const admin::DeployRequest& request,
                                                   std::string_view archive) override;
-    admin::ApiResult<std::string> erase(const std::string& name) override;
+    admin::ApiResult<admin::EraseOutcome> erase(const std::string& name) override;
     std::uint64_t set_draining(bool draining) override;
 
     // RegionSync: called by the regions' replicators, each on its own thread.
-    std::vector<admin::DeployRequest> on_held(std::uint32_t region,
-                                              const admin::HeldVersions& held) override;
-    void on_pushed(std::uint32_t region, const std::string& digest) override;
+    RegionWork on_held(std::uint32_t region, const admin::HeldVersions& held) override;
+    bool wants(std::uint32_t region, const admin::DeployRequest& request) override;
+    bool buried(std::uint32_t region, const std::string& name) override;
+    void on_pushed(std::uint32_t region, const admin::DeployRequest& request) override;
+    void on_erased(std::uint32_t region, const std::set<std::string>& names) override;
     Result<std::string> archive(const std::string& digest) override;
 
   private:
     using Lock = std::unique_lock<std::mutex>;
 
+    // What is known of one region's possessions.
+    struct Possession {
+        bool known = false;                     // it has been asked
+        std::set<admin::HeldVersion> versions;  // that it has confirmed
+        bool has(const std::string& function) const;
+    };
+
     // publish.cpp
     std::unique_ptr<const Snapshot> build_snapshot();
-    std::uint64_t publish(std::vector<std::uint32_t> closing = {});
+    std::uint64_t publish();
     void add_targets(const catalog::Function& function, std::vector<Target>& to);
-    std::uint64_t holders(const std::string& digest) const;
+    std::uint64_t holders(const catalog::Function& function, const std::string& digest) const;
     bool may_have_workers(const catalog::Policy& policy) const;
-    Status adopt(const catalog::Function& function, std::uint32_t current_entry = kNoEntry,
-                 std::vector<std::uint32_t>* closing = nullptr);
+    Status adopt(const catalog::Function& function);
+    std::uint32_t adopt_old_versions(const catalog::Function& function);
+    std::uint32_t workers_max(const catalog::Limits& limits) const;
     Result<std::uint32_t> open_entry(const catalog::Function& function, const std::string& digest);
     std::uint32_t cold_cost_us(const catalog::Function& function, const std::string& digest) const;
     bool held_back(std::uint32_t entry) const;
@@ -94,22 +114,43 @@ class Controller final : public admin::Backend, public RegionSync {
     void nudge();
 
     // deploy.cpp
-    struct Prepared {
-        std::uint32_t entry = kNoEntry;
-        bool opened = false;  // for this deploy: nobody else knows it yet
+    // What a deploy has got ready. Nobody else knows of it before commit().
+    struct Plan {
+        std::optional<catalog::Function> before;
+        catalog::Function next;
+        std::uint32_t entry = kNoEntry;               // of the new version; none: not to run here
+        std::map<std::string, std::uint32_t> opened;  // digest → entry, for this deploy
+        std::optional<std::uint32_t> index;           // taken for a new function
+        std::set<std::string> new_regions;            // that certainly don't know the function yet
     };
-    Result<Prepared> prepare_entry(const catalog::Function* before, const catalog::Function& next);
     admin::ApiResult<admin::DeployOutcome> deploy_version(const admin::DeployRequest& request,
                                                           const std::string& digest,
                                                           std::string_view archive);
-    std::vector<admin::RegionOutcome> replicate(const admin::DeployRequest& request,
-                                                const std::string& digest,
-                                                std::string_view archive);
-    Status warm_up(Lock& lock, const catalog::Function& function, std::uint32_t entry);
-    admin::ApiResult<admin::DeployOutcome> switch_to(Lock& lock, const catalog::Function& function,
-                                                     const Prepared& prepared,
-                                                     admin::DeployOutcome outcome);
+    Status make_plan(Lock& lock, Plan& plan);
+    Result<std::uint32_t> open_entry_or_evict(Lock& lock, const catalog::Function& function);
+    bool evict_one();
+    std::vector<admin::RegionOutcome> replicate(const Plan& plan, std::string_view archive);
+    Status warm_up(Lock& lock, const Plan& plan);
+    std::uint64_t commit(const Plan& plan);
+    Status switch_to(const Plan& plan, std::uint64_t& publication);
+    void give_up(const Plan& plan, const std::vector<admin::RegionOutcome>& regions);
+
+    // converge.cpp
     bool replicates_to(const catalog::Policy& policy, std::uint32_t region) const;
+    Status store(const std::function<Status(catalog::State&)>& change,
+                 const std::function<void()>& taken, bool even_if_not_written = false);
+    void forget_tombstones(std::uint32_t region, const std::set<std::string>& names);
+    void wake_regions();
+
+    // erase.cpp
+    std::set<std::string> erase_everywhere(const std::string& name,
+                                           const std::set<std::string>& regions,
+                                           admin::EraseOutcome& outcome);
+    void retire(std::string function, std::string digest, std::uint32_t entry);
+    void close_retired(const std::vector<std::uint32_t>& entries);
+    void note_ended_workers();
+    void sweep_main();
+    bool sweep();
 
     // views.cpp
     admin::FunctionView view(const catalog::Function& function);
@@ -121,8 +162,10 @@ class Controller final : public admin::Backend, public RegionSync {
     const std::uint64_t started_us_;
     const pid_t warden_pid_;
 
-    std::mutex deploying_;  // one deploy or delete at a time; taken before mutex_
-    std::mutex mutex_;      // guards everything below
+    // Taken in this order, each if at all: turn_, a region's calls, storing_, mutex_.
+    Turn turn_;           // one deploy, delete or sweep at a time
+    std::mutex storing_;  // whoever has it may change the catalog; mutex_ too for take()
+    std::mutex mutex_;    // guards everything below
     std::condition_variable changed_;
     catalog::Catalog catalog_;
     placement::WorkerPool pool_;
@@ -131,16 +174,23 @@ class Controller final : public admin::Backend, public RegionSync {
     Reclaimer reclaimer_;
     IndexPool indices_;
     std::map<std::string, Deployed> deployed_;
-    std::vector<std::set<std::string>> held_;  // [region]: digests it has confirmed
-    std::set<std::uint32_t> held_back_;        // entries published as unable to start
-    std::uint32_t warming_ = 0;                // entry that a deploy waits for, +1; 0: none
+    std::vector<Possession> held_;       // [region]
+    std::string deploying_;              // function that is being deployed: regions may differ
+    std::set<std::uint32_t> held_back_;  // entries published as unable to start
+    std::uint32_t warming_ = 0;          // entry that a deploy waits for, +1; 0: none
     std::uint32_t warming_workers_ = 0;
+    std::vector<Retired> retired_;
+    std::deque<std::string> spared_logs_;  // of deploys that failed: they say why
+    bool sweep_due_ = false;
+    bool stopping_ = false;
     bool draining_ = false;
     bool publish_soon_ = false;
     std::uint64_t generation_ = 0;
     std::uint64_t next_placement_us_ = 0;
     UniqueFd nudge_;
     std::vector<std::unique_ptr<Replicator>> replicators_;
+    std::condition_variable sweeper_woken_;
+    std::thread sweeper_;
 };
 
 }  // namespace skerry::control

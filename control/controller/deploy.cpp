@@ -1,21 +1,28 @@
-// Deploying and deleting functions: replicate, warm up, switch. Called on HTTP threads; each part
-// takes the control lock only while it looks at or changes the controller's state.
+// Deploying a version: get everything ready, replicate, warm up, switch. Called on HTTP threads;
+// the control lock is held only to look at or change the controller's state. Until the switch
+// nothing that others see has changed here, so a deploy can fail at any step and leave nothing
+// behind.
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <chrono>
 #include <future>
 
+#include "control/admin/query.hpp"
+#include "control/catalog/sweep.hpp"
 #include "control/controller/controller.hpp"
 #include "control/placement/demand.hpp"
 
 namespace skerry::control {
 namespace {
 
-using admin::ApiError;
 using admin::ApiResult;
 using admin::DeployOutcome;
 using admin::DeployRequest;
 
+constexpr std::chrono::seconds kTurnPatience{5};
 constexpr std::chrono::seconds kGraceTimeout{10};
+constexpr std::size_t kMaxSparedLogs = 16;
 
 ApiResult<DeployOutcome> refuse(int status, const std::string& code, const std::string& message) {
     return ApiResult<DeployOutcome>::failure({status, code, message, {}});
@@ -43,14 +50,13 @@ catalog::Function next_function(const catalog::Function* before, const DeployReq
     return next;
 }
 
-}  // namespace
-
-bool Controller::replicates_to(const catalog::Policy& policy, std::uint32_t region) const {
-    if (policy.place == Place::pop) return false;
-    if (policy.regions.empty()) return true;
-    return std::find(policy.regions.begin(), policy.regions.end(), config_.regions[region].name) !=
-           policy.regions.end();
+// Workers of the two have different channels or jails: one entry can't serve both.
+bool reshaped(const catalog::Limits& before, const catalog::Limits& next) {
+    return before.concurrency != next.concurrency || before.memory_mib != next.memory_mib ||
+           before.max_payload_bytes != next.max_payload_bytes;
 }
+
+}  // namespace
 
 ApiResult<DeployOutcome> Controller::deploy(const DeployRequest& request,
                                             std::string_view archive) {
@@ -67,39 +73,21 @@ ApiResult<DeployOutcome> Controller::deploy(const DeployRequest& request,
                 return ApiResult<DeployOutcome>::failure(
                     {400, "no-such-region", "no region is called \"" + name + "\"", known});
     }
-    const std::lock_guard one_at_a_time(deploying_);
     const std::string found = catalog::sha256_hex(archive);
     if (!request.digest.empty() && request.digest != found)
         return refuse(409, "digest-mismatch",
                       "the bytes hash to " + found + ", announced was " + request.digest);
+    const Turn::Taken taken = turn_.take(kTurnPatience);
+    if (taken == Turn::Taken::closed) return refuse(503, "stopping", "this server is stopping");
+    if (taken == Turn::Taken::busy)
+        return refuse(409, "busy", "another deploy or delete is under way; try again later");
+    const TurnHolder holder(turn_);
     const auto digest = artifacts_.install(archive);
-    if (!digest) return refuse(422, "bad-artifact", digest.error().text);
+    if (!digest)
+        return catalog::is_archives_fault(digest.error())
+                   ? refuse(422, "bad-artifact", digest.error().text)
+                   : refuse(507, "storage", digest.error().text);
     return deploy_version(request, *digest, archive);
-}
-
-// The entry in which the version will run here. One that is there serves if its channels have the
-// right shape; otherwise a new one takes its place with the switch. kNoEntry: it may not run here.
-Result<Controller::Prepared> Controller::prepare_entry(const catalog::Function* before,
-                                                       const catalog::Function& next) {
-    Prepared prepared;
-    if (!may_have_workers(next.policy)) return prepared;
-    const bool reshaped =
-        before != nullptr && (before->limits.concurrency != next.limits.concurrency ||
-                              before->limits.memory_mib != next.limits.memory_mib ||
-                              before->limits.max_payload_bytes != next.limits.max_payload_bytes);
-    const auto deployed = deployed_.find(next.name);
-    if (deployed != deployed_.end() && !reshaped) {
-        const auto there = deployed->second.entries.find(next.current);
-        if (there != deployed->second.entries.end()) {
-            prepared.entry = there->second;
-            return prepared;
-        }
-    }
-    const auto opened = open_entry(next, next.current);
-    if (!opened) return opened.error();
-    prepared.entry = *opened;
-    prepared.opened = true;
-    return prepared;
 }
 
 ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request,
@@ -108,40 +96,125 @@ ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request
     DeployOutcome outcome;
     outcome.function = request.name;
     outcome.version = digest;
+    Plan plan;
     Lock lock(mutex_);
     const catalog::Function* before = catalog_.find(request.name);
+    if (before != nullptr) plan.before = *before;
     if (before != nullptr && before->current != digest) outcome.previous = before->current;
-    const catalog::Function next = next_function(before, request, digest);
-    const auto prepared = prepare_entry(before, next);
-    if (!prepared) return refuse(507, "too-many-functions", prepared.error().text);
+    plan.next = next_function(before, request, digest);
+    deploying_ = request.name;
+    const auto fail = [&](int status, const std::string& code, const std::string& text) {
+        const bool stopping = stopping_;
+        lock.unlock();
+        give_up(plan, outcome.regions);
+        return stopping ? refuse(503, "stopping", "this server is stopping")
+                        : refuse(status, code, text);
+    };
+    if (const Status made = make_plan(lock, plan); !made)
+        return fail(507, "too-many-functions", made.error().text);
     lock.unlock();
-
-    outcome.regions = replicate(request, digest, archive);
+    outcome.regions = replicate(plan, archive);
     const bool any = std::any_of(outcome.regions.begin(), outcome.regions.end(),
                                  [](const admin::RegionOutcome& region) { return region.ok; });
     lock.lock();
-    if (prepared.value().entry == kNoEntry) {
-        if (!any) return refuse(502, "no-region", "no region took it, and it may not run here");
-        return switch_to(lock, next, prepared.value(), std::move(outcome));
-    }
-    const Status warm = warm_up(lock, next, prepared.value().entry);
-    if (!warm) {
-        if (prepared.value().opened) pool_.close_entry(prepared.value().entry);
-        return refuse(422, "start-failed", warm.error().text);
-    }
-    return switch_to(lock, next, prepared.value(), std::move(outcome));
+    if (plan.entry == kNoEntry && !any)
+        return fail(502, "no-region", "no region took it, and it may not run here");
+    if (plan.entry != kNoEntry)
+        if (const Status warm = warm_up(lock, plan); !warm)
+            return fail(422, "start-failed", warm.error().text);
+    if (stopping_) return fail(503, "stopping", "this server is stopping");
+    lock.unlock();
+
+    std::uint64_t publication = 0;
+    const Status switched = switch_to(plan, publication);
+    lock.lock();
+    if (!switched) return fail(507, "catalog", switched.error().text);
+    const bool seen = changed_.wait_for(
+        lock, kGraceTimeout, [&] { return reclaimer_.passed(publication) || stopping_; });
+    if (seen && stopping_ && !reclaimer_.passed(publication))
+        return refuse(503, "stopping", "it is current, but this server is stopping");
+    if (!seen) return refuse(504, "cores-stuck", "a core did not take the new snapshot in time");
+    outcome.switched_at_unix_us = unix_us();
+    return {std::move(outcome), true, {}};
 }
 
-std::vector<admin::RegionOutcome> Controller::replicate(const DeployRequest& request,
-                                                        const std::string& digest,
+// Everything that the switch needs, so that it can't fail for the lack of it: an index, an entry
+// for the new version, and entries for old ones that have none, if there are any left.
+Status Controller::make_plan(Lock& lock, Plan& plan) {
+    const catalog::Function& next = plan.next;
+    if (!plan.before) {
+        plan.index = indices_.take();
+        if (!plan.index)
+            return Error{ENOSPC, "all " + std::to_string(kMaxFunctions) + " functions are taken"};
+    }
+    for (std::uint32_t r = 0; r < held_.size(); ++r)
+        if (held_[r].known && !held_[r].has(next.name) &&
+            !(plan.before && replicates_to(plan.before->policy, r)))
+            plan.new_regions.insert(config_.regions[r].name);
+    if (!may_have_workers(next.policy)) return ok();
+    std::map<std::string, std::uint32_t> there;
+    if (plan.before) there = deployed_.at(next.name).entries;
+    const auto current = there.find(next.current);
+    if (current != there.end() && !reshaped(plan.before->limits, next.limits)) {
+        plan.entry = current->second;
+    } else {
+        const auto opened = open_entry_or_evict(lock, next);
+        if (!opened) return opened.error();
+        plan.entry = *opened;
+        plan.opened[next.current] = *opened;
+    }
+    for (const std::string& digest : next.versions) {
+        if (digest == next.current || there.count(digest) != 0 || !artifacts_.holds(digest))
+            continue;
+        const auto opened = open_entry(next, digest);
+        if (!opened) break;
+        plan.opened[digest] = *opened;
+    }
+    return ok();
+}
+
+// For a version that is about to be current. When all entries are taken, an old version gives its
+// one up; it is free when no core can name it any more and its workers have ended.
+Result<std::uint32_t> Controller::open_entry_or_evict(Lock& lock,
+                                                      const catalog::Function& function) {
+    auto opened = open_entry(function, function.current);
+    if (opened || opened.error().code != ENOSPC) return opened;
+    if (!evict_one() && retired_.empty()) return opened;
+    changed_.wait_for(lock, kGraceTimeout, [&] {
+        opened = open_entry(function, function.current);
+        return opened || stopping_;
+    });
+    return opened;
+}
+
+bool Controller::evict_one() {
+    std::string name, digest;
+    bool idle = false;
+    for (const auto& [each, deployed] : deployed_)
+        for (const auto& [version, entry] : deployed.entries) {
+            if (idle || version == catalog_.find(each)->current) continue;
+            idle = pool_.workers(entry) == 0;
+            if (idle || name.empty()) name = each, digest = version;
+        }
+    if (name.empty()) return false;
+    spdlog::warn("all {} entries are taken: the old version {} of {} can't run here any more",
+                 kMaxEntries, digest, name);
+    auto& entries = deployed_.at(name).entries;
+    retire(name, digest, entries.at(digest));
+    entries.erase(digest);
+    publish();
+    nudge();
+    return true;
+}
+
+std::vector<admin::RegionOutcome> Controller::replicate(const Plan& plan,
                                                         std::string_view archive) {
-    DeployRequest push = request;
-    push.digest = digest;
+    const DeployRequest push{plan.next.name, plan.next.limits, plan.next.policy, plan.next.current};
     std::vector<std::pair<std::uint32_t, std::future<Status>>> calls;
     for (std::uint32_t r = 0; r < replicators_.size(); ++r) {
-        if (!replicates_to(request.policy, r)) continue;
+        if (!replicates_to(push.policy, r)) continue;
         calls.emplace_back(r, std::async(std::launch::async, [this, r, &push, archive] {
-                               return replicators_[r]->client().push(push, archive);
+                               return replicators_[r]->push(push, archive);
                            }));
     }
     std::vector<admin::RegionOutcome> outcomes;
@@ -150,11 +223,6 @@ std::vector<admin::RegionOutcome> Controller::replicate(const DeployRequest& req
         outcomes.push_back({.name = config_.regions[region].name,
                             .ok = static_cast<bool>(pushed),
                             .error = pushed ? std::string() : pushed.error().text});
-        if (pushed) {
-            on_pushed(region, digest);
-        } else {
-            replicators_[region]->wake();  // it is tried again, for as long as the region lacks it
-        }
     }
     return outcomes;
 }
@@ -162,107 +230,123 @@ std::vector<admin::RegionOutcome> Controller::replicate(const DeployRequest& req
 // Starts what should be ready at the switch, and one worker in any case: a version whose bootstrap
 // does not start is refused here, not by its first caller; and what a cold start costs is known
 // then.
-Status Controller::warm_up(Lock& lock, const catalog::Function& function, std::uint32_t entry) {
-    const std::uint32_t kept = placement::wish({.is_pop = shared_.server.is_pop,
-                                                .place = function.policy.place,
-                                                .warm_min = function.limits.warm_min,
-                                                .warm_max = function.limits.warm_max,
-                                                .was_popular = false})
-                                   .minimum;
+Status Controller::warm_up(Lock& lock, const Plan& plan) {
+    const catalog::Function& function = plan.next;
+    const std::uint32_t fit = kSlotsPerEntry / function.limits.concurrency;
+    const std::uint32_t kept = std::min(fit, placement::wish({.is_pop = shared_.server.is_pop,
+                                                              .place = function.policy.place,
+                                                              .warm_min = function.limits.warm_min,
+                                                              .warm_max = function.limits.warm_max,
+                                                              .was_popular = false})
+                                                 .minimum);
     const std::uint32_t workers = std::max(1u, kept);
-    pool_.update(entry, std::min(std::max(function.limits.warm_max, workers),
-                                 kSlotsPerEntry / function.limits.concurrency));
-    warming_ = entry + 1;
+    // An entry that serves already keeps its limit until the switch, unless that is too low for it.
+    if (plan.opened.count(function.current) == 0)
+        pool_.update(plan.entry, std::max(workers, workers_max(plan.before->limits)));
+    warming_ = plan.entry + 1;
     warming_workers_ = workers;
-    pool_.forgive(entry);
-    pool_.set_target(entry, workers, true);
+    pool_.forgive(plan.entry);
+    pool_.set_target(plan.entry, workers, true);
     nudge();
     const auto limit = std::chrono::milliseconds(config_.workers.start_timeout_ms + 1000);
     const bool done = changed_.wait_for(lock, limit, [&] {
-        return pool_.ready(entry) >= workers || !pool_.start_failure(entry).empty();
+        return pool_.ready(plan.entry) >= workers || !pool_.start_failure(plan.entry).empty() ||
+               stopping_;
     });
-    warming_ = 0;
-    if (pool_.ready(entry) >= workers) {
-        pool_.set_target(entry, kept, true);
-        pool_.trim(entry);
+    if (pool_.ready(plan.entry) >= workers) {
+        warming_workers_ = kept;
+        pool_.set_target(plan.entry, kept, true);
+        pool_.trim(plan.entry);
         return ok();
     }
-    if (const std::string why = pool_.start_failure(entry); !why.empty())
+    if (const std::string why = pool_.start_failure(plan.entry); !why.empty())
         return Error{0, "a worker of it could not be started: " + why};
     return Error{ETIMEDOUT, done ? "no worker became ready"
                                  : "its workers did not become ready in time; is workers.max (" +
                                        std::to_string(config_.workers.max) + ") reached?"};
 }
 
-// From here on every request is for the new version. Returns when every core has seen it.
-ApiResult<DeployOutcome> Controller::switch_to(Lock& lock, const catalog::Function& function,
-                                               const Prepared& prepared, DeployOutcome outcome) {
-    std::vector<std::string> forgotten;
-    if (const catalog::Function* before = catalog_.find(function.name); before != nullptr)
-        for (const std::string& digest : before->versions)
-            if (std::find(function.versions.begin(), function.versions.end(), digest) ==
-                function.versions.end())
-                forgotten.push_back(digest);
-    Status put = catalog_.put(function);
-    std::vector<std::uint32_t> closing;
-    if (put) put = adopt(function, prepared.opened ? prepared.entry : kNoEntry, &closing);
-    if (!put) {
-        if (prepared.opened) pool_.close_entry(prepared.entry);
-        return refuse(507, "catalog", put.error().text);
+// From commit() on every request is for the new version; `publication` tells when that has passed.
+Status Controller::switch_to(const Plan& plan, std::uint64_t& publication) {
+    std::set<std::string> left, joined;
+    for (std::uint32_t r = 0; r < config_.regions.size(); ++r) {
+        if (replicates_to(plan.next.policy, r))
+            joined.insert(config_.regions[r].name);
+        else if (plan.before && replicates_to(plan.before->policy, r))
+            left.insert(config_.regions[r].name);
     }
-    auto& entries = deployed_.at(function.name).entries;
-    for (const std::string& digest : forgotten) {
-        const auto entry = entries.find(digest);
-        if (entry == entries.end()) continue;
-        closing.push_back(entry->second);
-        entries.erase(entry);
-    }
-    const std::uint64_t number = publish(std::move(closing));
-    nudge();
-    const bool seen =
-        changed_.wait_for(lock, kGraceTimeout, [&] { return reclaimer_.passed(number); });
-    if (!seen) return refuse(504, "cores-stuck", "a core did not take the new snapshot in time");
-    outcome.switched_at_unix_us = unix_us();
-    return {std::move(outcome), true, {}};
+    const Status stored = store(
+        [&](catalog::State& state) {
+            state.unbury(plan.next.name, joined);
+            const Status buried = state.bury(plan.next.name, left);
+            return buried ? state.put(plan.next) : buried;
+        },
+        [&] { publication = commit(plan); });
+    if (stored) wake_regions();
+    return stored;
 }
 
-ApiResult<std::string> Controller::erase(const std::string& name) {
-    const std::lock_guard one_at_a_time(deploying_);
-    Lock lock(mutex_);
-    const catalog::Function* function = catalog_.find(name);
-    if (function == nullptr) {
-        ApiError error{404, "no-such-function", "no function is called \"" + name + "\"", {}};
-        return ApiResult<std::string>::failure(std::move(error));
+// The catalog has it now: so does everything else. Under the control lock.
+std::uint64_t Controller::commit(const Plan& plan) {
+    const catalog::Function& next = plan.next;
+    Deployed& deployed = deployed_[next.name];
+    if (plan.index) {
+        deployed.index = *plan.index;
+        rates_.reset(*plan.index, monotonic_us());
     }
-    const catalog::Policy policy = function->policy;
-    if (const Status erased = catalog_.erase(name); !erased)
-        return ApiResult<std::string>::failure({507, "catalog", erased.error().text, {}});
-    const auto deployed = deployed_.find(name);
-    std::vector<std::uint32_t> closing;
-    for (const auto& [digest, entry] : deployed->second.entries) closing.push_back(entry);
-    indices_.give_back(deployed->second.index);
-    deployed_.erase(deployed);
-    publish(std::move(closing));
+    deployed.settings = admin::settings_id(next.limits, next.policy);
+    std::map<std::string, std::uint32_t> entries;
+    if (may_have_workers(next.policy))
+        for (const std::string& digest : next.versions) {
+            const auto opened = plan.opened.find(digest);
+            const auto there = deployed.entries.find(digest);
+            if (opened != plan.opened.end())
+                entries.insert(*opened);
+            else if (there != deployed.entries.end())
+                entries.insert(*there);
+        }
+    for (const auto& [digest, entry] : deployed.entries) {
+        const auto kept = entries.find(digest);
+        if (kept == entries.end() || kept->second != entry) retire(next.name, digest, entry);
+    }
+    deployed.entries = std::move(entries);
+    if (plan.entry != kNoEntry) pool_.update(plan.entry, workers_max(next.limits));
+    warming_ = 0;
+    deploying_.clear();
+    sweep_due_ = true;
+    sweeper_woken_.notify_all();
     nudge();
-    lock.unlock();
-    std::vector<std::future<Status>> calls;
-    for (std::uint32_t r = 0; r < replicators_.size(); ++r)
-        if (replicates_to(policy, r))
-            calls.push_back(std::async(std::launch::async, [this, r, &name] {
-                return replicators_[r]->client().erase(name);
-            }));
-    for (auto& call : calls) (void)call.get();
-    return {name, true, {}};
+    return publish();
 }
 
-std::uint64_t Controller::set_draining(bool draining) {
-    const std::lock_guard lock(mutex_);
-    if (draining_ != draining) {
-        draining_ = draining;
-        publish_soon_ = true;
+// It failed, maybe after regions had taken it: they get back what the catalog says. Those that had
+// never heard of the function forget it.
+void Controller::give_up(const Plan& plan, const std::vector<admin::RegionOutcome>& regions) {
+    std::set<std::string> forget;
+    for (const admin::RegionOutcome& region : regions)
+        if (region.ok && plan.new_regions.count(region.name) != 0) forget.insert(region.name);
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [digest, entry] : plan.opened) {
+            pool_.close_entry(entry);
+            retired_.push_back({plan.next.name, digest, entry, true, true});
+        }
+        if (plan.opened.count(plan.next.current) == 0 && plan.entry != kNoEntry)
+            pool_.update(plan.entry, workers_max(plan.before->limits));
+        if (plan.index) indices_.give_back(*plan.index);
+        warming_ = 0;
+        deploying_.clear();
+        spared_logs_.push_back(catalog::log_name(plan.next.name, plan.next.current));
+        if (spared_logs_.size() > kMaxSparedLogs) spared_logs_.pop_front();
         nudge();
     }
-    return in_flight();
+    if (!forget.empty()) {
+        const Status buried =
+            store([&](catalog::State& state) { return state.bury(plan.next.name, forget); }, {},
+                  /*even_if_not_written=*/true);
+        if (!buried) spdlog::warn("{}", buried.error().text);
+    }
+    wake_regions();
 }
 
 }  // namespace skerry::control

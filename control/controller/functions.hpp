@@ -1,5 +1,5 @@
 // What the controller keeps for each deployed function beside the catalog: its index in the cores'
-// counters, and the capacity entry of each version. Control thread, under the control lock.
+// counters, and the capacity entry of each version. Under the control lock.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,18 @@ namespace skerry::control {
 struct Deployed {
     std::uint32_t index = 0;                       // < kMaxFunctions
     std::map<std::string, std::uint32_t> entries;  // digest → capacity entry, where it may run here
+    std::string settings;                          // admin::settings_id() of its limits and policy
     bool popular = false;
     std::uint32_t busy_looks =
         0;  // consecutive looks that found no free slot of the current version
+};
+
+// An entry that is closed, or about to be: what its workers use is there until they have ended.
+struct Retired {
+    std::string function, digest;
+    std::uint32_t entry = kNoEntry;
+    bool announced = false;  // it is closed when a publication without it has passed
+    bool closed = false;
 };
 
 // Indices are reused as late as possible, so that a counter read late is seldom another function's.

@@ -1,6 +1,10 @@
 // From the catalog to what the packet path reads: targets, holders, entries.
-#include <algorithm>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "control/admin/query.hpp"
 #include "control/controller/controller.hpp"
 
 namespace skerry::control {
@@ -15,52 +19,67 @@ bool Controller::may_have_workers(const catalog::Policy& policy) const {
     return config_.role == config::Role::region || policy.place != Place::region;
 }
 
+// As many workers as its limits say, and as the slots of one entry allow.
+std::uint32_t Controller::workers_max(const catalog::Limits& limits) const {
+    return std::min(std::max(limits.warm_max, 1u), kSlotsPerEntry / limits.concurrency);
+}
+
 Result<std::uint32_t> Controller::open_entry(const catalog::Function& function,
                                              const std::string& digest) {
     const catalog::Limits& limits = function.limits;
-    const std::uint32_t fit = kSlotsPerEntry / limits.concurrency;
     return pool_.open_entry({.function = function.name,
                              .version_hex = digest,
                              .artifact_dir = artifacts_.folder(digest),
                              .memory_mib = limits.memory_mib,
                              .concurrency = limits.concurrency,
-                             .workers_max = std::min(std::max(limits.warm_max, 1u), fit),
+                             .workers_max = workers_max(limits),
                              .payload_bytes_max = limits.max_payload_bytes});
 }
 
-// Gives a function of the catalog its index and the entries that it lacks. `current_entry`: made
-// for its current version already; what it replaces goes to `closing`.
-Status Controller::adopt(const catalog::Function& function, std::uint32_t current_entry,
-                         std::vector<std::uint32_t>* closing) {
-    auto found = deployed_.find(function.name);
-    if (found == deployed_.end()) {
-        const auto index = indices_.take();
-        if (!index)
-            return Error{ENOSPC, "all " + std::to_string(kMaxFunctions) + " functions are taken"};
-        found = deployed_.emplace(function.name, Deployed{}).first;
-        found->second.index = *index;
-        rates_.reset(*index, monotonic_us());
-    }
-    if (!may_have_workers(function.policy)) return ok();
-    Deployed& deployed = found->second;
-    if (current_entry != kNoEntry) {
-        const auto there = deployed.entries.find(function.current);
-        if (there != deployed.entries.end()) closing->push_back(there->second);
-        deployed.entries[function.current] = current_entry;
-    }
-    for (const std::string& digest : function.versions) {
-        if (deployed.entries.count(digest) != 0 || !artifacts_.holds(digest)) continue;
-        const auto entry = open_entry(function, digest);
+// At start: gives a function of the catalog its index, and its current version an entry.
+Status Controller::adopt(const catalog::Function& function) {
+    const auto index = indices_.take();
+    if (!index)
+        return Error{ENOSPC, "all " + std::to_string(kMaxFunctions) + " functions are taken"};
+    Deployed& deployed = deployed_[function.name];
+    deployed.index = *index;
+    deployed.settings = admin::settings_id(function.limits, function.policy);
+    rates_.reset(*index, monotonic_us());
+    if (!artifacts_.holds(function.current))
+        spdlog::warn("{}: the artifact of its current version {} is not there; deploy it again",
+                     function.name, function.current);
+    else if (may_have_workers(function.policy)) {
+        const auto entry = open_entry(function, function.current);
         if (!entry) return entry.error();
-        deployed.entries.emplace(digest, *entry);
+        deployed.entries.emplace(function.current, *entry);
     }
     return ok();
 }
 
-std::uint64_t Controller::holders(const std::string& digest) const {
+// Entries for as many of its old versions as there are; returns how many got none. Those can't be
+// called here: where a region holds them, they are executed there.
+std::uint32_t Controller::adopt_old_versions(const catalog::Function& function) {
+    if (!may_have_workers(function.policy)) return 0;
+    std::uint32_t without = 0;
+    Deployed& deployed = deployed_.at(function.name);
+    for (const std::string& digest : function.versions) {
+        if (deployed.entries.count(digest) != 0 || !artifacts_.holds(digest)) continue;
+        const auto entry = open_entry(function, digest);
+        if (entry)
+            deployed.entries.emplace(digest, *entry);
+        else
+            ++without;
+    }
+    return without;
+}
+
+// Two functions may have the same bytes as their versions, and go to different regions.
+std::uint64_t Controller::holders(const catalog::Function& function,
+                                  const std::string& digest) const {
     std::uint64_t bits = 0;
-    for (std::size_t r = 0; r < held_.size(); ++r)
-        if (held_[r].count(digest) != 0) bits |= std::uint64_t{1} << r;
+    for (std::uint32_t r = 0; r < held_.size(); ++r)
+        if (replicates_to(function.policy, r) && held_[r].versions.count({function.name, digest}))
+            bits |= std::uint64_t{1} << r;
     return bits;
 }
 
@@ -89,7 +108,7 @@ void Controller::add_targets(const catalog::Function& function, std::vector<Targ
         target.function_key = catalog::function_key(function.name);
         target.version_key = catalog::version_key(digest);
         target.qualifier = target.version_key;
-        target.holders = holders(digest);
+        target.holders = holders(function, digest);
         target.function = deployed.index;
         target.timeout_us = function.limits.timeout_ms * 1000;
         target.cold_cost_us = cold_cost_us(function, digest);
@@ -112,17 +131,19 @@ std::unique_ptr<const Snapshot> Controller::build_snapshot() {
     return std::make_unique<const Snapshot>(++generation_, targets, regions_, draining_);
 }
 
-// `closing`: entries that no target names any more; their workers end after the grace period.
-std::uint64_t Controller::publish(std::vector<std::uint32_t> closing) {
+// Retired entries are named by no target from now on: they are closed after the grace period.
+std::uint64_t Controller::publish() {
     publish_soon_ = false;
     held_back_.clear();
     for (const auto& [name, deployed] : deployed_)
         for (const auto& [digest, entry] : deployed.entries)
             if (held_back(entry)) held_back_.insert(entry);
     shared_.catalog_epoch.store(catalog_.epoch(), std::memory_order_relaxed);
-    return reclaimer_.publish(build_snapshot(), [this, closing = std::move(closing)] {
-        for (const std::uint32_t entry : closing) pool_.close_entry(entry);
-    });
+    std::vector<std::uint32_t> closing;
+    for (Retired& each : retired_)
+        if (!std::exchange(each.announced, true)) closing.push_back(each.entry);
+    return reclaimer_.publish(build_snapshot(),
+                              [this, closing = std::move(closing)] { close_retired(closing); });
 }
 
 }  // namespace skerry::control

@@ -276,7 +276,9 @@ void Server::stop_cores() {
 }
 
 Server::~Server() {
-    // HTTP first: its threads call the controller. Cores before what they read.
+    // HTTP first: its threads call the controller, which lets none of them wait any longer. Cores
+    // before what they read.
+    if (controller_) controller_->stop();
     management_.reset();
     admin_.reset();
     stop_cores();

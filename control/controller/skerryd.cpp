@@ -29,6 +29,16 @@ int make_signal_fd() {
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+// From now on a signal ends this process at once, and the warden ends the workers: nobody should
+// have to wait for an end that takes too long.
+void allow_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
 int fail(const std::string& text) {
     std::fprintf(stderr, "skerryd: %s\n", text.c_str());
     return kExitFailed;
@@ -43,6 +53,7 @@ int serve(const config::Config& config) {
     auto server = control::Server::create(config, std::move(*warden));
     if (!server) return fail(server.error().text);
     const Status ended = (*server)->run(signals.get());
+    allow_signals();
     return ended ? 0 : fail(ended.error().text);
 }
 

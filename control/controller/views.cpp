@@ -62,8 +62,9 @@ admin::FunctionView Controller::view(const catalog::Function& function) {
     for (const std::string& digest : function.versions) {
         admin::VersionView version;
         version.version = digest;
+        const std::uint64_t holding = holders(function, digest);
         for (std::size_t r = 0; r < held_.size(); ++r)
-            if (held_[r].count(digest) != 0) version.held_by.push_back(config_.regions[r].name);
+            if ((holding >> r & 1) != 0) version.held_by.push_back(config_.regions[r].name);
         const auto entry = deployed.entries.find(digest);
         if (entry != deployed.entries.end()) {
             version.workers = pool_.workers(entry->second);
@@ -116,7 +117,7 @@ std::vector<admin::RegionView> Controller::regions() {
         view.probes_answered = standing.probes_answered;
         if (standing.last_heard_us != 0)
             view.last_heard_ms_ago = static_cast<double>(now_us - standing.last_heard_us) / 1e3;
-        view.versions = static_cast<std::uint32_t>(held_[r].size());
+        view.versions = static_cast<std::uint32_t>(held_[r].versions.size());
         view.sent = sum(shared_, r, &RegionCounters::sent);
         view.answered = sum(shared_, r, &RegionCounters::answered);
         view.refused = sum(shared_, r, &RegionCounters::refused);
@@ -182,6 +183,24 @@ std::vector<admin::CoreView> Controller::cores() {
 std::uint64_t Controller::catalog_epoch() {
     const std::lock_guard lock(mutex_);
     return catalog_.epoch();
+}
+
+admin::HeldVersions Controller::held() {
+    admin::HeldVersions held;
+    {
+        const std::lock_guard lock(mutex_);
+        held.boot_id = boot_id();
+        held.catalog_epoch = catalog_.epoch();
+        for (const auto& [name, function] : catalog_.functions()) {
+            for (const std::string& digest : function.versions)
+                held.versions.push_back({name, digest});
+            held.functions.push_back({name, function.current, deployed_.at(name).settings});
+        }
+    }
+    // What the catalog names may have been lost: then a POP brings it again.
+    std::erase_if(held.versions,
+                  [this](const auto& each) { return !artifacts_.holds(each.version); });
+    return held;
 }
 
 }  // namespace skerry::control

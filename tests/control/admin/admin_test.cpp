@@ -143,7 +143,10 @@ TEST_F(Admin, AFunctionsLife) {
     EXPECT_EQ(view["limits"]["memory_mib"], 128);
     EXPECT_EQ(view["place"], "auto");
     EXPECT_EQ(get("/v1/functions")["functions"].size(), 1u);
-    EXPECT_EQ(body(client().Delete("/v1/functions/hello"), 200)["deleted"], "hello");
+    const json deleted = body(client().Delete("/v1/functions/hello"), 200);
+    EXPECT_EQ(deleted["deleted"], "hello");
+    EXPECT_EQ(deleted["regions"][0]["ok"], true);
+    EXPECT_EQ(deleted["regions"][1]["error"], "silent");
     EXPECT_EQ(code(body(client().Delete("/v1/functions/hello"), 404)), "no-such-function");
 }
 
@@ -300,9 +303,17 @@ TEST_F(Admin, MetricsAreInPrometheusText) {
 }
 
 TEST_F(Admin, StopsWhileCallersAreConnected) {
-    UniqueFd idle(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    get("/v1/status");
+    std::vector<UniqueFd> idle;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    for (int i = 0; i < 10; ++i) {
+        idle.emplace_back(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        (void)connect(idle.back().get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+    }
+    const auto begin = std::chrono::steady_clock::now();
     server_.reset();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
     auto again = start_admin(path_, backend_);
     ASSERT_TRUE(again) << again.error().text;
     EXPECT_EQ(get("/v1/status")["name"], "pop-1");

@@ -1,12 +1,16 @@
 // The management API over mutual TLS on loopback, server and client as they run in a fleet.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "control/admin/servers.hpp"
 #include "sandbox/base/unique_fd.hpp"
@@ -95,11 +99,16 @@ TEST_F(ManagementTest, PushListErase) {
     EXPECT_EQ(one->versions[0].function, "hello");
     EXPECT_EQ(one->versions[0].version, request.digest);
     EXPECT_EQ(one->catalog_epoch, 8u);
+    ASSERT_EQ(one->functions.size(), 1u);
+    EXPECT_EQ(one->functions[0].function, "hello");
+    EXPECT_EQ(one->functions[0].current, request.digest);
+    EXPECT_EQ(one->functions[0].settings, settings_id(request.limits, request.policy));
 
     EXPECT_TRUE(client().erase("hello"));
     const Status again = client().erase("hello");
     ASSERT_FALSE(again);
     EXPECT_NE(again.error().text.find("no-such-function"), std::string::npos);
+    EXPECT_EQ(again.error().code, ENOENT);
 }
 
 TEST_F(ManagementTest, BytesMustHashToTheirDigest) {
@@ -108,6 +117,7 @@ TEST_F(ManagementTest, BytesMustHashToTheirDigest) {
     request.digest = catalog::sha256_hex("other bytes");
     const Status pushed = client().push(request, "these bytes");
     ASSERT_FALSE(pushed);
+    EXPECT_EQ(pushed.error().code, 0) << "the region's own answer";
     EXPECT_NE(pushed.error().text.find("HTTP 409: digest-mismatch"), std::string::npos)
         << pushed.error().text;
     request.digest.clear();
@@ -187,6 +197,83 @@ TEST_F(ManagementTest, ASilentPeerEndsInATimeout) {
     EXPECT_FALSE(patient.versions());
     server_.reset();
     EXPECT_FALSE(client().versions()) << "nobody listens";
+}
+
+// Connections that say nothing, or too little for a handshake.
+std::vector<UniqueFd> strangers(std::uint16_t port, int count, const std::string& words) {
+    std::vector<UniqueFd> fds;
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    for (int i = 0; i < count; ++i) {
+        fds.emplace_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        (void)connect(fds.back().get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+        pollfd one{fds.back().get(), POLLOUT, 0};
+        (void)poll(&one, 1, 200);  // the backlog may be full: then the kernel has it wait
+        (void)send(fds.back().get(), words.data(), words.size(), MSG_NOSIGNAL);
+    }
+    return fds;
+}
+
+double seconds_of(const std::function<void()>& call) {
+    const auto begin = std::chrono::steady_clock::now();
+    call();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+TEST_F(ManagementTest, StrangersDoNotKeepItsThreads) {
+    // More than there are threads.
+    const auto silent = strangers(port_, 12, "");
+    const auto mumbling = strangers(port_, 12, "\x16\x03\x01");
+    EXPECT_LT(seconds_of([&] { EXPECT_TRUE(client().versions()); }), 12.0);
+}
+
+TEST_F(ManagementTest, ItEndsAtOnceWhoeverIsConnected) {
+    const auto mumbling = strangers(port_, 20, "\x16");
+    EXPECT_LT(seconds_of([&] { server_.reset(); }), 2.0);
+}
+
+TEST_F(ManagementTest, ACallCanBeCancelled) {
+    backend_.slow = true;
+    const ManagementClient one = client();
+    DeployRequest request;
+    request.name = "hello";
+    const std::string archive(1 << 20, 'z');
+    request.digest = catalog::sha256_hex(archive);
+    std::thread canceller([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        one.cancel();
+    });
+    const double took = seconds_of([&] {
+        const Status pushed = one.push(request, archive);
+        ASSERT_FALSE(pushed);
+        EXPECT_EQ(pushed.error().code, ECANCELED) << pushed.error().text;
+    });
+    canceller.join();
+    EXPECT_LT(took, 3.0);
+    EXPECT_EQ(one.versions().error().code, ECANCELED) << "and so are later ones";
+    backend_.slow = false;
+    EXPECT_TRUE(client().versions());
+}
+
+TEST_F(ManagementTest, APushHasTimeForItsBytesAndItsWorker) {
+    const ManagementClient one(address_, tls("client", *ours_), 15000, 10000);
+    EXPECT_EQ(one.push_timeout_ms(0), 25000u);
+    EXPECT_EQ(one.push_timeout_ms(64 << 20), 25000u + 512000u);
+    // Longer than a call may take, shorter than this push may.
+    const ManagementClient patient(address_, tls("client", *ours_), 1000, 10000);
+    backend_.slow = true;
+    std::thread later([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+        backend_.slow = false;
+    });
+    DeployRequest request;
+    request.name = "hello";
+    request.digest = catalog::sha256_hex("bytes");
+    const Status pushed = patient.push(request, "bytes");
+    EXPECT_TRUE(pushed) << pushed.error().text;
+    later.join();
 }
 
 }  // namespace

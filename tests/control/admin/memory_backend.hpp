@@ -1,12 +1,16 @@
 // A Backend in memory: a small server's state that the tests can set.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 
 #include "control/admin/backend.hpp"
+#include "control/admin/query.hpp"
 #include "control/catalog/artifacts.hpp"
 
 namespace skerry::admin {
@@ -67,8 +71,22 @@ class MemoryBackend : public Backend {
     std::uint64_t catalog_epoch() override { return epoch_; }
     std::uint64_t boot_id() override { return 0xfedcba9876543210ull; }
 
+    HeldVersions held() override {
+        const std::lock_guard lock(mutex_);
+        HeldVersions all;
+        all.boot_id = boot_id();
+        all.catalog_epoch = epoch_;
+        for (const auto& [name, view] : functions_) {
+            const catalog::Function& f = view.function;
+            for (const auto& version : f.versions) all.versions.push_back({name, version});
+            all.functions.push_back({name, f.current, settings_id(f.limits, f.policy)});
+        }
+        return all;
+    }
+
     ApiResult<DeployOutcome> deploy(const DeployRequest& request,
                                     std::string_view archive) override {
+        while (slow) std::this_thread::sleep_for(std::chrono::milliseconds(5));
         const std::lock_guard lock(mutex_);
         last_request = request;
         last_archive = archive;
@@ -87,10 +105,10 @@ class MemoryBackend : public Backend {
         ++epoch_;
         return {outcome, true, {}};
     }
-    ApiResult<std::string> erase(const std::string& name) override {
+    ApiResult<EraseOutcome> erase(const std::string& name) override {
         const std::lock_guard lock(mutex_);
-        if (functions_.erase(name) == 0) return ApiResult<std::string>::failure(unknown());
-        return {name, true, {}};
+        if (functions_.erase(name) == 0) return ApiResult<EraseOutcome>::failure(unknown());
+        return {{name, {{"north", true, ""}, {"south", false, "silent"}}}, true, {}};
     }
     std::uint64_t set_draining(bool draining) override {
         draining_ = draining;
@@ -98,6 +116,7 @@ class MemoryBackend : public Backend {
     }
 
     bool throws = false;
+    std::atomic<bool> slow = false;  // deploys don't end before it is false
     Decision decision{Verdict::refuse, 0, Reason::refused_no_region};
     DeployRequest last_request;
     std::string last_archive;

@@ -84,5 +84,22 @@ TEST(DeployQuery, WhatIsRenderedIsReadAgain) {
     EXPECT_EQ(parsed.value.digest, request.digest);
 }
 
+TEST(Settings, DifferWhenLimitsOrPolicyDo) {
+    const catalog::Limits limits;
+    const catalog::Policy policy;
+    const std::string id = settings_id(limits, policy);
+    EXPECT_EQ(id.size(), 16u);
+    EXPECT_EQ(settings_id(limits, policy), id);
+    catalog::Limits slower = limits;
+    slower.timeout_ms = 3001;
+    EXPECT_NE(settings_id(slower, policy), id);
+    catalog::Policy narrow = policy;
+    narrow.regions = {"north"};
+    EXPECT_NE(settings_id(limits, narrow), id);
+    narrow = policy;
+    narrow.retry = RetryPolicy::never;
+    EXPECT_NE(settings_id(limits, narrow), id);
+}
+
 }  // namespace
 }  // namespace skerry::admin

@@ -1,0 +1,129 @@
+// How regions come to have what this server's catalog says, and how the catalog is changed.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "control/controller/controller.hpp"
+
+namespace skerry::control {
+
+bool Controller::Possession::has(const std::string& function) const {
+    const auto at = versions.lower_bound({function, ""});
+    return at != versions.end() && at->function == function;
+}
+
+bool Controller::replicates_to(const catalog::Policy& policy, std::uint32_t region) const {
+    if (policy.place == Place::pop) return false;
+    if (policy.regions.empty()) return true;
+    return std::find(policy.regions.begin(), policy.regions.end(), config_.regions[region].name) !=
+           policy.regions.end();
+}
+
+// Changes the catalog, on the disk first. The control lock is taken for what comes after that:
+// `taken` is called with it. `even_if_not_written`: the change stands until this server ends, and
+// the next one that can be written brings it to the disk.
+Status Controller::store(const std::function<Status(catalog::State&)>& change,
+                         const std::function<void()>& taken, bool even_if_not_written) {
+    const std::lock_guard one_at_a_time(storing_);
+    catalog::State draft = catalog_.draft();
+    if (const Status changed = change(draft); !changed) return changed;
+    const Status written = catalog_.write(draft);
+    if (!written && !even_if_not_written) return written;
+    const std::lock_guard lock(mutex_);
+    catalog_.take(draft);
+    shared_.catalog_epoch.store(catalog_.epoch(), std::memory_order_relaxed);
+    if (taken) taken();
+    return written;
+}
+
+RegionWork Controller::on_held(std::uint32_t region, const admin::HeldVersions& held) {
+    const std::string& region_name = config_.regions[region].name;
+    RegionWork work;
+    std::set<std::string> confirmed;
+    std::map<std::string, const admin::HeldFunction*> there;
+    for (const admin::HeldFunction& each : held.functions) there[each.function] = &each;
+    Lock lock(mutex_);
+    Possession& possession = held_[region];
+    std::set<admin::HeldVersion> versions(held.versions.begin(), held.versions.end());
+    if (versions != possession.versions) {
+        possession.versions = std::move(versions);
+        publish_soon_ = true;
+        nudge();
+    }
+    possession.known = true;
+    for (const auto& [name, function] : catalog_.functions()) {
+        // While a deploy is under way the region is ahead of the catalog, or about to be.
+        if (!replicates_to(function.policy, region) || name == deploying_) continue;
+        const auto at = there.find(name);
+        const bool differs =
+            at != there.end() && (at->second->current != function.current ||
+                                  at->second->settings != deployed_.at(name).settings);
+        if (differs || possession.versions.count({name, function.current}) == 0)
+            work.push.push_back({name, function.limits, function.policy, function.current});
+    }
+    for (const auto& [name, regions] : catalog_.tombstones()) {
+        if (regions.count(region_name) == 0 || name == deploying_) continue;
+        if (there.count(name) != 0 || possession.has(name))
+            work.erase.push_back(name);
+        else
+            confirmed.insert(name);
+    }
+    lock.unlock();
+    if (!confirmed.empty()) forget_tombstones(region, confirmed);
+    return work;
+}
+
+bool Controller::wants(std::uint32_t region, const admin::DeployRequest& request) {
+    const std::lock_guard lock(mutex_);
+    const catalog::Function* function = catalog_.find(request.name);
+    return !stopping_ && function != nullptr && request.name != deploying_ &&
+           function->current == request.digest && function->limits == request.limits &&
+           function->policy == request.policy && replicates_to(function->policy, region);
+}
+
+bool Controller::buried(std::uint32_t region, const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    const auto at = catalog_.tombstones().find(name);
+    return !stopping_ && name != deploying_ && at != catalog_.tombstones().end() &&
+           at->second.count(config_.regions[region].name) != 0;
+}
+
+void Controller::on_pushed(std::uint32_t region, const admin::DeployRequest& request) {
+    const std::lock_guard lock(mutex_);
+    held_[region].versions.insert({request.name, request.digest});
+    publish_soon_ = true;
+    nudge();
+}
+
+void Controller::on_erased(std::uint32_t region, const std::set<std::string>& names) {
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(held_[region].versions,
+                      [&](const auto& each) { return names.count(each.function) != 0; });
+        publish_soon_ = true;
+        nudge();
+    }
+    forget_tombstones(region, names);
+}
+
+void Controller::forget_tombstones(std::uint32_t region, const std::set<std::string>& names) {
+    const Status stored = store(
+        [&](catalog::State& state) {
+            for (const std::string& name : names)
+                state.unbury(name, {config_.regions[region].name});
+            return ok();
+        },
+        {});
+    // They stay, and are confirmed again when the region is looked at the next time.
+    if (!stored) spdlog::warn("{}", stored.error().text);
+}
+
+void Controller::wake_regions() {
+    for (const auto& replicator : replicators_) replicator->wake();
+}
+
+Result<std::string> Controller::archive(const std::string& digest) {
+    return artifacts_.archive_bytes(digest);
+}
+
+}  // namespace skerry::control

@@ -1,0 +1,166 @@
+// Deleting functions, and removing what they leave behind: entries, artifacts, logs.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <future>
+
+#include "control/catalog/sweep.hpp"
+#include "control/controller/controller.hpp"
+
+namespace skerry::control {
+namespace {
+
+using admin::ApiResult;
+using admin::EraseOutcome;
+
+constexpr std::chrono::seconds kTurnPatience{5};
+constexpr std::chrono::seconds kSweepAgain{1};
+
+ApiResult<EraseOutcome> refuse(int status, const std::string& code, const std::string& message) {
+    return ApiResult<EraseOutcome>::failure({status, code, message, {}});
+}
+
+}  // namespace
+
+ApiResult<EraseOutcome> Controller::erase(const std::string& name) {
+    const Turn::Taken taken = turn_.take(kTurnPatience);
+    if (taken == Turn::Taken::closed) return refuse(503, "stopping", "this server is stopping");
+    if (taken == Turn::Taken::busy)
+        return refuse(409, "busy", "another deploy or delete is under way; try again later");
+    const TurnHolder holder(turn_);
+    std::set<std::string> regions;  // that may have it
+    {
+        const std::lock_guard lock(mutex_);
+        const catalog::Function* function = catalog_.find(name);
+        if (function == nullptr)
+            return refuse(404, "no-such-function", "no function is called \"" + name + "\"");
+        for (std::uint32_t r = 0; r < held_.size(); ++r)
+            if (replicates_to(function->policy, r) || held_[r].has(name))
+                regions.insert(config_.regions[r].name);
+        const auto buried = catalog_.tombstones().find(name);
+        if (buried != catalog_.tombstones().end())
+            regions.insert(buried->second.begin(), buried->second.end());
+    }
+    const Status stored = store(
+        [&](catalog::State& state) {
+            const Status buried = state.bury(name, regions);
+            return buried ? state.erase(name) : buried;
+        },
+        [&] {
+            const auto deployed = deployed_.find(name);
+            for (const auto& [digest, entry] : deployed->second.entries)
+                retire(name, digest, entry);
+            indices_.give_back(deployed->second.index);
+            deployed_.erase(deployed);
+            sweep_due_ = true;
+            publish();
+            nudge();
+        });
+    if (!stored) return refuse(507, "catalog", stored.error().text);
+    sweeper_woken_.notify_all();
+    EraseOutcome outcome{.name = name, .regions = {}};
+    const std::set<std::string> confirmed = erase_everywhere(name, regions, outcome);
+    if (confirmed.empty()) return {std::move(outcome), true, {}};
+    const Status forgotten = store(
+        [&](catalog::State& state) {
+            state.unbury(name, confirmed);
+            return ok();
+        },
+        {});
+    if (!forgotten) spdlog::warn("{}", forgotten.error().text);
+    return {std::move(outcome), true, {}};
+}
+
+// Tells all of them at once; returns those that have confirmed. The others' replicators go on.
+std::set<std::string> Controller::erase_everywhere(const std::string& name,
+                                                   const std::set<std::string>& regions,
+                                                   EraseOutcome& outcome) {
+    std::vector<std::pair<std::uint32_t, std::future<Status>>> calls;
+    for (std::uint32_t r = 0; r < replicators_.size(); ++r)
+        if (regions.count(config_.regions[r].name) != 0)
+            calls.emplace_back(r, std::async(std::launch::async, [this, r, &name] {
+                                   return replicators_[r]->erase(name);
+                               }));
+    std::set<std::string> confirmed;
+    for (auto& [region, call] : calls) {
+        const Status erased = call.get();
+        const std::string& region_name = config_.regions[region].name;
+        outcome.regions.push_back({.name = region_name,
+                                   .ok = static_cast<bool>(erased),
+                                   .error = erased ? std::string() : erased.error().text});
+        if (!erased) {
+            replicators_[region]->wake();
+            continue;
+        }
+        confirmed.insert(region_name);
+        const std::lock_guard lock(mutex_);
+        std::erase_if(held_[region].versions,
+                      [&](const auto& each) { return each.function == name; });
+    }
+    return confirmed;
+}
+
+// From the next publication on, no target names the entry.
+void Controller::retire(std::string function, std::string digest, std::uint32_t entry) {
+    retired_.push_back({std::move(function), std::move(digest), entry});
+}
+
+void Controller::close_retired(const std::vector<std::uint32_t>& entries) {
+    for (const std::uint32_t entry : entries)
+        for (Retired& each : retired_) {
+            if (each.entry != entry || each.closed) continue;
+            pool_.close_entry(entry);
+            each.closed = true;
+        }
+}
+
+// After each step of the pool, hence before it gives the entry to another.
+void Controller::note_ended_workers() {
+    const auto ended = std::erase_if(retired_, [this](const Retired& each) {
+        return each.closed && pool_.workers(each.entry) == 0;
+    });
+    if (ended == 0) return;
+    sweep_due_ = true;
+    sweeper_woken_.notify_all();
+}
+
+void Controller::sweep_main() {
+    Lock lock(mutex_);
+    for (;;) {
+        sweeper_woken_.wait(lock, [this] { return stopping_ || sweep_due_; });
+        if (stopping_) return;
+        sweep_due_ = false;
+        lock.unlock();
+        const bool done = sweep();
+        lock.lock();
+        if (done) continue;
+        sweeper_woken_.wait_for(lock, kSweepAgain, [this] { return stopping_; });
+        sweep_due_ = true;
+    }
+}
+
+// False: a deploy is under way, which may be about to name what nobody names now.
+bool Controller::sweep() {
+    if (turn_.take(std::chrono::milliseconds(0)) != Turn::Taken::yes) return false;
+    const TurnHolder holder(turn_);
+    std::set<std::string> digests, logs;
+    const auto keep = [&](const std::string& function, const std::string& digest) {
+        digests.insert(digest);
+        logs.insert(catalog::log_name(function, digest));
+    };
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [name, function] : catalog_.functions())
+            for (const std::string& digest : function.versions) keep(name, digest);
+        for (const Retired& each : retired_) keep(each.function, each.digest);
+        logs.insert(spared_logs_.begin(), spared_logs_.end());
+    }
+    const std::size_t artifacts = catalog::sweep_artifacts(artifacts_, digests);
+    const std::size_t files = catalog::sweep_logs(config_.state_dir + "/logs", logs);
+    if (artifacts + files != 0)
+        spdlog::info("removed {} artifact(s) and {} log(s) that no function names", artifacts,
+                     files);
+    return true;
+}
+
+}  // namespace skerry::control
