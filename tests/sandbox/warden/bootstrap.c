@@ -220,8 +220,33 @@ static void tell_calls(void) {
     say_tried("unix", socket(AF_UNIX, SOCK_STREAM, 0));
 }
 
+/* What its artifact's file `data` says it is: the eventfds are open files that skerryd has, too. */
+static void be_hostile(void) {
+    char kind[16] = "";
+    const int file = open("/task/data", O_RDONLY);
+    if (file < 0 || read(file, kind, sizeof kind - 1) < 0) return;
+    close(file);
+    /* Whoever reads the ready bell now waits, as nobody ever rings it. */
+    if (strncmp(kind, "silent", 6) == 0) {
+        fcntl(6, F_SETFL, O_RDWR);
+        for (;;) pause();
+    }
+    /* Rings it, takes that back, and works against everybody who reads or writes any of them. */
+    if (strncmp(kind, "fighting", 8) == 0) {
+        const unsigned long long one = 1, full = ~1ull;
+        for (unsigned long long count;;)
+            for (int fd = 5; fd <= 7; ++fd) {
+                fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+                if (read(fd, &count, sizeof count) < 0) errno = 0;
+                if (write(fd, fd == 6 ? &one : &full, sizeof full) < 0) errno = 0;
+                fcntl(fd, F_SETFL, O_RDWR);
+            }
+    }
+}
+
 int main(void) {
     struct skerry_invocation inv;
+    be_hostile();
     while (skerry_next(&inv) == 0) {
         char order[64] = "";
         memcpy(order, inv.payload, inv.payload_bytes < 63 ? inv.payload_bytes : 63);
