@@ -1,5 +1,7 @@
 """The programs that measure, ours and dpdk-testpmd."""
+import contextlib
 import json
+import os
 import re
 import subprocess
 import time
@@ -7,6 +9,45 @@ import time
 
 class BenchError(Exception):
     """What went wrong, and what to do about it."""
+
+
+PIN = ["taskset", "-c", str(min(1, (os.cpu_count() or 1) - 1))]  # where testpmd forwards, too
+# What net_pcap gives its first port: the address that the captured requests go to.
+SERVER_MAC = "02:70:63:61:70:00"
+
+
+def replayed(capture):
+    return f"net_pcap0,rx_pcap={capture},infinite_rx=1"
+
+
+def memif(role, capture):
+    """The end of a memif whose socket lies beside the capture."""
+    return f"net_memif0,role={role},id=0,mac={SERVER_MAC},socket={capture}.sock,socket-abstract=no"
+
+
+def testpmd(lcores, devices, mode, topology):
+    return ["dpdk-testpmd", "--no-huge", "--no-shconf", "-m", "256", "--no-pci", "--no-telemetry", f"--lcores={lcores}",
+            f"--file-prefix=skerry-bench-{os.getpid()}-{len(devices)}", *(f"--vdev={device}" for device in devices), "--",
+            f"--forward-mode={mode}", f"--port-topology={topology}", "--stats-period=1", "--total-num-mbufs=16383",
+            "--no-flush-rx"]
+
+
+@contextlib.contextmanager
+def generator(capture):
+    """Another process that sends the captured packets into the memif for ever, and takes what comes back."""
+    for _ in range(200):
+        if os.path.exists(f"{capture}.sock"):
+            break
+        time.sleep(0.05)
+    process = subprocess.Popen(testpmd("0@0,1@0", [replayed(capture), memif("client", capture)], "io", "paired"),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        if os.path.exists(f"{capture}.sock"):
+            os.unlink(f"{capture}.sock")
 
 
 class Programs:
@@ -24,19 +65,35 @@ class Programs:
     def path(self, kind, capture):
         return self.run("skerry-bench-path", "--kind", kind, "--capture", capture)
 
+    def path_over_memif(self, kind, capture):
+        """The same packets, from another process over shared memory."""
+        words = [*PIN, str(self.build / "tools/bench.d/skerry-bench-path"), "--seconds", str(self.seconds), "--kind", kind,
+                 "--devargs", memif("server", capture)]
+        ours = subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with generator(capture):
+            output, error = ours.communicate(timeout=60 + self.seconds)
+        if ours.returncode != 0:
+            raise BenchError(f"{' '.join(words)}: {error.strip() or ours.returncode}")
+        return json.loads(output)
+
     def dispatch(self, *arguments):
         return self.run("skerry-bench-dispatch", *arguments)
 
     def testpmd(self, capture):
         """Packets a second of testpmd's 5tswap on the same capture, repeated for ever: the best second."""
-        words = ["dpdk-testpmd", "--no-huge", "--no-shconf", "-m", "256", "--no-pci", "--no-telemetry", "-l", "0,1",
-                 f"--vdev=net_pcap0,rx_pcap={capture},infinite_rx=1", "--", "--forward-mode=5tswap",
-                 "--port-topology=loop", "--stats-period=1", "--total-num-mbufs=16383", "--no-flush-rx"]
+        return self.best_second(testpmd("0@0,1@1", [replayed(capture)], "5tswap", "loop"))
+
+    def testpmd_over_memif(self, capture):
+        words = testpmd("0@0,1@1", [memif("server", capture)], "5tswap", "loop")
+        return self.best_second(words, lambda: generator(capture))
+
+    def best_second(self, words, beside=contextlib.nullcontext):
         process = subprocess.Popen(words, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
-        time.sleep(2.2 + self.seconds)
-        process.terminate()
-        output, _ = process.communicate(timeout=20)
+        with beside():
+            time.sleep(2.2 + self.seconds)
+            process.terminate()
+            output, _ = process.communicate(timeout=20)
         rates = [int(rate) for rate in re.findall(r"Rx-pps:\s+(\d+)", output)]
         if not rates or max(rates) == 0:
             raise BenchError("dpdk-testpmd gave no rate; its last words: " + output[-300:])
