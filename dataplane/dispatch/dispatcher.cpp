@@ -87,7 +87,7 @@ void Dispatcher::completed(std::uint64_t completion, bool armed) {
     const std::uint64_t index = completion & 0xffff;
     Seat& seat = seats_[index];
     if (completion & kBellTag) {
-        if (completion == tag(kBellTag, index, seat.bell)) seat.bell = 0;
+        if (completion == tag(kBellTag, index, seat.bell)) seat.bell = Seat::kNoBell;
     } else if (!armed && completion == tag(kPollTag, index, seat.generation)) {
         seat.polled = false;
         if (seat.in_flight != 0) watch(seat);

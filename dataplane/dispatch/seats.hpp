@@ -18,7 +18,8 @@ struct Seat {
     std::uint64_t to_ring = 0;     // filled in this turn, the worker not told yet
     std::uint32_t active_at = 0;   // position in the list of active seats
     bool polled = false;
-    std::uint64_t bell = 0;  // generation of the channel whose worker is being rung; 0: none is
+    static constexpr std::uint64_t kNoBell = ~std::uint64_t{0};
+    std::uint64_t bell = kNoBell;  // generation of the channel whose worker is being rung
     std::array<std::uint32_t, channel::kMaxSlotsPerChannel> owner{};
 };
 

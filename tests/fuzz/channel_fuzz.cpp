@@ -96,6 +96,9 @@ void misbehave(Input& input, Channel& channel, std::size_t bytes, Context& conte
             dispatcher.collect();
             break;
         default:
+            ring.completions([&](std::uint64_t tag, int, bool armed) {
+                if (tag & Dispatcher::kOwnTags) dispatcher.completed(tag, armed);
+            });
             dispatcher.ring_workers();
             break;
     }
