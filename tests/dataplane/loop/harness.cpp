@@ -33,6 +33,12 @@ Peer region_peer(std::uint32_t region) {
     return {ip("10.0.0." + std::to_string(last)), 4600, {{2, 0, 0, 0, 1, last}}};
 }
 
+Peer region_peer6(std::uint32_t region) {
+    Peer peer = region_peer(region);
+    peer.address = ip("fd00::" + std::to_string(100 + region));
+    return peer;
+}
+
 wire::Header request_header(const Shared& shared, const Peer& from, std::uint64_t id) {
     wire::Header header{};
     header.magic.set(wire::kMagic);
@@ -180,10 +186,11 @@ void LoopTest::start() {
 void LoopTest::publish(bool draining) {
     std::vector<RegionInfo> regions;
     for (std::uint32_t r = 0; r < region_count; ++r) {
-        const Peer peer = region_peer(r);
+        const Peer peer = regions_ipv6 ? region_peer6(r) : region_peer(r);
         const auto hop = shared.neighbours.add({peer.address, 0});
-        shared.neighbours.learn(peer.address, 0, peer.mac,
-                                static_cast<std::uint16_t>(rte_rdtsc() / info.tsc_hz));
+        if (neighbours_known)
+            shared.neighbours.learn(peer.address, 0, peer.mac,
+                                    static_cast<std::uint16_t>(rte_rdtsc() / info.tsc_hz));
         RegionInfo region;
         region.address = peer.address;
         region.udp_port = peer.udp;

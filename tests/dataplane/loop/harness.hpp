@@ -38,6 +38,7 @@ struct Peer {
 Peer client(std::uint16_t udp = 40000);
 Peer client6(std::uint16_t udp = 40000);
 Peer region_peer(std::uint32_t region);
+Peer region_peer6(std::uint32_t region);
 
 inline constexpr std::uint64_t kFunctionKey = 0x1111;
 inline constexpr std::uint64_t kVersionKey = 0xaaaa;
@@ -76,6 +77,8 @@ class LoopTest : public ::testing::Test {
     std::uint16_t return_first = 0;  // the port's return ports
     std::uint16_t return_udp = 0;    // the core's, for every region
     std::uint16_t region_max_payload = 1360;
+    bool regions_ipv6 = false;
+    bool neighbours_known = true;
     bool sticky = true;  // the port keeps a source on one queue
 
     void start();
