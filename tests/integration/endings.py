@@ -20,11 +20,12 @@ def test_executed_here_over_ipv4_and_ipv6(lab):
 
 def test_executed_by_a_region(lab):
     lab.deploy("there", "echo", "--place", "region")
-    client = lab.client()
-    reply = client.invoke("there", b"hello")
-    equal((status(reply), reply.payload), ("ok", b"hello"))
-    assert reply.place in lab.plan.regions, reply.place
-    client.close()
+    for v6 in (False, True):  # the client's; trunk.py has regions with IPv6
+        client = lab.client(v6)
+        reply = client.invoke("there", b"hello")
+        equal((status(reply), reply.payload), ("ok", b"hello"))
+        assert reply.place in lab.plan.regions, reply.place
+        client.close()
 
 
 def test_the_functions_own_error(lab):
@@ -107,6 +108,52 @@ def test_a_bootstrap_that_does_not_start_is_refused_at_deploy(lab):
     assert "start-failed" in done.stdout + done.stderr, done.stdout + done.stderr
     client = lab.client()
     equal(status(client.invoke("broken", b"")), "no_such_function")
+    client.close()
+
+
+def test_a_function_that_does_not_start_any_more(lab):
+    outcome = lab.deploy("doomed", "rogue", "--place", "pop", "--warm-min", "1", "--warm-max", "1")
+    # Deployed while it could start. Since then the server's copy of it has been damaged.
+    installed = lab.plan.node_dir("pop") / "artifacts" / outcome["version"]
+    (installed / "start.txt").write_text("crash")
+    client = lab.client()
+    equal(status(client.invoke("doomed", b"crash")), "worker_died")
+    equal(status(client.invoke("doomed", b"ok", 8000)), "start_failed")
+    # Mended, and tried again after a while.
+    (installed / "start.txt").unlink()
+    tap.eventually(lambda: status(client.invoke("doomed", b"ok")) == "ok", "it starts again", 30)
+    client.close()
+
+
+def test_a_worker_that_dies_hangs_or_lies_in_a_region(lab):
+    lab.deploy("farrogue", "rogue", "--place", "region", "--warm-min", "1", "--timeout-ms", "300")
+    client = lab.client()
+    for order, expected in (("crash", "worker_died"), ("pause", "worker_hung"), ("status 77", "worker_malformed")):
+        reply = client.invoke("farrogue", order.encode(), 6000)
+        equal((status(reply), reply.place in lab.plan.regions), (expected, True), order)
+    tap.eventually(lambda: status(client.invoke("farrogue", b"ok")) == "ok", "its region has replaced it")
+    client.close()
+
+
+def test_a_function_error_in_a_region(lab):
+    lab.deploy("faulty", "work", "--place", "region")
+    client = lab.client()
+    reply = client.invoke("faulty", b"fail=1")
+    equal((status(reply), reply.place in lab.plan.regions), ("function_error", True))
+    assert b"asked to fail" in reply.payload, reply.payload
+    client.close()
+
+
+def test_a_deleted_function(lab):
+    client = lab.client()
+    for name, options in (("brief", ("--warm-min", "1")), ("brieffar", ("--place", "region"))):
+        lab.deploy(name, "echo", *options)
+        equal(status(client.invoke(name, b"x")), "ok", name)
+        lab.ctl("function", "delete", name)
+        equal(status(client.invoke(name, b"x")), "no_such_function", name)
+        lab.deploy(name, "echo", *options)
+        equal(status(client.invoke(name, b"x")), "ok", f"{name}, deployed again")
+        lab.ctl("function", "delete", name)
     client.close()
 
 

@@ -24,7 +24,8 @@ class Rig:
     """`letter` keeps the labs of tests that run at the same time apart."""
 
     def __init__(self, build, letter, regions=2, link="", settings=()):
-        self.plan = Plan(f"{letter}{os.getpid() % 0xFFFFFF:x}", build, regions, [2.0, 6.0, 12.0])
+        self.plan = Plan(f"{letter}{os.getpid() % 0xFFFFFF:x}", build, regions, [2.0, 6.0, 12.0],
+                         6 if "family=6" in settings else 4)
         self.folder = tempfile.TemporaryDirectory(prefix="skerry-integration-")
         self.options = ["--regions", str(regions), "--distances-ms", "2,6,12", "--link", link, "--quiet"]
         for setting in settings:
