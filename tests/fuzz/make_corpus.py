@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Writes the seed corpora of message_fuzz and frame_fuzz into corpus/ beside this script.
+"""Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders.
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
 """
+import gzip
+import io
 import ipaddress
 import pathlib
 import struct
+import tarfile
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent / "corpus"
 OURS, PEER = bytes([2, 0, 0, 0, 0, 1]), bytes([2, 0, 0, 0, 0, 0x99])
@@ -112,13 +116,102 @@ def messages():
     yield "cache-wrap", b"".join(event(1, n, 0) + event(2, n, 9) + event(0, 0, 65535) for n in range(9))
 
 
+def replies():
+    ok = message(2, b"answer")
+    yield "ok", ok
+    yield "empty", message(2)
+    yield "status", ok[:81] + b"\x4d" + ok[82:]
+    yield "place", ok[:96] + b"eu \x1b[31m\xff0123456" + ok[112:]
+    yield "place-full", ok[:96] + b"0123456789abcdef" + ok[112:]
+    yield "challenge", message(5)
+    yield "challenge-without-cookie", ok[:5] + b"\x05" + ok[6:64] + bytes(8) + ok[72:]
+    yield "accepted", message(6)
+    yield "request", message(1, b"hello")
+    yield "too-long", message(2, b"x", said=2)
+    yield "short", message(2)[:111]
+
+
+def tar(entries):
+    """Entries: (name, what): bytes for a file, "-> target" for a link, "= target" for a hard link, None for a folder."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, what in entries:
+            member = tarfile.TarInfo(name)
+            if what is None:
+                member.type = tarfile.DIRTYPE
+            elif isinstance(what, str):
+                member.type = tarfile.SYMTYPE if what.startswith("->") else tarfile.LNKTYPE
+                member.linkname = what.split(" ", 1)[1]
+            else:
+                member.size = len(what)
+            archive.addfile(member, io.BytesIO(what) if isinstance(what, bytes) else None)
+    end = out.getvalue().rstrip(b"\0")  # without the filling up to ten KiB
+    return end + bytes(-len(end) % 512 + 1024)
+
+
+def zipped(entries, method=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in entries:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = method
+            info.external_attr = 0o755 << 16
+            archive.writestr(info, data)
+    return out.getvalue()
+
+
+def archives():
+    program = ("bootstrap", b"#!/bin/sh\n")
+    yield "tar", tar([program, ("lib", None), ("lib/a.so", b"a"), ("b.so", "-> lib/a.so"), ("c.so", "= lib/a.so")])
+    yield "tar-up", tar([program, ("a/b/c", "-> ../../bootstrap"), ("../out", b"x")])
+    yield "tar-through-link", tar([("a", None), ("l", "-> a"), ("l/x", b"x"), program])
+    yield "tar-absolute", tar([("/dev/shm/skerry-out", b"x"), program])
+    yield "tar-link-out", tar([("l", "-> ../canary"), program])
+    yield "tar-hard-link-out", tar([("l", "= ../canary"), program])
+    yield "tar-twice", tar([program, program])
+    yield "tar-bootstrap-link", tar([("x", b"x"), ("bootstrap", "-> x")])
+    yield "tar.gz", gzip.compress(tar([program, ("zeros", bytes(100_000))]), mtime=0)
+    yield "zip", zipped([program, ("lib/a.so", b"a")])
+    yield "zip-deflated", zipped([program, ("zeros", bytes(100_000))], zipfile.ZIP_DEFLATED)
+    yield "zip-up", zipped([program, ("lib/../../out", b"a")])
+    yield "empty", b""
+    # Recipes: kind, how many words, the words.
+    yield "recipe", b"R" + bytes([0x10, 1, 3, 4, 1, 0, 6, 2, 0, 1, 1, 3, 8, 1, 2, 1, 3])
+    yield "recipe-links", b"R" + bytes([0x10, 1, 3, 6, 3, 0, 1, 2, 3, 4, 4, 9, 6, 2, 0, 1, 1, 4, 0x10, 3, 0, 1, 2])
+    yield "recipe-up", b"R" + bytes([0x10, 1, 3, 0x10, 2, 4, 9, 8, 1, 0, 2, 4, 9, 0x10, 1, 0])
+
+
+def order(kind=1, version=1, folder=b"/srv/artifact", function=b"echo", digest=b"00ff", uid=210000, cores=2):
+    return struct.pack("<IIQ512s64s72sIIIIQiiii256s", version, kind, 1, folder, function, digest, uid, 128, cores, 16,
+                       64 << 20, 0, 0, 0, 0, b"")
+
+
+def orders():
+    yield "good", b"\0" + order()
+    yield "kill", b"\5" + order(kind=2)
+    yield "root", b"\0" + order(uid=0)
+    yield "relative", b"\0" + order(folder=b"srv")
+    yield "endless", b"\0" + order(folder=b"/" * 512)
+    yield "name", b"\0" + order(function=b"a/../b")
+    yield "digest", b"\0" + order(digest=b"f" * 72)
+    yield "cores", b"\0" + order(cores=3)
+    yield "fewer", b"\2" + order(cores=1)
+    yield "rotated", b"\3" + order()
+    yield "other", b"\4" + order()
+    yield "many", b"\xff" + order()
+    yield "short", b"\0" + order()[:-1]
+
+
 def main():
-    for folder in ("frame", "message"):
+    for folder in ("frame", "message", "reply", "archive", "orders"):
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
         (HERE / "frame" / name).write_bytes(bytes([flags]) + data)
     for name, data in messages():
         (HERE / "message" / name).write_bytes(data)
+    for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders)):
+        for name, data in seeds():
+            (HERE / folder / name).write_bytes(data)
 
 
 if __name__ == "__main__":

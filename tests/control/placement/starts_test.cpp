@@ -173,6 +173,18 @@ TEST_F(Starts, WhoStillWaitsWhenAWorkerCrashesGetsAnother) {
     EXPECT_EQ(pool_->workers(), 1u);
 }
 
+TEST_F(Starts, WhoWaitsWhenAnOrderCannotBeMadeIsNotForgotten) {
+    const auto entry = open(1, 1);
+    std::filesystem::remove_all(folder_);  // where the log would be
+    table(entry).wanted = 1;
+    step();
+    EXPECT_EQ(take_orders(), 0u);
+    EXPECT_NE(pool_->start_failure(entry).find("open"), std::string::npos);
+    std::filesystem::create_directory(folder_);
+    step(50'000);
+    EXPECT_EQ(take_orders(), 1u);
+}
+
 TEST_F(Starts, WhoWaitsWhileAllPlacesAreTakenGetsTheOneThatIsIdle) {
     pool_.reset();
     make_pool(2);
