@@ -1,0 +1,177 @@
+// How regions come to have what the POP's catalog says, whatever went wrong before.
+#include "control/catalog/catalog_file.hpp"
+#include "control/catalog/files.hpp"
+#include "tests/control/controller/rig.hpp"
+
+namespace skerry::control {
+namespace {
+
+using Names = std::vector<std::string>;
+
+class Regions : public ControllerTest {
+  protected:
+    void SetUp() override {
+        ControllerTest::SetUp();
+        if (IsSkipped()) return;
+        add_region("north");
+        add_region("south");
+    }
+    admin::ApiResult<admin::DeployOutcome> deploy_to(const Names& names, const std::string& name,
+                                                     const std::string& archive) {
+        admin::DeployRequest made = request(name);
+        made.policy.regions = names;
+        return controller_->deploy(made, archive);
+    }
+    PlayedRegion& north() { return *regions_[0]; }
+    PlayedRegion& south() { return *regions_[1]; }
+    static std::string digest(const std::string& salt) {
+        return catalog::sha256_hex(echo_archive(salt));
+    }
+    // Something else was deployed: the replicators look.
+    void look() { ASSERT_TRUE(deploy("look", echo_archive("look")).ok); }
+    // On the disk.
+    std::size_t tombstones() {
+        const auto bytes = catalog::read_file(state() + "/catalog.json", 1 << 20);
+        return catalog::parse(bytes.value()).value().tombstones.size();
+    }
+};
+
+TEST_F(Regions, TwoFunctionsWithTheSameBytesGoTheirOwnWays) {
+    open();
+    const std::string same = echo_archive("same");
+    ASSERT_TRUE(deploy_to({"north"}, "a", same).ok);
+    EXPECT_EQ(held_by("a"), Names{"north"});
+    south().stop();
+    const auto outcome = deploy_to({"south"}, "b", same);
+    ASSERT_TRUE(outcome.ok);
+    EXPECT_FALSE(outcome.value.regions[0].ok);
+    EXPECT_EQ(held_by("b"), Names{}) << "of a, north has the very bytes";
+    south().start();
+    EXPECT_TRUE(eventually([&] { return south().current("b") == digest("same"); }));
+    EXPECT_TRUE(eventually([&] { return held_by("b") == Names{"south"}; }));
+    EXPECT_EQ(south().current("a"), "");
+    // Another POP brings it there. That is not where this one's policy sends requests.
+    (void)south().backend.deploy(request("a"), same);
+    look();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_EQ(held_by("a"), Names{"north"});
+}
+
+TEST_F(Regions, LimitsAndPolicyConvergeToo) {
+    open();
+    ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
+    north().stop();
+    admin::DeployRequest changed = request("f");
+    changed.limits.timeout_ms = 1234;
+    changed.policy.retry = RetryPolicy::never;
+    ASSERT_TRUE(controller_->deploy(changed, echo_archive("1")).ok);
+    const auto there = [&] {
+        const auto view = north().backend.function("f");
+        return view.value.function.limits == changed.limits &&
+               view.value.function.policy == changed.policy;
+    };
+    EXPECT_FALSE(there());
+    north().start();
+    EXPECT_TRUE(eventually(there));
+}
+
+TEST_F(Regions, AnOlderVersionThatIsCurrentAgainIsCurrentEverywhere) {
+    open();
+    ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
+    ASSERT_TRUE(deploy("f", echo_archive("2")).ok);
+    north().stop();
+    ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
+    EXPECT_EQ(north().current("f"), digest("2"));
+    north().start();
+    EXPECT_TRUE(eventually([&] { return north().current("f") == digest("1"); }));
+}
+
+TEST_F(Regions, AfterAFailedDeployTheyAreAsBefore) {
+    open();
+    ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
+    ASSERT_TRUE(deploy_to({"north"}, "narrow", echo_archive("1")).ok);
+    ASSERT_TRUE(eventually([&] { return held_by("narrow") == Names{"north"}; }));
+    look();  // so that it is known what each of them has
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    break_catalog();
+    EXPECT_EQ(deploy("f", echo_archive("2")).error.code, "catalog");
+    EXPECT_EQ(deploy("new", echo_archive("2")).error.code, "catalog");
+    EXPECT_EQ(deploy("narrow", echo_archive("2")).error.code, "catalog");
+    EXPECT_TRUE(eventually([&] {
+        return north().current("f") == digest("1") && south().current("f") == digest("1");
+    }));
+    EXPECT_TRUE(eventually([&] {
+        return north().current("new").empty() && south().current("new").empty();
+    })) << "though the tombstone can't be written";
+    EXPECT_TRUE(eventually([&] {
+        return north().current("narrow") == digest("1") && south().current("narrow").empty();
+    }));
+    mend_catalog();
+    EXPECT_EQ(deploy("f", broken_archive("3")).error.code, "start-failed");
+    EXPECT_TRUE(eventually([&] {
+        return north().current("f") == digest("1") && south().current("f") == digest("1");
+    }));
+}
+
+TEST_F(Regions, ADeleteReachesARegionThatWasDown) {
+    open();
+    ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
+    ASSERT_TRUE(deploy("again", echo_archive("1")).ok);
+    south().stop();
+    const auto erased = controller_->erase("f");
+    ASSERT_TRUE(erased.ok);
+    ASSERT_EQ(erased.value.regions.size(), 2u);
+    EXPECT_TRUE(erased.value.regions[0].ok);
+    EXPECT_EQ(erased.value.regions[1].name, "south");
+    EXPECT_FALSE(erased.value.regions[1].ok);
+    EXPECT_NE(erased.value.regions[1].error, "");
+    EXPECT_EQ(north().current("f"), "");
+    ASSERT_TRUE(controller_->erase("again").ok);
+    EXPECT_EQ(tombstones(), 2u);
+    close();  // it is remembered
+    open();
+    ASSERT_TRUE(deploy("again", echo_archive("2")).ok) << "and then it is wanted again";
+    EXPECT_EQ(tombstones(), 1u);
+    south().start();
+    EXPECT_TRUE(eventually([&] { return south().current("f").empty(); }));
+    EXPECT_TRUE(eventually([&] { return tombstones() == 0; }));
+    EXPECT_TRUE(eventually([&] { return south().current("again") == digest("2"); }));
+}
+
+TEST_F(Regions, WhatAnotherPopHasThereStays) {
+    (void)north().backend.deploy(request("theirs"), "bytes");
+    open();
+    ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
+    ASSERT_TRUE(controller_->erase("f").ok);
+    look();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_NE(north().current("theirs"), "");
+}
+
+TEST_F(Regions, FewerRegionsMeansThatTheOthersForget) {
+    open();
+    ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
+    south().stop();
+    ASSERT_TRUE(deploy_to({"north"}, "f", echo_archive("2")).ok);
+    EXPECT_EQ(tombstones(), 1u);
+    EXPECT_EQ(held_by("f"), Names{"north"});
+    south().start();
+    EXPECT_TRUE(eventually([&] { return south().current("f").empty(); }));
+    EXPECT_TRUE(eventually([&] { return tombstones() == 0; }));
+    EXPECT_EQ(north().current("f"), digest("2"));
+}
+
+TEST_F(Regions, ARegionThatLeftTheConfigurationIsNotWaitedFor) {
+    open();
+    ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
+    south().stop();
+    ASSERT_TRUE(controller_->erase("f").ok);
+    EXPECT_EQ(tombstones(), 1u);
+    close();
+    config_.regions.pop_back();
+    open();
+    EXPECT_EQ(tombstones(), 0u);
+}
+
+}  // namespace
+}  // namespace skerry::control
