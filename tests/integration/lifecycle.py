@@ -1,0 +1,126 @@
+"""The lab and the builds as they are when something goes wrong: signals, processes nobody knows of, two at once."""
+import fcntl
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import rig
+import tap
+import traces
+from tap import equal
+
+BUILD = sys.argv[1]
+LAB = rig.ROOT / "tools/lab"
+
+
+def begin_up(name):
+    return subprocess.Popen([sys.executable, LAB, "up", "--name", name, "--build", BUILD, "--regions", "1"],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+
+def down(name):
+    done = subprocess.run([sys.executable, LAB, "down", "--name", name, "--build", BUILD], text=True,
+                          capture_output=True, check=False)
+    equal(done.returncode, 0, done.stderr)
+
+
+def name_of(letter):
+    return f"{letter}{os.getpid() % 0xFFFFFF:x}"
+
+
+def test_an_up_that_is_ended_leaves_nothing():
+    name = name_of("u")
+    for sig in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        # Namespaces only; a link emulator too; servers too.
+        for processes in (0, 1, 3):
+            up = begin_up(name)
+            try:
+                tap.eventually(lambda: traces.namespaces(name), "namespaces")
+                before = traces.families(name, processes) if processes else {}
+                up.send_signal(sig)
+                time.sleep(0.01)
+                up.send_signal(sig)  # in the middle of the clean-up
+                out, _ = up.communicate(timeout=60)
+                equal(up.returncode, 130, (sig, processes, out))
+                traces.check_gone(name, before)
+            finally:
+                down(name)
+
+
+def test_down_after_an_up_that_was_killed():
+    name = name_of("k")
+    up = begin_up(name)
+    try:
+        before = traces.families(name, 3)
+        up.kill()
+        up.communicate(timeout=10)
+        # As if it had been killed before it wrote down what it had started.
+        for pid_file in pathlib.Path(f"/run/skerry-lab-{name}").glob("*.pid"):
+            pid_file.unlink()
+        before |= traces.processes(name)
+    finally:
+        down(name)
+    traces.check_gone(name, before)
+
+
+def test_down_ends_a_process_that_does_not_listen():
+    name = name_of("x")
+    up = begin_up(name)
+    stray = None
+    try:
+        out, _ = up.communicate(timeout=60)
+        equal(up.returncode, 0, out)
+        stray = subprocess.Popen([sys.executable, LAB, "exec", "--name", name, "pop", "sh", "-c",
+                                  "trap '' TERM HUP INT; echo ready; exec sleep 600"], stdout=subprocess.PIPE, text=True)
+        equal(stray.stdout.readline(), "ready\n")
+        before = traces.processes(name)
+        assert stray.pid in before, before
+    finally:
+        down(name)
+        if stray is not None:
+            stray.kill()
+            stray.communicate()
+    traces.check_gone(name, before)
+
+
+def test_a_server_that_does_not_start_leaves_no_folder():
+    """An environment that DPDK refuses: more memory than there may be, and a port that is not there."""
+    with rig.Rig(BUILD, "f", regions=1) as lab:
+        text = (lab.plan.dir / "pop.toml").read_text()
+        lab.lab("kill", "pop")
+        file = pathlib.Path(lab.folder.name) / "bad.toml"
+        for old, new in (("iface=dp0", "iface=nothere"), ('memory = "no-huge"\nmemory_mib = 96', 'memory_mib = 65536')):
+            assert old in text
+            file.write_text(text.replace(old, new))
+            server = subprocess.Popen(["ip", "netns", "exec", lab.plan.namespace("pop"), lab.plan.skerryd, "--config",
+                                       file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            out, _ = server.communicate(timeout=60)
+            assert server.returncode != 0, out
+            equal(traces.dpdk_folders([server.pid]), [], out)
+
+
+def test_a_second_build_of_a_folder_waits():
+    with tempfile.TemporaryDirectory(prefix="skerry-lock-") as folder:
+        (pathlib.Path(folder) / "build.ninja").write_text("build all: phony\n")
+        environment = {name: value for name, value in os.environ.items() if name != "SKERRY_LOCKED"}
+        for words in (["tools/build", folder], ["tools/test", "--quick"]):
+            with (pathlib.Path(folder) / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                second = subprocess.Popen(words, cwd=rig.ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                          text=True, start_new_session=True, env=environment | {"BUILD_DIR": folder})
+                equal(second.stderr.readline(),
+                      f"{words[0]}: {folder} is in use by another run; waiting for it to end\n")
+                equal(second.poll(), None, "it waits")
+                if words[0] == "tools/test":  # what it would do then takes minutes
+                    os.killpg(second.pid, signal.SIGTERM)
+            second.communicate(timeout=60)
+            if words[0] == "tools/build":
+                equal(second.returncode, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(tap.run(sys.modules["__main__"]))
