@@ -100,7 +100,8 @@ bool start_one(Context& context, Dispatcher& dispatcher, const wire::Header& hea
     Invocation& invocation = context.invocations[index];
     const wire::ReplyCache::Found found = context.cache.find_or_reserve(
         context.cache.tag(invocation.path, {0, id}), bench::kFunctionKey, context.now_ms);
-    if (found.seen != wire::Seen::fresh) bench::fail("the reply cache is full");
+    if (found.seen != wire::Seen::fresh)
+        bench::fail("the reply cache says " + std::to_string(static_cast<int>(found.seen)));
     invocation.header = header;
     invocation.cache_entry = found.entry;
     context.cache.bind(found.entry, index);
@@ -116,7 +117,9 @@ bool start_one(Context& context, Dispatcher& dispatcher, const wire::Header& hea
 }
 
 Figures dispatch(double seconds, std::uint32_t concurrency, std::uint32_t spin_us) {
-    bench::Rig rig({.devargs = "net_null0", .reply_window_ms = 1});
+    // A window that no rate fills: the reply cache's own limit (docs/protocol.md) is not measured
+    // here.
+    bench::Rig rig({.devargs = "net_null0", .reply_cache_entries = 131072, .reply_window_ms = 1});
     auto memory = channel::create_channel({.slots = concurrency,
                                            .request_area_bytes = 1024,
                                            .response_area_bytes = 1024,
