@@ -15,6 +15,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kBacklog = 256;
+
 // False: the time has passed, or the connection is broken.
 bool wait_for(int fd, short events, Clock::time_point until) {
     for (;;) {
@@ -112,6 +114,10 @@ class Connection final : public httplib::Stream {
 };
 
 }  // namespace
+
+bool HttpServer::bind(const std::string& host, int port) {
+    return bind_to_port(host, port) && ::listen(svr_sock_, kBacklog) == 0;
+}
 
 void HttpServer::end_connections() {
     const std::lock_guard lock(mutex_);

@@ -27,6 +27,8 @@ class HttpServer : public httplib::Server {
     // `tls` null: plain connections.
     explicit HttpServer(SslContext tls = {nullptr, SSL_CTX_free}) : tls_(std::move(tls)) {}
 
+    // bind_to_port(), with a backlog that a burst of callers does not fill: httplib's is 5.
+    bool bind(const std::string& host, int port);
     // Ends every connection, also those that wait for a thread or come later. Any thread. Then
     // stop() has nothing to wait for but handlers.
     void end_connections();

@@ -169,7 +169,7 @@ Result<std::unique_ptr<Server>> start_admin(const std::string& socket_path, Back
     // The mode is that of the socket before bind(): never open to others, not even for a moment.
     http->set_socket_options([](int fd) { (void)fchmod(fd, 0600); });
     errno = 0;
-    if (!http->bind_to_port(socket_path, 1)) return errno_error("bind " + socket_path);
+    if (!http->bind(socket_path, 1)) return errno_error("bind " + socket_path);
     if (chmod(socket_path.c_str(), 0600) != 0) return errno_error("chmod " + socket_path);
     auto running = std::make_unique<Running>(std::move(http));
     running->own(socket_path);
@@ -196,7 +196,7 @@ Result<std::unique_ptr<Server>> start_management(const std::string& listen, cons
         (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
     });
     errno = 0;
-    if (!http->bind_to_port(where->host, where->port)) return errno_error("bind " + listen);
+    if (!http->bind(where->host, where->port)) return errno_error("bind " + listen);
     auto running = std::make_unique<Running>(std::move(http));
     if (Status started = running->run(); !started) return started.error();
     return std::unique_ptr<Server>(std::move(running));
