@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 
 import rig
@@ -148,6 +149,49 @@ def test_a_region_gets_what_it_missed(lab):
     lab.lab("start", "r2")
     tap.eventually(lambda: "r2" in lab.ctl("function", "describe", "late")["versions"][-1]["held_by"],
                    "r2 holds it", 40)
+
+
+def test_a_region_learns_what_changed_and_what_was_deleted_while_it_was_down(lab):
+    lab.deploy("ghost", "echo")
+    lab.deploy("kept", "echo", "--timeout-ms", "1000")
+    lab.deploy("moved", "echo")
+    lab.lab("kill", "r2")
+    deleted = lab.ctl("function", "delete", "ghost")
+    equal({each["name"]: each["ok"] for each in deleted["regions"]}, {"r1": True, "r2": False})
+    lab.deploy("kept", "echo", "--timeout-ms", "2000")
+    lab.deploy("moved", "echo", "--regions", "r1")
+    lab.lab("start", "r2")
+
+    def there():
+        return {each["name"]: each["limits"]["timeout_ms"] for each in lab.ctl("function", "list", node="r2")["functions"]}
+
+    tap.eventually(lambda: not {"ghost", "moved"} & set(there()), "r2 forgot them", 40)
+    tap.eventually(lambda: there()["kept"] == 2000, "r2 has the limits of now", 40)
+    equal(lab.ctl("function", "describe", "moved")["versions"][-1]["held_by"], ["r1"])
+
+
+def test_a_region_with_strangers_at_its_door_serves_and_ends(lab):
+    stranger = ("import socket, time\n"
+                "def one():\n"
+                "    s = socket.socket(); s.settimeout(1)\n"
+                f"    s.connect(('{lab.plan.management('r2')}', 4601)); s.send(b'\\x16'); return s\n"
+                "kept = [one() for _ in range(12)]\n"
+                "print('in', flush=True); time.sleep(60)\n")
+    with subprocess.Popen(["ip", "netns", "exec", lab.plan.namespace("pop"), sys.executable, "-c", stranger],
+                          stdout=subprocess.PIPE, text=True) as crowd:
+        try:
+            equal(crowd.stdout.readline().strip(), "in")
+            outcome = lab.deploy("crowded", "echo")
+            equal({each["name"]: each["ok"] for each in outcome["regions"]}, {"r1": True, "r2": True})
+            pid = recorded(lab.plan.dir / "r2.pid")
+            begin = time.monotonic()
+            os.kill(pid, signal.SIGTERM)
+            tap.eventually(lambda: recorded(lab.plan.dir / "r2.pid") is None, "r2 has ended", 15)
+            assert time.monotonic() - begin < 8, f"it took {time.monotonic() - begin:.1f} s"
+        finally:
+            crowd.kill()
+    (lab.plan.dir / "r2.pid").unlink(missing_ok=True)
+    lab.lab("start", "r2")
 
 
 def test_two_labs_do_not_collide(lab):
