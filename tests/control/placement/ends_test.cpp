@@ -41,6 +41,24 @@ TEST_F(Ends, WhatHangsOrLiesIsKilledAndCounted) {
     EXPECT_EQ(pool_->start_failure(entry), "");
 }
 
+TEST_F(Ends, AKillThatTheWardenHasNoRoomForIsSentLater) {
+    const auto entry = open(1, 8);
+    for (int i = 0; i < 8; ++i) ready_worker(entry);
+    pool_->set_target(entry, 0, true);
+    const int small = 1;
+    ASSERT_EQ(::setsockopt(client_->fd(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    for (std::uint32_t slot = 0; slot < 8; ++slot)
+        shared_.capacity->refs[entry][slot].channel->fault = WorkerFault::hung;
+    int steps = 0;
+    for (; killed_.size() < 8 && steps < 20; ++steps) {
+        step();
+        take_orders();
+    }
+    EXPECT_EQ(killed_.size(), 8u);
+    EXPECT_GT(steps, 1) << "the socket was never full";
+    EXPECT_FALSE(pool_->warden_gone());
+}
+
 TEST_F(Ends, WhatDoesNotBecomeReadyInTimeIsKilled) {
     const auto entry = open(1, 1);
     pool_->set_target(entry, 1, true);
