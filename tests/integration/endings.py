@@ -40,7 +40,7 @@ def test_what_is_not_deployed(lab):
     client = lab.client()
     equal(status(client.invoke("nobody", b"")), "no_such_function")
     client.close()
-    done = lab.ctl("invoke", "here", "--pop", lab.plan.address("pop"), "--qualifier", "0123456789abcdef", check=False)
+    done = lab.ctl("invoke", "here", "--pop", lab.plan.pop, "--qualifier", "0123456789abcdef", check=False)
     equal(done.returncode, 1)
     assert "no_such_version" in done.stdout + done.stderr, done.stdout + done.stderr
 
@@ -50,7 +50,7 @@ def test_an_explicit_version(lab):
     lab.deploy("versions", "work", "--warm-min", "1", version_txt="two")
     for qualifier, marker in ((old["version"][:16], "version=one"), (None, "version=two")):
         words = ["--qualifier", qualifier] if qualifier else []
-        done = lab.run(lab.skerryctl, "invoke", "versions", "--pop", lab.plan.address("pop"), "--payload", "us=1", *words)
+        done = lab.run(lab.skerryctl, "invoke", "versions", "--pop", lab.plan.pop, "--payload", "us=1", *words)
         equal(done.returncode, 0, done.stderr)
         assert marker in done.stdout, (marker, done.stdout)
 
@@ -233,7 +233,7 @@ def test_no_region_left(lab):
 
 
 if __name__ == "__main__":
-    with rig.Rig(sys.argv[1], "e") as made:
+    with rig.from_arguments("e", "v") as made:
         code = tap.run(sys.modules["__main__"], made)
     left = subprocess.run(["ip", "netns", "list"], text=True, capture_output=True, check=True).stdout
     assert made.plan.name not in left, "the lab left namespaces behind"

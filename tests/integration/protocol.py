@@ -145,5 +145,5 @@ def test_a_place_and_a_status_that_the_client_sends_mean_nothing(lab):
 
 
 if __name__ == "__main__":
-    with rig.Rig(sys.argv[1], "p") as made:
+    with rig.from_arguments("p", "w") as made:
         sys.exit(tap.run(sys.modules["__main__"], made))

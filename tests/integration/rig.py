@@ -86,5 +86,10 @@ class Rig:
         return counts
 
 
+def from_arguments(letter, letter6):
+    """BUILD [6]: an ordinary lab, or one with IPv6 alone. Both may be up at the same time."""
+    return Rig(sys.argv[1], letter6, settings=["family=6"]) if sys.argv[2:] == ["6"] else Rig(sys.argv[1], letter)
+
+
 def status(request):
     return STATUSES.get(request.status, f"none ({request.status})")

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from run import LabError, command, end, in_namespace, spawn
+from run import LabError, command, end, in_namespace, remove_dpdk_folder, spawn
 
 OFFLOADS = ("tx", "off", "rx", "off", "gro", "off", "gso", "off", "tso", "off")
 
@@ -81,6 +81,8 @@ def end_processes(namespace, patience_s=3.0):
     while True:
         pids = {int(pid) for pid in command("ip", "netns", "pids", namespace).stdout.split()} - {os.getpid()}
         if not pids:
+            for pid in asked:
+                remove_dpdk_folder(pid)
             return
         late = time.monotonic() > limit
         if time.monotonic() > limit + 10:
