@@ -117,13 +117,17 @@ struct Context {
         const net::PortView& view = shared.server.ports[port];
         std::uint64_t bytes = 0;
         for (std::uint32_t i = 0; i < queue.count; ++i) bytes += queue.packets[i]->pkt_len;
-        std::uint16_t sent = rte_eth_tx_burst(view.dpdk_port, tx_queue, queue.packets.data(),
-                                              static_cast<std::uint16_t>(queue.count));
+        auto ready = static_cast<std::uint16_t>(queue.count);
+        // Some drivers want to see packets whose checksums they are to make first.
+        if (view.tx_udp_checksum || view.tx_ip_checksum)
+            ready = rte_eth_tx_prepare(view.dpdk_port, tx_queue, queue.packets.data(), ready);
+        std::uint16_t sent =
+            rte_eth_tx_burst(view.dpdk_port, tx_queue, queue.packets.data(), ready);
         // A driver may take less than it has room for, and free what it has sent when asked again.
-        if (sent != 0 && sent < queue.count)
+        if (sent != 0 && sent < ready)
             sent = static_cast<std::uint16_t>(
                 sent + rte_eth_tx_burst(view.dpdk_port, tx_queue, &queue.packets[sent],
-                                        static_cast<std::uint16_t>(queue.count - sent)));
+                                        static_cast<std::uint16_t>(ready - sent)));
         for (std::uint32_t i = sent; i < queue.count; ++i) {
             bytes -= queue.packets[i]->pkt_len;
             rte_pktmbuf_free(queue.packets[i]);

@@ -28,6 +28,10 @@ std::uint32_t Messages::take(std::span<Datagram> datagrams, Arrival* arrivals) {
 // True: a well-formed invocation, with everything that admit() reads on its way into the cache.
 bool Messages::sort(Datagram& datagram, Arrival& arrival) {
     wire::Header* header = datagram.header();
+    if (datagram.frame.fragment) [[unlikely]] {
+        on_fragment(datagram);
+        return false;
+    }
     const wire::ParseError error = wire::validate(header, datagram.bytes());
     // The return ports are for what regions answer; nobody is served there.
     if (datagram.path().local_udp != context_.shared.server.udp_port &&
@@ -93,6 +97,20 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
     context_.counters.count(Reason::drop_not_skerry);
     rte_pktmbuf_free(datagram.mbuf);
     return false;
+}
+
+// A request that came in fragments was larger than a packet. Its header is in the first one, which
+// is all that is looked at: whoever sent it is told, with less than it sent.
+void Messages::on_fragment(Datagram& datagram) {
+    const wire::ParseError error = wire::validate(datagram.header(), datagram.bytes());
+    if (error == wire::ParseError::bad_length &&
+        datagram.header()->kind == static_cast<std::uint8_t>(wire::Kind::invoke)) {
+        refuse(context_, datagram.mbuf, datagram.header(), datagram.path(),
+               Reason::refused_too_large);
+        return;
+    }
+    context_.counters.count(Reason::drop_fragment);
+    rte_pktmbuf_free(datagram.mbuf);
 }
 
 void Messages::to_forwarder(Datagram& datagram) {

@@ -34,6 +34,7 @@ class Messages {
   private:
     bool sort(Datagram& datagram, Arrival& arrival);
     bool admit(Arrival& arrival);
+    void on_fragment(Datagram& datagram);
     void to_forwarder(Datagram& datagram);
     void hand_over(const Datagram& datagram, std::uint32_t core);
     bool first_time(Arrival& arrival);

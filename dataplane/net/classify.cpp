@@ -85,6 +85,22 @@ void classify_udp(const Received& received, const void* ip, bool v4, std::uint8_
     frame.path.peer_udp = rte_be_to_cpu_16(udp->src_port);
 }
 
+// Fragments are not put together here. The first one of a datagram to us is handed on, so that its
+// sender can be told; `bytes` is 0 for all others.
+void classify_fragment(std::uint8_t* l4, std::uint16_t bytes, std::uint16_t udp_port,
+                       Frame& frame) {
+    const auto* udp = reinterpret_cast<const rte_udp_hdr*>(l4);
+    if (bytes < sizeof(rte_udp_hdr) || udp->dst_port != rte_cpu_to_be_16(udp_port) ||
+        udp->src_port == 0)
+        return drop(frame, Reason::drop_fragment);
+    frame.kind = FrameKind::udp;
+    frame.fragment = true;
+    frame.payload = l4 + sizeof(rte_udp_hdr);
+    frame.payload_bytes = static_cast<std::uint16_t>(bytes - sizeof(rte_udp_hdr));
+    frame.path.local_udp = udp_port;
+    frame.path.peer_udp = rte_be_to_cpu_16(udp->src_port);
+}
+
 void classify_v4(const Received& received, std::uint16_t udp_port, Frame& frame) {
     if (received.l3_bytes < sizeof(rte_ipv4_hdr)) return drop(frame, Reason::drop_runt);
     auto* ip = reinterpret_cast<rte_ipv4_hdr*>(received.l3);
@@ -106,9 +122,13 @@ void classify_v4(const Received& received, std::uint16_t udp_port, Frame& frame)
     if (bad_source4(ip->src_addr) || is_ours(received.port, frame.path.peer))
         return drop(frame, Reason::drop_source);
     const std::uint16_t fragment = RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK;
-    if (ip->fragment_offset & rte_cpu_to_be_16(fragment)) return drop(frame, Reason::drop_fragment);
     std::uint8_t* l4 = received.l3 + header_bytes;
     const auto bytes = static_cast<std::uint16_t>(total_bytes - header_bytes);
+    if (ip->fragment_offset & rte_cpu_to_be_16(fragment)) [[unlikely]] {
+        const bool first = !(ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_OFFSET_MASK));
+        return classify_fragment(l4, first && ip->next_proto_id == IPPROTO_UDP ? bytes : 0,
+                                 udp_port, frame);
+    }
     if (ip->next_proto_id == IPPROTO_UDP) [[likely]]
         return classify_udp(received, ip, true, l4, bytes, udp_port, frame);
     if (ip->next_proto_id == IPPROTO_ICMP) {
@@ -147,7 +167,13 @@ void classify_v6(const Received& received, std::uint16_t udp_port, Neighbours& n
         frame = answer_icmp6(received, ip, l4, bytes, neighbours, now_s);
         return;
     }
-    drop(frame, ip->proto == IPPROTO_FRAGMENT ? Reason::drop_fragment : Reason::drop_ip_protocol);
+    if (ip->proto != IPPROTO_FRAGMENT) return drop(frame, Reason::drop_ip_protocol);
+    // RFC 8200 §4.5: next header, reserved, offset and flags, identification.
+    constexpr std::uint16_t kFragmentBytes = 8;
+    const bool first = bytes > kFragmentBytes && l4[0] == IPPROTO_UDP && l4[2] == 0 && l4[3] < 8;
+    classify_fragment(l4 + kFragmentBytes,
+                      first ? static_cast<std::uint16_t>(bytes - kFragmentBytes) : 0, udp_port,
+                      frame);
 }
 
 // Fills one frame in place: it is read as soon as it has been written, and a copy in between would

@@ -45,7 +45,7 @@ struct PortView {
 
 // What classify() made of a frame.
 enum class FrameKind : std::uint8_t {
-    udp,       // a datagram for our UDP port; `payload` and `path` are valid
+    udp,       // a datagram for our UDP port, or its first fragment; `payload`, `path` are valid
     transmit,  // the mbuf was turned into an answer in place (ARP, NDP, echo): send it
     taken,     // a neighbour was learnt; free the mbuf
     drop,      // free the mbuf
@@ -53,6 +53,8 @@ enum class FrameKind : std::uint8_t {
 
 struct Frame {
     FrameKind kind = FrameKind::drop;
+    bool fragment = false;  // of `udp`: the first fragment of a datagram that came in several; its
+                            // checksum can't be known, and what follows its payload never comes
     Reason reason = Reason::drop_runt;  // for everything but udp
     std::uint8_t* payload = nullptr;    // UDP payload, in the mbuf's first segment
     std::uint16_t payload_bytes = 0;

@@ -149,10 +149,14 @@ TEST_F(Drop, Ipv4MappedAddressesInIpv6) {
 
 TEST_F(Drop, Fragments) {
     const Bytes l4 = frames::udp({}, peer4, ours4, counting(20));
-    for (const std::uint16_t fragment : {0x2000, 0x0001, 0x1fff, 0x3fff, 0x6001})
+    for (const std::uint16_t fragment : {0x0001, 0x1fff, 0x3fff, 0x6001})
         EXPECT_EQ(fate(on_v4({.from = peer4, .to = ours4, .fragment = fragment}, l4)),
                   "drop_fragment");
     EXPECT_EQ(fate(on_v4({.from = peer4, .to = ours4, .fragment = 0}, l4)), "udp");
+    // The first one goes on, marked: its sender can be told.
+    const Bytes first = on_v4({.from = peer4, .to = ours4, .fragment = 0x2000}, l4);
+    EXPECT_TRUE(receive(first).fragment);
+    EXPECT_EQ(fate(first), "udp");
     EXPECT_EQ(fate(on_v6({.from = peer6, .to = ours6, .next_header = 44}, counting(40))),
               "drop_fragment");
 }
