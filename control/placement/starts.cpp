@@ -29,6 +29,7 @@ bool WorkerPool::may_start(std::uint32_t index, std::uint64_t now_us) const {
 void WorkerPool::serve_wanted(std::uint32_t index, std::uint64_t now_us) {
     const std::uint64_t concurrency = entries_[index].spec.concurrency;
     const std::uint64_t waiting = shared_.capacity->entries[index].wanted.load(SK_RELAXED);
+    if (waiting == 0) return;
     const std::uint64_t starting = workers(index) - ready(index);
     const std::uint64_t coming = free_slots(index) + starting * concurrency;
     if (waiting <= coming) return;
