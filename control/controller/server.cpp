@@ -1,10 +1,12 @@
 #include "control/controller/server.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <rte_lcore.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 
@@ -47,8 +49,8 @@ Result<std::unique_ptr<Server>> Server::create(const config::Config& config,
                                                warden::Client warden) {
     std::unique_ptr<Server> server(new Server(config, std::move(warden)));
     Status (Server::*const steps[])() = {
-        &Server::open_ports, &Server::make_shared, &Server::make_rings, &Server::add_regions,
-        &Server::open_state, &Server::start_cores, &Server::start_http};
+        &Server::lock_state,  &Server::open_ports, &Server::make_shared, &Server::make_rings,
+        &Server::add_regions, &Server::open_state, &Server::start_cores, &Server::start_http};
     for (const auto step : steps)
         if (const Status done = (server.get()->*step)(); !done) return done.error();
     return server;
@@ -174,6 +176,19 @@ Status Server::add_regions() {
         regions_.push_back(info);
     }
     return ok();
+}
+
+// Two servers with one state would remove each other's artifacts as nobody's. The kernel gives the
+// lock back however this process ends.
+Status Server::lock_state() {
+    const std::string& path = config_.state_dir;
+    if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return errno_error("mkdir " + path);
+    state_lock_ = UniqueFd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!state_lock_) return errno_error("open " + path);
+    if (flock(state_lock_.get(), LOCK_EX | LOCK_NB) == 0) return ok();
+    if (errno != EWOULDBLOCK) return errno_error("flock " + path);
+    return Error{EBUSY, "state_dir " + path +
+                            ": another skerryd uses it; stop it, or choose another state_dir"};
 }
 
 Status Server::open_state() {

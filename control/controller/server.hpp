@@ -33,6 +33,7 @@ class Server {
     Status make_rings();
     Status add_regions();
     void steer(RegionInfo& region);
+    Status lock_state();
     Status open_state();
     Status start_cores();
     Status start_http();
@@ -45,6 +46,7 @@ class Server {
     Shared shared_;
     channel::Doorbells doorbells_;
     std::vector<UniqueFd> event_fds_;
+    UniqueFd state_lock_;
     std::vector<RegionInfo> regions_;
     std::unique_ptr<Controller> controller_;
     std::vector<std::unique_ptr<Core>> cores_;
