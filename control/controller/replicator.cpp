@@ -51,7 +51,8 @@ void Replicator::wake() {
 
 Status Replicator::push(const admin::DeployRequest& request, std::string_view archive) {
     const auto mine = urgent_turn();
-    if (!mine) return Error{EBUSY, "another call to it takes long; it gets this after that"};
+    if (!mine)
+        return Error{EBUSY, "it has not answered an earlier call yet; it gets this when it does"};
     const Status pushed = client_.push(request, archive);
     if (pushed) sync_.on_pushed(region_, request);
     return pushed;
@@ -59,7 +60,8 @@ Status Replicator::push(const admin::DeployRequest& request, std::string_view ar
 
 Status Replicator::erase(const std::string& name) {
     const auto mine = urgent_turn();
-    if (!mine) return Error{EBUSY, "another call to it takes long; it is told after that"};
+    if (!mine)
+        return Error{EBUSY, "it has not answered an earlier call yet; it is told when it does"};
     const Status erased = client_.erase(name);
     return !erased && erased.error().code == ENOENT ? ok() : erased;
 }

@@ -194,6 +194,33 @@ def test_a_region_with_strangers_at_its_door_serves_and_ends(lab):
     lab.lab("start", "r2")
 
 
+def test_a_server_ends_in_the_middle_of_a_deploy(lab):
+    region, pop = recorded(lab.plan.dir / "r1.pid"), recorded(lab.plan.dir / "pop.pid")
+    os.kill(region, signal.SIGSTOP)
+    try:
+        with subprocess.Popen([lab.skerryctl, "--json", "--admin", lab.plan.admin_socket("pop"), "function", "deploy",
+                               "stuck", "--artifact", lab.artifact("echo")], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True) as deploy:
+            time.sleep(1)
+            assert deploy.poll() is None, "the region does not answer"
+            begin = time.monotonic()
+            os.kill(pop, signal.SIGTERM)
+            tap.eventually(lambda: recorded(lab.plan.dir / "pop.pid") is None, "the POP has ended", 15)
+            assert time.monotonic() - begin < 8, f"it took {time.monotonic() - begin:.1f} s"
+            assert deploy.wait(5) != 0, deploy.stdout.read()
+    finally:
+        os.kill(region, signal.SIGCONT)
+    (lab.plan.dir / "pop.pid").unlink(missing_ok=True)
+    lab.lab("start", "pop")
+    equal(lab.ctl("function", "describe", "stuck", check=False).returncode, 1)
+
+
+def test_a_state_folder_is_for_one_server(lab):
+    done = lab.run(lab.plan.skerryd, "--config", lab.plan.dir / "r2.toml", node="r2")
+    equal(done.returncode, 1)
+    assert "another skerryd uses it" in done.stderr, done.stderr
+
+
 def test_two_labs_do_not_collide(lab):
     with rig.Rig(BUILD, "t", regions=1) as other:
         other.deploy("echo", "work", "--warm-min", "1")

@@ -113,6 +113,28 @@ TEST_F(Regions, AfterAFailedDeployTheyAreAsBefore) {
     }));
 }
 
+// Until the switch the regions are ahead of the catalog: who compares must not bring them back.
+TEST_F(Regions, NothingIsComparedWithAFunctionThatIsBeingDeployed) {
+    open();
+    ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
+    admin::DeployRequest old = request("f");
+    old.digest = digest("1");
+    EXPECT_TRUE(controller_->wants(0, old));
+    south().backend.slow = true;
+    std::thread deploying([&] { EXPECT_TRUE(deploy("f", echo_archive("2")).ok); });
+    EXPECT_TRUE(eventually([&] { return north().current("f") == digest("2"); }));
+    EXPECT_EQ(controller_->function("f").value.function.current, digest("1"));
+    EXPECT_TRUE(controller_->on_held(0, north().backend.held()).push.empty());
+    EXPECT_FALSE(controller_->wants(0, old)) << "decided before, and asked again";
+    south().backend.slow = false;
+    deploying.join();
+    EXPECT_EQ(north().current("f"), digest("2"));
+    EXPECT_FALSE(controller_->wants(0, old));
+    // Another POP, or somebody at the region: it comes back.
+    (void)north().backend.deploy(request("f"), "theirs");
+    EXPECT_EQ(controller_->on_held(0, north().backend.held()).push.size(), 1u);
+}
+
 TEST_F(Regions, ADeleteReachesARegionThatWasDown) {
     open();
     ASSERT_TRUE(deploy("f", echo_archive("1")).ok);

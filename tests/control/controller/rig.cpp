@@ -24,6 +24,7 @@ std::atomic<int> fsync_ms = 0;
 
 std::string echo_archive(const std::string& salt) {
     static const std::string bootstrap = [] {
+        SKERRY_CHECK(std::getenv("SKERRY_TEST_BOOTSTRAP") != nullptr);
         std::ostringstream bytes;
         bytes << std::ifstream(std::getenv("SKERRY_TEST_BOOTSTRAP")).rdbuf();
         return bytes.str();
