@@ -1,5 +1,6 @@
-"""The lab and the builds as they are when something goes wrong: signals, processes nobody knows of, two at once."""
+"""The lab, builds and test runs when something goes wrong: signals, processes nobody knows of, two at once."""
 import fcntl
+import json
 import os
 import pathlib
 import signal
@@ -142,6 +143,26 @@ def test_a_second_build_of_a_folder_waits():
             second.communicate(timeout=60)
             if words[0] == "tools/build":
                 equal(second.returncode, 0)
+
+
+def test_a_program_that_ends_badly_is_a_failure():
+    """Also when all its cases had passed: meson's junit file says nothing of a time limit or an exit code."""
+    programs = (("good", "OK", "ok 1 - a"), ("late", "TIMEOUT", "ok 1 - a"), ("crash", "ERROR", "ok 1 - a"),
+                ("case", "FAIL", "1..1\nnot ok 1 - a"))
+    with tempfile.TemporaryDirectory(prefix="skerry-count-") as name:
+        folder = pathlib.Path(name)
+        verdict = {"case": "<failure/>"}
+        suites = "".join(f'<testsuite name="{each}"><testcase name="a">{verdict.get(each, "")}</testcase></testsuite>'
+                         for each, _, _ in programs)
+        (folder / "testlog.junit.xml").write_text(f"<testsuites>{suites}</testsuites>")
+        (folder / "testlog.json").write_text("".join(
+            json.dumps({"name": f"skerry:unit / {each}", "result": result, "stdout": said}) + "\n"
+            for each, result, said in programs))
+        done = subprocess.run([sys.executable, rig.ROOT / "tools/count_cases.py", folder, "x"], text=True,
+                              capture_output=True, check=True)
+    failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("fail ")]
+    equal(failed, ["x/case/a", "x/late/timeout", "x/crash/error"])
+    equal(done.stdout.count("pass "), 3)
 
 
 if __name__ == "__main__":
