@@ -126,14 +126,16 @@ class Controller final : public admin::Backend, public RegionSync {
     admin::ApiResult<admin::DeployOutcome> deploy_version(const admin::DeployRequest& request,
                                                           const std::string& digest,
                                                           std::string_view archive);
-    Status make_plan(Lock& lock, Plan& plan);
-    Result<std::uint32_t> open_entry_or_evict(Lock& lock, const catalog::Function& function);
-    bool evict_one();
     std::vector<admin::RegionOutcome> replicate(const Plan& plan, std::string_view archive);
     Status warm_up(Lock& lock, const Plan& plan);
     std::uint64_t commit(const Plan& plan);
     Status switch_to(const Plan& plan, std::uint64_t& publication);
     void give_up(const Plan& plan, const std::vector<admin::RegionOutcome>& regions);
+
+    // plan.cpp
+    Status make_plan(Lock& lock, Plan& plan);
+    Result<std::uint32_t> open_entry_or_evict(Lock& lock, const catalog::Function& function);
+    bool evict_one();
 
     // converge.cpp
     bool replicates_to(const catalog::Policy& policy, std::uint32_t region) const;
