@@ -1,6 +1,7 @@
 #include "control/admin/connection.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -113,6 +114,18 @@ class Connection final : public httplib::Stream {
     std::size_t at_ = 0, size_ = 0;
 };
 
+// The peer's address; of IPv6 the first half, since whoever has one has all of its network.
+std::string peer_of(int fd) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return {};
+    if (peer.ss_family == AF_INET6)
+        return std::string(
+            reinterpret_cast<const char*>(&reinterpret_cast<sockaddr_in6&>(peer).sin6_addr), 8);
+    return std::string(
+        reinterpret_cast<const char*>(&reinterpret_cast<sockaddr_in&>(peer).sin_addr), 4);
+}
+
 }  // namespace
 
 bool HttpServer::bind(const std::string& host, int port) {
@@ -143,6 +156,20 @@ bool HttpServer::process_and_close_socket(socket_t fd) {
     return !ended;
 }
 
+bool HttpServer::admit(const std::string& address) {
+    const std::lock_guard lock(mutex_);
+    unsigned& there = strangers_[address];
+    if (there >= kMostStrangers) return false;
+    ++there;
+    return true;
+}
+
+void HttpServer::let_go(const std::string& address) {
+    const std::lock_guard lock(mutex_);
+    const auto at = strangers_.find(address);
+    if (--at->second == 0) strangers_.erase(at);
+}
+
 void HttpServer::serve(int fd) {
     const int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return;
@@ -151,7 +178,11 @@ void HttpServer::serve(int fd) {
     // OpenSSL may be asked again with the same bytes at another address.
     if (ssl) SSL_set_mode(ssl.get(), SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     Connection connection(fd, ssl.get());
-    if (!connection.handshake()) return;
+    const std::string peer = tls_ ? peer_of(fd) : std::string();
+    if (tls_ && !admit(peer)) return;
+    const bool known = connection.handshake();
+    if (tls_) let_go(peer);
+    if (!known) return;
     bool closed = false;
     (void)process_request(connection, /*close_connection=*/true, closed, nullptr);
     if (ssl) SSL_shutdown(ssl.get());

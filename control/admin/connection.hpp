@@ -6,9 +6,11 @@
 // Before httplib: a system header it includes defines a macro STATUS.
 #include <openssl/ssl.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 
 #include "control/admin/servers.hpp"
 
@@ -19,6 +21,9 @@ namespace skerry::admin {
 inline constexpr int kHandshakeTimeout_ms = 3000;
 inline constexpr int kFirstByteTimeout_ms = 3000;  // after the handshake, if there is one
 inline constexpr int kIoTimeout_ms = 30000;        // without a byte, either way
+// Of the threads, one address gets so many before it has shown a certificate; more connections of
+// it are closed. A POP has one call at a time.
+inline constexpr unsigned kMostStrangers = 4;
 
 using SslContext = std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)>;
 
@@ -36,10 +41,13 @@ class HttpServer : public httplib::Server {
   private:
     bool process_and_close_socket(socket_t fd) override;
     void serve(int fd);
+    bool admit(const std::string& address);
+    void let_go(const std::string& address);
 
     SslContext tls_;
     std::mutex mutex_;
     std::set<int> open_;
+    std::map<std::string, unsigned> strangers_;  // address → connections in their handshake
     bool ended_ = false;
 };
 
