@@ -1,4 +1,4 @@
-"""Between POP and regions, over IPv6 alone: distance, silence, refusals. Nobody here has an IPv4 address to speak of."""
+"""Between POP and regions, over IPv6 alone: distance, silence, refusals, a router that changes."""
 import sys
 
 import rig
@@ -77,6 +77,18 @@ def test_a_killed_region_is_followed_by_another(lab):
     assert reply.place in set(lab.plan.regions) - {first.place}, reply
     lab.lab("start", first.place)
     tap.eventually(lambda: lab.ctl("status")["regions"]["healthy"] == 2, "it comes back", 30)
+    client.close()
+
+
+def test_a_gateway_with_another_link_address(lab):
+    """As when a standby router takes over the address."""
+    done = lab.run("ip", "link", "set", "pop", "address", "02:00:00:00:00:77", node="router")
+    equal(done.returncode, 0, done.stderr)
+    client = lab.client()
+    # Learnt addresses are asked for again after half a minute at the latest.
+    tap.eventually(lambda: status(client.invoke("there", b"x", 1000)) == "ok", "forwarded", 45)
+    equal(status(client.invoke("here", b"x")), "ok")
+    tap.eventually(lambda: lab.ctl("status")["regions"]["healthy"] == 2, "both are healthy")
     client.close()
 
 
