@@ -142,7 +142,9 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
         while (workers(i) < entry.minimum && may_start(i, now_us))
             if (!start(i, now_us)) break;
         serve_wanted(i, now_us);
-        end_idle(i, now_us, entry.keep_idle ? limits_.idle_timeout_us : 0);
+        // One that has just become ready for somebody who waits is idle only until a core looks.
+        if (shared_.capacity->entries[i].wanted.load(SK_RELAXED) == 0)
+            end_idle(i, now_us, entry.keep_idle ? limits_.idle_timeout_us : 0);
         if (entry.failures != 0 && entry.not_before_us > now_us)
             next_us = std::min(next_us, entry.not_before_us);
     }

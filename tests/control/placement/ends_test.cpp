@@ -87,6 +87,22 @@ TEST_F(Ends, AnIdleOneEndsAfterItsTimeAndABusyOneDoesNot) {
     EXPECT_EQ(killed_, std::vector<std::uint64_t>{second});
 }
 
+// The core that somebody waits on may not have looked yet.
+TEST_F(Ends, WhatWasStartedForSomebodyDoesNotEndBeforeItServed) {
+    const std::uint32_t entry = open(1, 1);
+    pool_->set_target(entry, 0, false);  // an old version: idle workers of it end at once
+    CapacityEntry& table = shared_.capacity->entries[entry];
+    table.wanted = 1;
+    step();
+    ASSERT_EQ(take_orders(), 1u);
+    ordered_[last_].ring_ready();
+    for (int i = 0; i < 5; ++i) step();
+    EXPECT_EQ(table.free_slots.load(), 1u);
+    table.wanted = 0;  // it was served
+    step();
+    EXPECT_EQ(table.free_slots.load(), 0u);
+}
+
 TEST_F(Ends, TrimEndsWhatIsIdleAndRemembersWhatIsBusy) {
     const auto entry = open(1, 2);
     ready_worker(entry);
