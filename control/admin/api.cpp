@@ -40,6 +40,22 @@ Answer delete_function(const Call&, const std::string& name, std::string_view, B
     return view_answer(backend.erase(name));
 }
 
+Answer post_alias(const Call& call, const std::string& name, std::string_view query,
+                  Backend& backend) {
+    (void)call.read_body(nullptr);
+    const auto request = parse_alias(query, true);
+    if (!request.ok) return error_answer(request.error);
+    return view_answer(backend.alias(name, request.value.alias, request.value.version));
+}
+
+Answer delete_alias(const Call& call, const std::string& name, std::string_view query,
+                    Backend& backend) {
+    (void)call.read_body(nullptr);
+    const auto request = parse_alias(query, false);
+    if (!request.ok) return error_answer(request.error);
+    return view_answer(backend.alias(name, request.value.alias, {}));
+}
+
 Answer deploy(const Call& call, const std::string& name, std::string_view query, Api api,
               Backend& backend) {
     auto request = parse_deploy(name, query, api);
@@ -128,6 +144,8 @@ constexpr Route kAdminRoutes[] = {
     {"GET", "/v1/functions/*", get_function, false},
     {"DELETE", "/v1/functions/*", delete_function, false},
     {"POST", "/v1/functions/*/versions", post_version, true},
+    {"POST", "/v1/functions/*/aliases", post_alias, true},
+    {"DELETE", "/v1/functions/*/aliases", delete_alias, true},
     {"GET", "/v1/regions", get_regions, false},
     {"GET", "/v1/regions/*", get_region, false},
     {"GET", "/v1/explain/*", get_explain, false},

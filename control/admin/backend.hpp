@@ -97,6 +97,10 @@ struct EraseOutcome {
     std::vector<RegionOutcome> regions;  // that held it; those that failed are asked again later
 };
 
+struct AliasOutcome {
+    std::string function, alias, version;
+};
+
 // What a server has, as its peers compare it with what it should have.
 struct HeldVersion {
     std::string function;
@@ -149,6 +153,10 @@ class Backend {
     virtual ApiResult<DeployOutcome> deploy(const DeployRequest& request,
                                             std::string_view archive) = 0;
     virtual ApiResult<EraseOutcome> erase(const std::string& name) = 0;
+    // Points the alias at the version (16 to 64 hex digits), or, with none, takes it away. Blocks
+    // until every core has seen it. The digest it stands for now, or stood for.
+    virtual ApiResult<AliasOutcome> alias(const std::string& name, const std::string& alias,
+                                          const std::string& version) = 0;
     // Returns the number of invocations still in flight.
     virtual std::uint64_t set_draining(bool draining) = 0;
 };

@@ -188,6 +188,33 @@ ApiResult<DeployRequest> parse_deploy(const std::string& name, std::string_view 
     return {std::move(request), true, {}};
 }
 
+ApiResult<AliasRequest> parse_alias(std::string_view query, bool with_version) {
+    using R = ApiResult<AliasRequest>;
+    auto parameters = parse_parameters(query);
+    if (!parameters.ok) return R::failure(std::move(parameters.error));
+    AliasRequest request;
+    for (auto& [key, value] : parameters.value) {
+        if (key == "alias") {
+            request.alias = value;
+        } else if (key == "version" && with_version) {
+            request.version = value;
+        } else {
+            return R::failure(bad("unknown-parameter", "found " + shown(key),
+                                  with_version ? std::vector<std::string>{"alias", "version"}
+                                               : std::vector<std::string>{"alias"}));
+        }
+    }
+    if (Status valid = catalog::validate_alias(request.alias); !valid)
+        return R::failure(bad("bad-value", valid.error().text));
+    for (char& c : request.version) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool hex = request.version.find_first_not_of("0123456789abcdef") == std::string::npos &&
+                     request.version.size() >= 16 && request.version.size() <= 64;
+    if (with_version && !hex)
+        return R::failure(bad("bad-value", "version: found " + shown(request.version),
+                              {"16 to 64 hex digits of a version's digest"}));
+    return {std::move(request), true, {}};
+}
+
 std::string render_deploy(const DeployRequest& request) {
     std::string query;
     for (const auto& number : kNumbers)

@@ -19,6 +19,13 @@ using Parameters = std::vector<std::pair<std::string, std::string>>;
 // "a=1&b=x%2Cy", without the "?". Each parameter once. Errors are 400 with a code.
 ApiResult<Parameters> parse_parameters(std::string_view query);
 
+struct AliasRequest {
+    std::string alias;
+    std::string version;  // lower-case hex digits; empty: none was given
+};
+// `alias`, and, `with_version`, `version` too.
+ApiResult<AliasRequest> parse_alias(std::string_view query, bool with_version);
+
 enum class Api { admin, management };
 
 // What is not given has its default. `digest` is a parameter of the management API alone, and must

@@ -122,6 +122,7 @@ json to_json(const FunctionView& v) {
             {"place", word(v.function.policy.place, kPlaces)},
             {"retry", word(v.function.policy.retry, kRetries)},
             {"regions", v.function.policy.regions},
+            {"aliases", v.function.aliases},
             {"rate_per_s", finite(v.rate_per_s)},
             {"popular", v.popular},
             {"arrivals", v.arrivals},
@@ -189,6 +190,10 @@ json to_json(const DeployOutcome& outcome) {
 
 json to_json(const EraseOutcome& outcome) {
     return {{"deleted", outcome.name}, {"regions", regions_json(outcome.regions)}};
+}
+
+json to_json(const AliasOutcome& outcome) {
+    return {{"function", outcome.function}, {"alias", outcome.alias}, {"version", outcome.version}};
 }
 
 json to_json(const ApiError& error) {

@@ -29,22 +29,28 @@ Status in_range(const char* key, std::uint32_t found, std::uint32_t least, std::
                              std::to_string(least) + " to " + std::to_string(most)};
 }
 
-// The list that was given, or without one the list known before; with `current` in it. Beyond the
-// limit the oldest go, never the current one.
-std::vector<std::string> versions_of(const Function* before, const Function& function) {
-    std::vector<std::string> all = function.versions;
+// With the list of versions that was given, or without one the list known before; with `current` in
+// it.
+void complete_versions(const Function* before, Function& function) {
+    std::vector<std::string>& all = function.versions;
     if (all.empty() && before != nullptr) all = before->versions;
     if (std::find(all.begin(), all.end(), function.current) == all.end())
         all.push_back(function.current);
-    while (all.size() > kMaxVersionsKept)
-        all.erase(all.front() == function.current ? all.begin() + 1 : all.begin());
-    return all;
+    forget_oldest(function);
+}
+
+bool is_hex(const std::string& text) {
+    return text.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
 }
 
 }  // namespace
 
 std::uint64_t function_key(const std::string& name) {
     return leading_64_bits(sha256_hex(name));
+}
+
+std::uint64_t alias_key(const std::string& alias) {
+    return leading_64_bits(sha256_hex(alias));
 }
 
 std::uint64_t version_key(const std::string& digest_hex) {
@@ -61,6 +67,36 @@ Status validate_name(const std::string& name) {
     return Error{EINVAL, "function name: found \"" + name.substr(0, kMaxNameBytes + 1) +
                              "\", allowed 1 to " + std::to_string(kMaxNameBytes) +
                              " of a-z, A-Z, 0-9, - and _"};
+}
+
+Status validate_alias(const std::string& alias) {
+    const bool version = alias.size() >= 16 && is_hex(alias);
+    if (!version && validate_name(alias)) return ok();
+    return Error{EINVAL, "alias: found \"" + alias.substr(0, kMaxNameBytes + 1) +
+                             "\", allowed 1 to " + std::to_string(kMaxNameBytes) +
+                             " of a-z, A-Z, 0-9, - and _, and not 16 or more hex digits alone: "
+                             "that is a version"};
+}
+
+std::string find_version(const Function& function, const std::string& version) {
+    if (version.size() < 16 || !is_hex(version)) return {};
+    for (const std::string& digest : function.versions)
+        if (digest.compare(0, version.size(), version) == 0) return digest;
+    return {};
+}
+
+void forget_oldest(Function& function) {
+    const auto may_go = [&](const std::string& digest) {
+        return digest != function.current &&
+               std::none_of(function.aliases.begin(), function.aliases.end(),
+                            [&](const auto& alias) { return alias.second == digest; });
+    };
+    while (function.versions.size() > kMaxVersionsKept) {
+        const auto oldest =
+            std::find_if(function.versions.begin(), function.versions.end(), may_go);
+        if (oldest == function.versions.end()) return;  // can't be: kMaxAliases is less than that
+        function.versions.erase(oldest);
+    }
 }
 
 Status validate(const Limits& l) {
@@ -82,7 +118,7 @@ Status State::put(const Function& function) {
     if (Status valid = validate_name(function.name); !valid) return valid;
     const auto before = functions.find(function.name);
     Function stored = function;
-    stored.versions = versions_of(before == functions.end() ? nullptr : &before->second, function);
+    complete_versions(before == functions.end() ? nullptr : &before->second, stored);
     if (Status valid = validate(stored); !valid) return valid;
     if (before == functions.end() && functions.size() >= kMaxFunctions)
         return Error{ENOSPC, "found " + std::to_string(kMaxFunctions) +
@@ -99,6 +135,31 @@ Status State::put(const Function& function) {
 Status State::erase(const std::string& name) {
     if (functions.erase(name) == 0)
         return Error{ENOENT, "no function \"" + name.substr(0, 64) + "\""};
+    return ok();
+}
+
+Status State::set_alias(const std::string& name, const std::string& alias,
+                        const std::string& version) {
+    const auto at = functions.find(name);
+    if (at == functions.end()) return Error{ENOENT, "no function is called \"" + name + "\""};
+    if (Status valid = validate_alias(alias); !valid) return valid;
+    Function& function = at->second;
+    const std::string digest = find_version(function, version);
+    if (digest.empty())
+        return Error{ENOENT, "\"" + name + "\" has no version " + version.substr(0, 64) +
+                                 "; see skerryctl function describe " + name};
+    if (function.aliases.count(alias) == 0 && function.aliases.size() >= kMaxAliases)
+        return Error{ENOSPC, "found " + std::to_string(kMaxAliases) +
+                                 " aliases, the most a function can have; delete one first"};
+    function.aliases[alias] = digest;
+    return ok();
+}
+
+Status State::erase_alias(const std::string& name, const std::string& alias) {
+    const auto at = functions.find(name);
+    if (at == functions.end()) return Error{ENOENT, "no function is called \"" + name + "\""};
+    if (at->second.aliases.erase(alias) == 0)
+        return Error{ENOENT, "\"" + name + "\" has no alias \"" + alias.substr(0, 64) + "\""};
     return ok();
 }
 

@@ -17,6 +17,7 @@ namespace skerry::catalog {
 
 inline constexpr std::size_t kMaxNameBytes = 63;     // of a function: [a-zA-Z0-9_-], 1 … 63
 inline constexpr std::size_t kMaxVersionsKept = 16;  // of one function; older ones are forgotten
+inline constexpr std::size_t kMaxAliases = 8;        // of one function
 inline constexpr std::size_t kMaxTombstones = 4096;  // functions that some region has to forget
 
 struct Limits {
@@ -43,6 +44,8 @@ struct Function {
     Policy policy;
     std::string current;                // digest, 64 hex digits
     std::vector<std::string> versions;  // digests, oldest first; contains `current`
+    // Names that stand for one of its versions, until they are pointed at another: alias → digest.
+    std::map<std::string, std::string> aliases;
 };
 
 // First 8 bytes, big-endian, of SHA-256(name): Header::function_key. Never 0 (then 1).
@@ -50,7 +53,18 @@ std::uint64_t function_key(const std::string& name);
 // First 8 bytes of a digest: Header::qualifier of an explicit version. Never 0 (then 1).
 std::uint64_t version_key(const std::string& digest_hex);
 
+// First 8 bytes of SHA-256(alias): Header::qualifier of an alias. Never 0 (then 1).
+std::uint64_t alias_key(const std::string& alias);
+
 Status validate_name(const std::string& name);
+// As a name, and nothing that could be meant as a version.
+Status validate_alias(const std::string& alias);
+// The digest among its versions that is `version`, or begins with it: 16 to 64 hex digits. Empty:
+// none does.
+std::string find_version(const Function& function, const std::string& version);
+// Beyond kMaxVersionsKept the oldest are forgotten, but neither the current one nor what an alias
+// stands for.
+void forget_oldest(Function& function);
 Status validate(const Limits& limits);
 
 // Function name → regions that may hold it, are to forget it, and have not confirmed that yet.
@@ -66,6 +80,10 @@ struct State {
     // and more than kMaxFunctions.
     Status put(const Function& function);
     Status erase(const std::string& name);
+    // Points the alias at a version that is kept. ENOENT: no such function or version; ENOSPC:
+    // kMaxAliases others.
+    Status set_alias(const std::string& name, const std::string& alias, const std::string& version);
+    Status erase_alias(const std::string& name, const std::string& alias);
     // ENOSPC: kMaxTombstones functions wait already.
     Status bury(const std::string& name, const std::set<std::string>& regions);
     void unbury(const std::string& name, const std::set<std::string>& regions);

@@ -65,6 +65,15 @@ Limits read_limits(const json& object) {
     return l;
 }
 
+std::map<std::string, std::string> read_aliases(const json& object) {
+    const auto found = object.find("aliases");
+    if (found == object.end()) return {};  // written before there were any
+    if (!found->is_object()) throw Damage{"\"aliases\" is not an object"};
+    std::map<std::string, std::string> all;
+    for (const auto& [alias, digest] : found->items()) all[alias] = text(digest, "aliases");
+    return all;
+}
+
 Function read_function(const json& object) {
     Function f;
     f.name = text(member(object, "name"), "name");
@@ -74,6 +83,7 @@ Function read_function(const json& object) {
     f.policy.regions = texts(object, "regions");
     f.current = text(member(object, "current"), "current");
     f.versions = texts(object, "versions");
+    f.aliases = read_aliases(object);
     return f;
 }
 
@@ -159,6 +169,14 @@ Status validate(const Function& f) {
         return Error{EINVAL, "versions: needed 1 to " + std::to_string(kMaxVersionsKept) +
                                  " different digests of 64 hex digits"};
     if (different.count(f.current) == 0) return Error{EINVAL, "current is not among the versions"};
+    if (f.aliases.size() > kMaxAliases)
+        return Error{EINVAL, "aliases: found " + std::to_string(f.aliases.size()) + ", allowed " +
+                                 std::to_string(kMaxAliases)};
+    for (const auto& [alias, digest] : f.aliases) {
+        if (Status valid = validate_alias(alias); !valid) return valid;
+        if (different.count(digest) == 0)
+            return Error{EINVAL, "alias \"" + alias + "\" stands for no version that is kept"};
+    }
     return ok();
 }
 
@@ -179,7 +197,8 @@ std::string render(const State& stored) {
                              {"retry", kRetries[static_cast<std::size_t>(f.policy.retry)]},
                              {"regions", f.policy.regions},
                              {"current", f.current},
-                             {"versions", f.versions}});
+                             {"versions", f.versions},
+                             {"aliases", f.aliases}});
     }
     json tombstones = json::array();
     for (const auto& [name, regions] : stored.tombstones)

@@ -75,6 +75,8 @@ class Controller final : public admin::Backend, public RegionSync {
     admin::ApiResult<admin::DeployOutcome> deploy(const admin::DeployRequest& request,
                                                   std::string_view archive) override;
     admin::ApiResult<admin::EraseOutcome> erase(const std::string& name) override;
+    admin::ApiResult<admin::AliasOutcome> alias(const std::string& name, const std::string& alias,
+                                                const std::string& version) override;
     std::uint64_t set_draining(bool draining) override;
 
     // RegionSync: called by the regions' replicators, each on its own thread.

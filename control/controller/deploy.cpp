@@ -45,8 +45,7 @@ catalog::Function next_function(const catalog::Function* before, const DeployReq
     next.current = digest;
     std::erase(next.versions, digest);
     next.versions.push_back(digest);
-    if (next.versions.size() > catalog::kMaxVersionsKept)
-        next.versions.erase(next.versions.begin());
+    catalog::forget_oldest(next);
     return next;
 }
 

@@ -119,6 +119,11 @@ void Controller::add_targets(const catalog::Function& function, std::vector<Targ
         if (entry != deployed.entries.end() && !held_back(entry->second))
             target.entry = entry->second;
         to.push_back(target);
+        for (const auto& [alias, stands_for] : function.aliases) {
+            if (stands_for != digest) continue;
+            target.qualifier = catalog::alias_key(alias);
+            to.push_back(target);
+        }
         if (digest != function.current) continue;
         target.qualifier = 0;
         to.push_back(target);

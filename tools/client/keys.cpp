@@ -23,4 +23,13 @@ std::optional<std::uint64_t> version_key(std::string_view digest_hex) {
     return key == 0 ? 1 : key;
 }
 
+std::optional<std::uint64_t> alias_key(std::string_view alias) {
+    const bool good = !alias.empty() && alias.size() <= 63 &&
+                      alias.find_first_not_of(
+                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                          "0123456789-_") == std::string_view::npos;
+    // A function's name is hashed in the same way.
+    return good ? std::optional(function_key(alias)) : std::nullopt;
+}
+
 }  // namespace skerry::client

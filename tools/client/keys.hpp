@@ -16,4 +16,8 @@ std::uint64_t function_key(std::string_view name);
 // is long enough. Never 0 (then 1). Nothing: not such a text.
 std::optional<std::uint64_t> version_key(std::string_view digest_hex);
 
+// Header::qualifier of an alias: the first 8 bytes of SHA-256(alias). Never 0 (then 1). Nothing:
+// not what an alias can be called, which is 1 to 63 of a-z, A-Z, 0-9, - and _.
+std::optional<std::uint64_t> alias_key(std::string_view alias);
+
 }  // namespace skerry::client

@@ -20,6 +20,12 @@ struct DeployOptions {
     std::vector<std::pair<std::string, std::string>> parameters;
 };
 
+struct AliasOptions {
+    std::string alias;
+    std::string version;
+    bool gone = false;  // else `version` is needed
+};
+
 struct InvokeOptions {
     std::string name;
     std::string payload;  // text, "@FILE", or "@-" for standard input
@@ -35,6 +41,7 @@ int deploy(const Common& common, const DeployOptions& options);
 int list_functions(const Common& common);
 int describe_function(const Common& common, const std::string& name);
 int delete_function(const Common& common, const std::string& name);
+int alias(const Common& common, const std::string& name, const AliasOptions& options);
 int list_regions(const Common& common);
 int describe_region(const Common& common, const std::string& name);
 int explain(const Common& common, const std::string& name);

@@ -30,8 +30,8 @@ const json& current_version(const json& function) {
 
 void print_function(const json& f) {
     std::vector<std::pair<std::string, std::string>> pairs;
-    for (const char* key : {"name", "key", "current", "place", "retry", "regions", "rate_per_s",
-                            "popular", "arrivals", "local", "forwarded"})
+    for (const char* key : {"name", "key", "current", "place", "retry", "regions", "aliases",
+                            "rate_per_s", "popular", "arrivals", "local", "forwarded"})
         pairs.emplace_back(key, field(f, key));
     if (f.is_object() && f.contains("limits") && f["limits"].is_object())
         for (const auto& limit : f["limits"].items())
@@ -114,6 +114,28 @@ int delete_function(const Common& common, const std::string& name) {
         print_json(std::get<json>(answer));
     else
         std::printf("%s is deleted\n", printable(name).c_str());
+    return kExitOk;
+}
+
+int alias(const Common& common, const std::string& name, const AliasOptions& options) {
+    if (!options.gone && options.version.empty())
+        return report({kExitUsage, "usage", "--version or --delete is needed", {}}, common.json);
+    const std::string target =
+        function_path(name) + "/aliases?alias=" + percent_encoded(options.alias);
+    const AdminClient client(common.admin);
+    const Answer answer =
+        options.gone ? client.erase(target)
+                     : client.post(target + "&version=" + percent_encoded(options.version), {});
+    if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
+    const json& done = std::get<json>(answer);
+    if (common.json)
+        print_json(done);
+    else if (options.gone)
+        std::printf("%s of %s stands for nothing any more\n", printable(options.alias).c_str(),
+                    printable(name).c_str());
+    else
+        std::printf("%s of %s is %s\n", printable(options.alias).c_str(), printable(name).c_str(),
+                    printable(field(done, "version")).c_str());
     return kExitOk;
 }
 

@@ -173,9 +173,12 @@ int invoke(const Common& common, const InvokeOptions& options) {
     invocation.deadline_ms = options.deadline_ms;
     invocation.retransmit = !options.no_retransmit;
     if (!options.qualifier.empty()) {
-        const auto key = client::version_key(options.qualifier);
+        auto key = client::version_key(options.qualifier);
+        if (!key) key = client::alias_key(options.qualifier);
         if (!key)
-            return report(usage("bad-qualifier", "--qualifier: needed are 16 to 64 hex digits"),
+            return report(usage("bad-qualifier",
+                                "--qualifier: needed are 16 to 64 hex digits, or an alias: 1 to 63 "
+                                "of a-z, A-Z, 0-9, - and _"),
                           common.json);
         invocation.qualifier = *key;
     }

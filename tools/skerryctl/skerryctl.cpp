@@ -19,6 +19,7 @@ struct Options {
     Common common;
     DeployOptions deploy;
     InvokeOptions invoke;
+    AliasOptions alias;
     std::string name;
     bool undo = false;
 };
@@ -77,6 +78,15 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     };
     named("describe", "Limits, versions, who holds them", describe_function);
     named("delete", "Here and in all regions", delete_function);
+    CLI::App* alias = add_verb(*function, "alias", "Point an alias at a version, or delete it");
+    alias->add_option("name", o.name, "the function's name")->required();
+    alias->add_option("alias", o.alias.alias, "1 to 63 of a-z, A-Z, 0-9, - and _")->required();
+    auto* version = alias->add_option("--version", o.alias.version,
+                                      "16 to 64 hex digits of the version's digest");
+    auto* gone = alias->add_flag("--delete", o.alias.gone, "it stands for nothing any more");
+    version->excludes(gone);
+    alias->final_callback(
+        [&] { run = [&] { return skerry::ctl::alias(o.common, o.name, o.alias); }; });
 }
 
 void add_region_verbs(CLI::App& app, Options& o, Run& run) {
@@ -113,7 +123,7 @@ void add_invoke(CLI::App& app, Options& o, Run& run) {
     verb->add_option("--pop", o.invoke.pop, "ADDR[:PORT] of a POP or region; env SKERRY_POP")
         ->envname("SKERRY_POP");
     verb->add_option("--qualifier", o.invoke.qualifier,
-                     "a version: 16 to 64 hex digits of its digest (the current one)");
+                     "an alias, or a version: 16 to 64 hex digits of its digest (the current one)");
     verb->add_option("--deadline-ms", o.invoke.deadline_ms, "time for all of it (3000)")
         ->check(CLI::Range(1u, skerry::client::kMaxDeadlineMs));
     verb->add_option("--id", o.invoke.id, "request id, 32 hex digits (random)");

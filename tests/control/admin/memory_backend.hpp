@@ -110,6 +110,19 @@ class MemoryBackend : public Backend {
         if (functions_.erase(name) == 0) return ApiResult<EraseOutcome>::failure(unknown());
         return {{name, {{"north", true, ""}, {"south", false, "silent"}}}, true, {}};
     }
+    ApiResult<AliasOutcome> alias(const std::string& name, const std::string& alias,
+                                  const std::string& version) override {
+        const std::lock_guard lock(mutex_);
+        const auto at = functions_.find(name);
+        if (at == functions_.end()) return ApiResult<AliasOutcome>::failure(unknown());
+        auto& aliases = at->second.function.aliases;
+        if (version.empty()) {
+            aliases.erase(alias);
+        } else {
+            aliases[alias] = version;
+        }
+        return {{name, alias, version}, true, {}};
+    }
     std::uint64_t set_draining(bool draining) override {
         draining_ = draining;
         return 3;

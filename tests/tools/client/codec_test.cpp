@@ -48,6 +48,9 @@ TEST(Keys, AreThoseOfTheCatalog) {
     EXPECT_FALSE(version_key("00000000000000f"));
     EXPECT_FALSE(version_key("00000000000000fg"));
     EXPECT_FALSE(version_key(std::string(65, 'a')));
+    EXPECT_EQ(alias_key("stable"), catalog::alias_key("stable"));
+    EXPECT_EQ(alias_key("no spaces"), std::nullopt);
+    EXPECT_EQ(alias_key(""), std::nullopt);
 }
 
 TEST(Codec, ARequestIsWhatTheServerValidates) {
