@@ -33,7 +33,8 @@ enum class Api { admin, management };
 ApiResult<DeployRequest> parse_deploy(const std::string& name, std::string_view query, Api api);
 // The query from which parse_deploy(…, Api::management) makes this request again.
 std::string render_deploy(const DeployRequest& request);
-// Differs when limits or policy do: 16 hex digits, the same on every server and in every version.
+// Differs when limits or policy do: 16 hex digits, the same on every server whose deploys have the
+// same parameters.
 std::string settings_id(const catalog::Limits& limits, const catalog::Policy& policy);
 
 }  // namespace skerry::admin
