@@ -202,8 +202,12 @@ Status Controller::switch_to(const Plan& plan, std::uint64_t& publication) {
     const Status stored = store(
         [&](catalog::State& state) {
             state.unbury(plan.next.name, joined);
-            const Status buried = state.bury(plan.next.name, left);
-            return buried ? state.put(plan.next) : buried;
+            if (const Status buried = state.bury(plan.next.name, left); !buried) return buried;
+            // From what is there now: an alias may have been set since the plan was made.
+            const auto there = state.functions.find(plan.next.name);
+            return state.put(next_function(
+                there == state.functions.end() ? nullptr : &there->second,
+                {plan.next.name, plan.next.limits, plan.next.policy, {}}, plan.next.current));
         },
         [&] { publication = commit(plan); });
     if (stored) wake_regions();
@@ -212,7 +216,7 @@ Status Controller::switch_to(const Plan& plan, std::uint64_t& publication) {
 
 // The catalog has it now: so does everything else. Under the control lock.
 std::uint64_t Controller::commit(const Plan& plan) {
-    const catalog::Function& next = plan.next;
+    const catalog::Function& next = *catalog_.find(plan.next.name);
     Deployed& deployed = deployed_[next.name];
     if (plan.index) {
         deployed.index = *plan.index;
@@ -233,6 +237,8 @@ std::uint64_t Controller::commit(const Plan& plan) {
         const auto kept = entries.find(digest);
         if (kept == entries.end() || kept->second != entry) retire(next.name, digest, entry);
     }
+    for (const auto& [digest, entry] : plan.opened)
+        if (entries.count(digest) == 0) retire(next.name, digest, entry);
     deployed.entries = std::move(entries);
     if (plan.entry != kNoEntry) pool_.update(plan.entry, workers_max(next.limits));
     warming_ = 0;

@@ -65,6 +65,24 @@ TEST_F(Deploys, WhoComesTooLateIsToldThatItIsBusy) {
     EXPECT_EQ(good, 1);
 }
 
+TEST_F(Deploys, AnAliasThatIsSetMeanwhileStays) {
+    add_region("north");
+    open();
+    const std::string first = echo_archive("1"), second = echo_archive("2");
+    ASSERT_TRUE(deploy("f", first).ok);
+    regions_[0]->backend.slow = true;
+    std::thread deploying([&] { EXPECT_TRUE(deploy("f", second).ok); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    const auto set = controller_->alias("f", "stable", catalog::sha256_hex(first));
+    EXPECT_TRUE(set.ok) << set.error.message;
+    regions_[0]->backend.slow = false;
+    deploying.join();
+    const auto view = controller_->function("f").value.function;
+    EXPECT_EQ(view.current, catalog::sha256_hex(second));
+    ASSERT_EQ(view.aliases.count("stable"), 1u);
+    EXPECT_EQ(view.aliases.at("stable"), catalog::sha256_hex(first));
+}
+
 TEST_F(Deploys, EndWhenTheServerDoes) {
     add_region("north");
     open();
