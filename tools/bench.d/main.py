@@ -1,6 +1,6 @@
 """What Skerry does on this machine, each figure beside a baseline measured in the same run.
 
-  tools/bench [packet-path] [dispatch] [footprint] [--json] [--seconds S]
+  tools/bench [packet-path] [dispatch] [objects] [footprint] [--json] [--seconds S]
 
 A row's ratio is value/baseline; `meets` says whether it reaches its goal (null: it has none). Measured
 in turns (ours, the baseline, ours, …), the median of three: machines are shared and noisy."""
@@ -100,7 +100,21 @@ def dispatch_rows(bench, concurrency, spin_us):
     return rows
 
 
-BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "footprint": lambda bench: footprint.rows(bench, row)}
+def objects(bench):
+    """Each lock-free object beside the same work under a mutex."""
+    found = bench.objects()
+    rows = []
+    for name, ns in found.items():
+        kind, _, threads = name.partition("/threads:")
+        if kind.endswith("_mutex"):
+            continue
+        other = f"{kind}_mutex/threads:{threads}"
+        baseline = {"name": "a mutex instead", "value": found[other]} if other in found else None
+        rows.append(row(f"objects/{kind}" + (f"/threads-{threads}" if threads else ""), ns, "ns", baseline))
+    return rows
+
+
+BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "footprint": lambda bench: footprint.rows(bench, row)}
 
 
 def machine():

@@ -79,6 +79,17 @@ class Programs:
     def dispatch(self, *arguments):
         return self.run("skerry-bench-dispatch", *arguments)
 
+    def objects(self):
+        """Google Benchmark's own JSON: the median nanoseconds of each object, by name."""
+        words = [str(self.build / "tools/bench.d/skerry-bench-objects"), "--benchmark_format=json",
+                 "--benchmark_repetitions=5", "--benchmark_report_aggregates_only=true",
+                 f"--benchmark_min_time={self.seconds / 10}"]
+        done = subprocess.run(words, text=True, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"{words[0]}: {done.stderr.strip()}")
+        return {each["run_name"].replace("/real_time", ""): each["real_time"] for each in json.loads(done.stdout)["benchmarks"]
+                if each["aggregate_name"] == "median"}
+
     def testpmd(self, capture):
         """Packets a second of testpmd's 5tswap on the same capture, repeated for ever: the best second."""
         return self.best_second(testpmd("0@0,1@1", [replayed(capture)], "5tswap", "loop"))

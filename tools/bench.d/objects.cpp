@@ -1,0 +1,119 @@
+// skerry-bench-objects: what one use of each lock-free object costs, beside the same with a mutex.
+// Google Benchmark; two threads meet on the same object.
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <memory>
+#include <mutex>
+
+#include "dataplane/capacity/capacity_table.hpp"
+#include "dataplane/snapshot/region_numbers.hpp"
+#include "dataplane/snapshot/snapshot.hpp"
+#include "sandbox/channel/handover.hpp"
+
+namespace {
+
+using namespace skerry;
+
+// A slot claimed and released; `start` apart, as cores are.
+void capacity(benchmark::State& state) {
+    static CapacityEntry entry;
+    if (state.thread_index() == 0) entry.free_slots.store(~std::uint64_t{0});
+    const auto start = static_cast<std::uint32_t>(state.thread_index()) * 16;
+    for (auto _ : state) {
+        const std::uint32_t slot = entry.claim(start);
+        benchmark::DoNotOptimize(slot);
+        if (slot != kNoSlot) entry.release(slot);
+    }
+}
+BENCHMARK(capacity)->Threads(1)->Threads(2)->UseRealTime();
+
+void capacity_mutex(benchmark::State& state) {
+    static std::mutex mutex;
+    static std::uint64_t free_slots = ~std::uint64_t{0};
+    for (auto _ : state) {
+        int slot = 0;
+        {
+            const std::lock_guard lock(mutex);
+            slot = std::countr_zero(free_slots);
+            free_slots &= ~(std::uint64_t{1} << slot);
+        }
+        benchmark::DoNotOptimize(slot);
+        const std::lock_guard lock(mutex);
+        free_slots |= std::uint64_t{1} << slot;
+    }
+}
+BENCHMARK(capacity_mutex)->Threads(1)->Threads(2)->UseRealTime();
+
+// One slot's whole way: posted, taken, answered, collected; nobody sleeps.
+void handover(benchmark::State& state) {
+    channel::PendingLine pending{};
+    channel::AsleepLine worker{}, core{};
+    channel::DoneLine done{};
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(channel::post(pending, worker, 1));
+        benchmark::DoNotOptimize(channel::take(pending));
+        benchmark::DoNotOptimize(channel::answer(done, core, 1));
+        benchmark::DoNotOptimize(channel::take_done(done));
+    }
+}
+BENCHMARK(handover)->UseRealTime();
+
+// Readers of a region's numbers, while with two threads the first one writes.
+void seqlock(benchmark::State& state) {
+    static Seqlock<RegionNumbers> lock;
+    if (state.thread_index() == 0) lock.write({});
+    const bool writes = state.threads() > 1 && state.thread_index() == 0;
+    RegionNumbers numbers{};
+    for (auto _ : state) {
+        if (writes) {
+            ++numbers.rtt_us;
+            lock.write(numbers);
+        } else {
+            benchmark::DoNotOptimize(lock.read(numbers));
+        }
+    }
+}
+BENCHMARK(seqlock)->Threads(1)->Threads(2)->UseRealTime();
+
+void seqlock_mutex(benchmark::State& state) {
+    static std::mutex mutex;
+    static RegionNumbers shared;
+    const bool writes = state.threads() > 1 && state.thread_index() == 0;
+    RegionNumbers numbers{};
+    for (auto _ : state) {
+        const std::lock_guard lock(mutex);
+        if (writes) {
+            ++shared.rtt_us;
+        } else {
+            numbers = shared;
+        }
+        benchmark::DoNotOptimize(numbers);
+    }
+}
+BENCHMARK(seqlock_mutex)->Threads(1)->Threads(2)->UseRealTime();
+
+// A lookup among a thousand functions of three versions each: the pointer, then one cell.
+void snapshot(benchmark::State& state) {
+    std::vector<Target> targets;
+    for (std::uint64_t key = 1; key <= 1000; ++key)
+        for (std::uint64_t qualifier = 0; qualifier < 3; ++qualifier) {
+            Target target;
+            target.function_key = key * 0x9e3779b97f4a7c15ull;
+            target.qualifier = qualifier;
+            targets.push_back(target);
+        }
+    const Snapshot made(1, targets, {}, false);
+    std::atomic<const Snapshot*> published{&made};
+    std::uint64_t key = 0;
+    for (auto _ : state) {
+        key = key % 1000 + 1;
+        benchmark::DoNotOptimize(
+            published.load(std::memory_order_acquire)->find(key * 0x9e3779b97f4a7c15ull, 0));
+    }
+}
+BENCHMARK(snapshot)->UseRealTime();
+
+}  // namespace
+
+BENCHMARK_MAIN();
