@@ -126,6 +126,23 @@ def test_a_server_that_does_not_start_leaves_no_folder():
             equal(traces.dpdk_folders([server.pid]), [], out)
 
 
+def test_a_test_run_that_is_ended():
+    """As meson does it when the time is over: SIGTERM for the group, half a second later SIGKILL."""
+    for wait_for in (1, 6):
+        test = subprocess.Popen([sys.executable, rig.ROOT / "tests/integration/endings.py", BUILD], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        name = f"e{test.pid % 0xFFFFFF:x}"
+        try:
+            before = traces.families(name, wait_for)
+            os.killpg(test.pid, signal.SIGTERM)
+            time.sleep(0.5)
+        finally:
+            os.killpg(test.pid, signal.SIGKILL)
+            test.communicate()
+        tap.eventually(lambda: not pathlib.Path(f"/run/skerry-lab-{name}").exists(), "the lab is gone")
+        traces.check_gone(name, before)
+
+
 def test_a_second_build_of_a_folder_waits():
     with tempfile.TemporaryDirectory(prefix="skerry-lock-") as folder:
         (pathlib.Path(folder) / "build.ninja").write_text("build all: phony\n")

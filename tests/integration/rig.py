@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 
 from client import Client  # noqa: E402
 from plan import Plan  # noqa: E402
+from run import catch_signals  # noqa: E402
 
 STATUSES = {int(code): name for name, code in
             re.findall(r"^STATUS\((\w+), (\d+),", (ROOT / "dataplane/wire/status.def").read_text(), re.M)}
@@ -32,13 +33,26 @@ class Rig:
             self.options += ["--set", setting]
 
     def lab(self, verb, *words, check=True):
-        done = subprocess.run([sys.executable, ROOT / "tools/lab", verb, "--name", self.plan.name, "--build",
-                               self.plan.build, *words], text=True, capture_output=True, check=False)
-        assert done.returncode == 0 or not check, f"tools/lab {verb}: {done.stderr.strip()}"
-        return done
+        # In a session of its own: who ends this test, and soon after all its group, does not end the clean-up.
+        process = subprocess.Popen([sys.executable, ROOT / "tools/lab", verb, "--name", self.plan.name, "--build",
+                                    self.plan.build, *words], text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            out, errors = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.communicate()
+            raise
+        assert process.returncode == 0 or not check, f"tools/lab {verb}: {errors.strip()}"
+        return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
     def __enter__(self):
-        self.lab("up", *self.options)
+        catch_signals()
+        try:
+            self.lab("up", *self.options)
+        except BaseException:
+            self.lab("down")
+            raise
         return self
 
     def __exit__(self, *_):

@@ -1,7 +1,12 @@
 """The smallest runner: a module's functions test_*, in order, as TAP on standard output."""
+import pathlib
 import sys
 import time
 import traceback
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tools/lab.d"))
+
+from run import catch_signals  # noqa: E402
 
 
 class Skip(Exception):
@@ -23,6 +28,7 @@ def eventually(condition, what, patience_s=15.0):
 
 
 def run(module, *arguments):
+    catch_signals()  # a test that takes too long is ended by SIGTERM: what it started is to go
     tests = [(name, value) for name, value in vars(module).items() if name.startswith("test_")]
     print(f"TAP version 13\n1..{len(tests)}", flush=True)
     failed = 0
