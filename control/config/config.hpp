@@ -39,12 +39,12 @@ struct Dataplane {  // [dataplane]
     std::vector<std::uint32_t> cpus;  // empty: not pinned; else one CPU for each core
     std::optional<std::uint32_t> control_cpu;
     Idle idle = Idle::spin;
-    std::uint32_t mbufs = 8192;                 // packet buffers a core
-    std::uint32_t pending = 2048;               // forwarded requests a core can have in flight
-    std::uint32_t queue = 1024;                 // requests a core can have waiting for a slot
+    std::uint32_t mbufs = 8192;                  // packet buffers a core
+    std::uint32_t pending = 2048;                // forwarded requests a core can have in flight
+    std::uint32_t queue = 1024;                  // requests a core can have waiting for a slot
     std::uint32_t reply_cache_entries = 131072;  // a core; rounded up to a power of two
-    std::uint32_t reply_cache_mib = 8;          // a core; bytes of kept replies
-    std::uint32_t reply_window_ms = 5000;       // how long a request id is remembered at least
+    std::uint32_t reply_cache_mib = 8;           // a core; bytes of kept replies
+    std::uint32_t reply_window_ms = 5000;        // how long a request id is remembered at least
     bool require_cookie = true;
     // First of 256 UDP ports that answers from regions may come to; 0: none (then they all come to
     // udp_port, and are handed over between cores).

@@ -111,7 +111,7 @@ TEST_F(Skerryctl, UsageAndFilesThatCannotBeUsed) {
     for (const char* line :
          {"", "nonsense", "function", "function deploy", "status extra", "invoke echo",
           "invoke echo --pop nowhere", "invoke echo --pop 127.0.0.1 --payload @/nonexistent",
-          "invoke echo --pop 127.0.0.1 --qualifier xyz",
+          "invoke echo --pop 127.0.0.1 --qualifier x.y",
           "invoke echo --pop 127.0.0.1 --deadline-ms 0",
           "function deploy hello --artifact /nonexistent"}) {
         EXPECT_EQ(run(line), 2) << line;
