@@ -202,7 +202,7 @@ std::uint32_t Core::probes() {
 }
 
 std::uint32_t Core::neighbours() {
-    static constexpr std::uint16_t kMaxAge_s = 30;
+    static constexpr std::uint16_t kMaxAge_s = 10;
     if (context_.core != 0 || context_.now_tsc < next_neighbours_tsc_) return 0;
     next_neighbours_tsc_ = context_.now_tsc + context_.tsc_hz / 4;
     const net::Neighbours& known = context_.shared.neighbours;

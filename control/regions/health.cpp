@@ -29,7 +29,9 @@ void Health::on_restart(std::uint64_t now_us) {
 }
 
 void Health::on_round_trip(std::uint32_t rtt_us) {
-    if (!measured_) {
+    // Nothing travels faster than the way allows: a round trip of less than half shows that what
+    // was known was time spent in a queue, as the first probe of a server that is starting does.
+    if (!measured_ || rtt_us < srtt_us_ / 2) {
         measured_ = true;
         srtt_us_ = rtt_us;
         variation_us_ = rtt_us / 2;

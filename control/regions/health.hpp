@@ -30,7 +30,7 @@ class Health {
     // The server behind the address is a new one: it knows nothing, and is given time to warm up.
     void on_restart(std::uint64_t now_us);
 
-    // A round trip, smoothed as RFC 6298 §2 does.
+    // A round trip, smoothed as RFC 6298 §2 does; one of less than half of that begins anew.
     void on_round_trip(std::uint32_t rtt_us);
 
     // 0: not to be chosen; 1000: full share.

@@ -52,12 +52,17 @@ std::uint64_t Monitor::step(std::uint64_t now_us) {
 }
 
 // How long a probe may take: longer with each one that was in vain. An answer that comes after it
-// teaches nothing, so without that a region whose way became longer would stay out for ever.
+// teaches nothing, so without that a region whose way became longer would stay out for ever. While
+// none was in vain it is kept short of the time in which numbers go stale: no other probe is out
+// meanwhile, and one that is lost must not take a healthy region away.
 std::uint64_t Monitor::patience_us(const Region& region) const {
     const Health& health = region.health;
     const std::uint64_t expected_us =
         health.measured() ? health.rtt_us() + 4ull * health.rtt_variation_us() : 0;
-    const std::uint64_t usual_us = std::max(limits_.period_us, 2 * expected_us);
+    const std::uint64_t enough_us =
+        std::max<std::uint64_t>(limits_.fresh_us / 3, health.rtt_us() * 3ull / 2);
+    const std::uint64_t usual_us =
+        std::max(limits_.period_us, std::min(2 * expected_us, enough_us));
     const std::uint64_t longest_us = std::max(kLongestPatience_us, limits_.period_us << 3);
     return std::min(usual_us << std::min(health.consecutive_failures(), 3u), longest_us);
 }
@@ -104,13 +109,16 @@ void Monitor::take_results(std::uint64_t now_us) {
             last.free_slots = result.free_slots;
             last.draining = result.draining != 0;
             region->cookie = result.cookie;
-            region->fresh_until_tsc =
-                rte_rdtsc() + limits_.fresh_us * (shared_.server.tsc_hz / 1000) / 1000;
+            region->fresh_until_tsc = fresh_until_tsc();
             region->health.on_round_trip(
                 static_cast<std::uint32_t>(result.rtt_tsc * 1'000'000 / shared_.server.tsc_hz));
             region->health.on_answer(now_us);
         }
     }
+}
+
+std::uint64_t Monitor::fresh_until_tsc() const {
+    return rte_rdtsc() + limits_.fresh_us * (shared_.server.tsc_hz / 1000) / 1000;
 }
 
 void Monitor::take_passive(std::uint32_t index, std::uint64_t now_us) {
@@ -119,8 +127,11 @@ void Monitor::take_passive(std::uint32_t index, std::uint64_t now_us) {
     const std::uint64_t silent = sum(shared_, index, &RegionCounters::silent);
     const std::uint64_t failures = silent - region.silent_seen;
     if (failures == 0 && answered != region.answered_seen &&
-        region.health.state() == Health::State::healthy)
+        region.health.state() == Health::State::healthy) {
+        // Live traffic shows that it lives as well as a probe does (M9).
         region.health.on_answer(now_us);
+        region.fresh_until_tsc = fresh_until_tsc();
+    }
     for (std::uint64_t i = 0; i < std::min<std::uint64_t>(failures, 16); ++i)
         region.health.on_failure(now_us);
     region.answered_seen = answered;

@@ -62,6 +62,7 @@ class Monitor {
     };
 
     void take_results(std::uint64_t now_us);
+    std::uint64_t fresh_until_tsc() const;
     void take_passive(std::uint32_t index, std::uint64_t now_us);
     void probe(std::uint32_t index, std::uint64_t now_us);
     void write_numbers(std::uint32_t index, std::uint64_t now_us);

@@ -83,14 +83,27 @@ const std::uint8_t* find_option(const std::uint8_t* icmp, std::uint16_t bytes, s
     return nullptr;
 }
 
+// Next hops are reached without a VLAN tag: what another VLAN says of them is not about them. (The
+// link address told may differ from the frame's: gateways with a virtual one do that.)
+bool is_tagged(const Received& received) {
+    return received.l3 != reinterpret_cast<std::uint8_t*>(received.ethernet + 1);
+}
+
 Frame answer_solicitation(const Received& received, rte_ipv6_hdr* ip, std::uint8_t* icmp,
-                          std::uint16_t bytes) {
+                          std::uint16_t bytes, Neighbours& neighbours, std::uint16_t now_s) {
     const IpAddress target = IpAddress::v6(icmp + 8);
     // An IPv4-mapped target would be found among our IPv4 addresses.
     if (target.is_v4() || !is_ours(received.port, target)) return dropped(Reason::drop_not_for_us);
     bool malformed = false;
-    find_option(icmp, bytes, kOptionSource, malformed);
+    const std::uint8_t* link = find_option(icmp, bytes, kOptionSource, malformed);
     if (malformed) return dropped(Reason::drop_neighbour);
+    // RFC 4861 §7.2.3: whoever asks tells where he is.
+    if (link != nullptr && !is_tagged(received)) {
+        MacAddress mac;
+        std::memcpy(mac.bytes.data(), link, 6);
+        if (is_host(mac))
+            neighbours.learn(IpAddress::v6(ip->src_addr), received.port_index, mac, now_s);
+    }
 
     static constexpr std::uint8_t kUnspecified[16] = {};
     static constexpr std::uint8_t kAllNodes[16] = {0xff, 2, 0, 0, 0, 0, 0, 0,
@@ -122,12 +135,6 @@ Frame answer_solicitation(const Received& received, rte_ipv6_hdr* ip, std::uint8
         send_back(received, sizeof(rte_ipv6_hdr) + answer_bytes, Reason::neighbour_replied);
     if (probing) put_mac(received.ethernet->dst_addr, MacAddress{{0x33, 0x33, 0, 0, 0, 1}});
     return frame;
-}
-
-// Next hops are reached without a VLAN tag: what another VLAN says of them is not about them. (The
-// link address told may differ from the frame's: gateways with a virtual one do that.)
-bool is_tagged(const Received& received) {
-    return received.l3 != reinterpret_cast<std::uint8_t*>(received.ethernet + 1);
 }
 
 Frame take_advertisement(const Received& received, const std::uint8_t* icmp, std::uint16_t bytes,
@@ -203,7 +210,7 @@ Frame answer_icmp6(const Received& received, rte_ipv6_hdr* ip, std::uint8_t* icm
         if (bytes < kNeighbourBytes || ip->hop_limits != kHopLimit)
             return dropped(Reason::drop_neighbour);
         return icmp[0] == kSolicitation
-                   ? answer_solicitation(received, ip, icmp, bytes)
+                   ? answer_solicitation(received, ip, icmp, bytes, neighbours, now_s)
                    : take_advertisement(received, icmp, bytes, neighbours, now_s);
     }
     if (icmp[0] != kEchoRequest6) return dropped(Reason::drop_icmp);

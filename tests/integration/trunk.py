@@ -85,8 +85,8 @@ def test_a_gateway_with_another_link_address(lab):
     done = lab.run("ip", "link", "set", "pop", "address", "02:00:00:00:00:77", node="router")
     equal(done.returncode, 0, done.stderr)
     client = lab.client()
-    # Learnt addresses are asked for again after half a minute at the latest.
-    tap.eventually(lambda: status(client.invoke("there", b"x", 1000)) == "ok", "forwarded", 45)
+    # Learnt addresses are asked for again after ten seconds.
+    tap.eventually(lambda: status(client.invoke("there", b"x", 1000)) == "ok", "forwarded", 20)
     equal(status(client.invoke("here", b"x")), "ok")
     tap.eventually(lambda: lab.ctl("status")["regions"]["healthy"] == 2, "both are healthy")
     client.close()

@@ -76,5 +76,15 @@ TEST(Health, SmoothsRoundTripsAsRfc6298) {
     EXPECT_NEAR(health.rtt_us(), 3000, 10);
 }
 
+TEST(Health, AMuchShorterRoundTripBeginsAnew) {
+    Health health(kLimits);
+    health.on_round_trip(400'000);  // it waited in the buffer of a server that was starting
+    health.on_round_trip(4'000);
+    EXPECT_EQ(health.rtt_us(), 4'000u);
+    EXPECT_EQ(health.rtt_variation_us(), 2'000u);
+    health.on_round_trip(3'000);
+    EXPECT_EQ(health.rtt_us(), (7 * 4'000 + 3'000) / 8u) << "not for ordinary jitter";
+}
+
 }  // namespace
 }  // namespace skerry::regions

@@ -197,6 +197,37 @@ TEST_F(MonitorTest, ANewServerAtTheAddressIsNoticed) {
     EXPECT_EQ(monitor.take_changed(), 1u);
 }
 
+// The first probe waits while the region starts; of those that follow, single ones get lost.
+TEST_F(MonitorTest, OneLostProbeDoesNotTakeAHealthyRegionAway) {
+    rtt_us_ = 450'000;
+    Monitor monitor(shared_, 1, kLimits, 7);
+    pass(monitor, 500'000);
+    for (const std::uint64_t usual_us : {4'000, 100'000, 300'000}) {
+        rtt_us_ = usual_us;
+        pass(monitor, 3'000'000);
+        const std::size_t probes = tokens_.size();
+        up_ = false;
+        while (tokens_.size() == probes) pass(monitor, kStep_us);
+        const std::uint64_t lost_us = now_us_;
+        up_ = true;
+        const std::uint64_t heard = look(monitor).probes_answered;
+        while (look(monitor).probes_answered == heard) pass(monitor, kStep_us);
+        EXPECT_LT(now_us_ - lost_us, 900'000u) << usual_us << ": less than fresh_us since the last";
+        EXPECT_EQ(look(monitor).state, Health::State::healthy);
+    }
+}
+
+TEST_F(MonitorTest, AnsweredRequestsKeepItFresh) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    pass(monitor, 1'000'000);
+    RegionNumbers before, after;
+    ASSERT_TRUE(shared_.region_numbers[0].read(before));
+    shared_.counters[0]->regions[0].answered.add();
+    monitor.step(now_us_);
+    ASSERT_TRUE(shared_.region_numbers[0].read(after));
+    EXPECT_GT(after.fresh_until_tsc, before.fresh_until_tsc);
+}
+
 TEST_F(MonitorTest, ALongerWayIsLearned) {
     for (const std::uint64_t rtt_us : {300'000, 600'000, 900'000, 1'500'000, 1'900'000}) {
         SCOPED_TRACE(rtt_us);

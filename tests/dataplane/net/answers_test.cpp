@@ -212,6 +212,16 @@ TEST_F(Discovery, ASolicitationForOurAddress) {
               expected_advertisement(peer6, kPeerMac, 0x60));
 }
 
+TEST_F(Discovery, WhoAsksTellsWhereHeIs) {
+    const MacAddress other{{2, 0, 0, 0, 0, 0x55}};
+    fate(solicit(peer6, group, ours6, frames::link_option(1, other)));
+    EXPECT_EQ(learnt(1), other);
+    fate(solicit(peer6, ours6, ours6, {}));
+    EXPECT_EQ(learnt(1), other) << "nothing told, nothing learnt";
+    fate(solicit(peer6, group, ours6, frames::link_option(1, kBroadcastMac)));
+    EXPECT_EQ(learnt(1), other);
+}
+
 TEST_F(Discovery, MoreOptionsThanTheAnswerHas) {
     Bytes options(24, 0);  // an unknown option of 24 bytes in front
     options[0] = 14;
