@@ -110,10 +110,18 @@ int describe_function(const Common& common, const std::string& name) {
 int delete_function(const Common& common, const std::string& name) {
     const Answer answer = AdminClient(common.admin).erase(function_path(name));
     if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
-    if (common.json)
-        print_json(std::get<json>(answer));
-    else
-        std::printf("%s is deleted\n", printable(name).c_str());
+    const json& done = std::get<json>(answer);
+    if (common.json) {
+        print_json(done);
+        return kExitOk;
+    }
+    std::printf("%s is deleted\n", printable(name).c_str());
+    for (const auto& region : list_of(done, "regions")) {
+        const std::string error = field(region, "error");
+        std::printf("  %s: %s\n", printable(field(region, "name")).c_str(),
+                    error.empty() ? "has forgotten it"
+                                  : printable("will be asked again: " + error).c_str());
+    }
     return kExitOk;
 }
 
