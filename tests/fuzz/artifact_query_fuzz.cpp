@@ -1,5 +1,5 @@
-// Any bytes as the query of a deploy call: refused with 400, or a request that is valid and that
-// comes back the same from its own rendering.
+// Any bytes as the query of a deploy or alias call: refused with 400, or a request that is valid;
+// a deploy comes back the same from its own rendering.
 #include <cstdint>
 #include <string_view>
 
@@ -11,6 +11,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     const admin::Api api = (data[0] & 1) != 0 ? admin::Api::management : admin::Api::admin;
     const std::string_view query(reinterpret_cast<const char*>(data) + 1, size - 1);
+    const auto alias = admin::parse_alias(query, (data[0] & 2) != 0);
+    if (alias.ok) {
+        SKERRY_CHECK(static_cast<bool>(catalog::validate_alias(alias.value.alias)));
+    } else {
+        SKERRY_CHECK(alias.error.http_status == 400 && !alias.error.code.empty());
+    }
     const auto parsed = admin::parse_deploy("f", query, api);
     if (!parsed.ok) {
         SKERRY_CHECK(parsed.error.http_status == 400 && !parsed.error.code.empty());

@@ -103,7 +103,12 @@ TEST_F(Skerryctl, EveryVerbAnswers) {
         EXPECT_EQ(run(std::string("--json ") + verb), 0) << verb << err_;
         EXPECT_TRUE(out().is_object()) << verb << out_;
     }
+    EXPECT_EQ(run("function alias hello stable --version 0123456789abcdef"), 0) << err_;
+    EXPECT_EQ(out_, "stable of hello is 0123456789abcdef\n");
+    EXPECT_EQ(run("function alias hello stable --delete"), 0) << err_;
+    EXPECT_EQ(run("function alias hello stable"), 2);
     EXPECT_EQ(run("function delete hello"), 0);
+    EXPECT_NE(out_.find("south: will be asked again: silent"), std::string::npos) << out_;
     EXPECT_EQ(run("function delete hello"), 1);
 }
 
