@@ -85,11 +85,14 @@ std::string find_version(const Function& function, const std::string& version) {
     return {};
 }
 
+bool is_aliased(const Function& function, const std::string& digest) {
+    return std::any_of(function.aliases.begin(), function.aliases.end(),
+                       [&](const auto& alias) { return alias.second == digest; });
+}
+
 void forget_oldest(Function& function) {
     const auto may_go = [&](const std::string& digest) {
-        return digest != function.current &&
-               std::none_of(function.aliases.begin(), function.aliases.end(),
-                            [&](const auto& alias) { return alias.second == digest; });
+        return digest != function.current && !is_aliased(function, digest);
     };
     while (function.versions.size() > kMaxVersionsKept) {
         const auto oldest =

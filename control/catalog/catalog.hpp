@@ -62,6 +62,7 @@ Status validate_alias(const std::string& alias);
 // The digest among its versions that is `version`, or begins with it: 16 to 64 hex digits. Empty:
 // none does.
 std::string find_version(const Function& function, const std::string& version);
+bool is_aliased(const Function& function, const std::string& digest);
 // Beyond kMaxVersionsKept the oldest are forgotten, but neither the current one nor what an alias
 // stands for.
 void forget_oldest(Function& function);

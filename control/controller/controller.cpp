@@ -198,12 +198,9 @@ void Controller::place(std::uint64_t now_us) {
                                  .workers = pool_.workers(entry)});
             if (current) deployed.popular = wish.popular;
             const bool warming = warming_ == entry + 1;
-            const bool named =
-                std::any_of(function.aliases.begin(), function.aliases.end(),
-                            [&](const auto& alias) { return alias.second == digest; });
             pool_.set_target(entry,
                              warming ? std::max(wish.minimum, warming_workers_) : wish.minimum,
-                             current || warming || named);
+                             current || warming || catalog::is_aliased(function, digest));
         }
     }
 }

@@ -70,7 +70,7 @@ void start_one(Context& context, Dispatcher& dispatcher) {
 }
 
 void misbehave(Input& input, Channel& channel, std::size_t bytes, Context& context,
-               Dispatcher& dispatcher, const channel::CoreDoorbell& doorbell) {
+               Dispatcher& dispatcher, Ring& ring, const channel::CoreDoorbell& doorbell) {
     channel::DoneLine& done = channel.header()->done[0];
     switch (input.byte() % 6) {
         case 0:
@@ -139,7 +139,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Input input(data, size);
     const std::uint32_t invocations = context.invocations.used();
     for (int step = 0; step < 256 && !input.empty(); ++step)
-        misbehave(input, channel, memory->bytes, context, dispatcher, server.shared.doorbells[0]);
+        misbehave(input, channel, memory->bytes, context, dispatcher, *ring,
+                  server.shared.doorbells[0]);
 
     channel.dead.store(true, std::memory_order_release);
     dispatcher.collect();
