@@ -71,7 +71,7 @@ void check_cpus(const Config& config, const Lines& lines, Problems& problems) {
 // region, and by what is about to be sent. With fewer, a busy server could not receive the very
 // replies that would free them.
 void check_mbufs(const Config& config, const Lines& lines, Problems& problems) {
-    constexpr std::uint64_t kRings = 2 * 1024, kAboutToBeSent = 256 + 256;
+    constexpr std::uint64_t kRings = 2048, kAboutToBeSent = 512;  // RX and TX; bursts, cache
     const Dataplane& d = config.dataplane;
     const std::uint64_t least =
         config.ports.size() * (kRings + kAboutToBeSent) + d.pending + d.queue;
