@@ -1,6 +1,6 @@
 // One core's io_uring: doorbells of workers, and the only place where a core sleeps.
 //
-// The ring is locked down to the four operations named in ring.cpp (io_uring_register(2),
+// The ring is locked down to the operations named in ring.cpp (io_uring_register(2),
 // IORING_REGISTER_RESTRICTIONS), takes submissions from the core's thread alone, and runs
 // completion work only when that thread asks for it (SINGLE_ISSUER, DEFER_TASKRUN), so that an
 // awake core is never interrupted.
