@@ -104,6 +104,12 @@ struct Context {
         return instant_tsc <= now_tsc ? 0 : us_from_tsc(instant_tsc - now_tsc);
     }
 
+    // Wall clock, for those outside who know no other; the control thread keeps it right.
+    std::uint64_t unix_ms(std::uint64_t instant_tsc) const {
+        return shared.unix_ms_at_tsc_zero.load(std::memory_order_relaxed) +
+               instant_tsc / (tsc_hz / 1000);
+    }
+
     // A complete frame; ownership moves here.
     void send(rte_mbuf* mbuf, std::uint8_t port) {
         Tx& queue = tx[port];

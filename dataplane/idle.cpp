@@ -70,9 +70,9 @@ void Core::sleep(std::uint32_t timeout_us) {
 }
 
 void Core::take_completions() {
-    ring_->completions([this](std::uint64_t tag, int, bool more) {
+    ring_->completions([this](std::uint64_t tag, int result, bool more) {
         if (tag & Dispatcher::kOwnTags) {
-            dispatcher_.completed(tag, more);
+            dispatcher_.completed(tag, result, more);
         } else if (tag & kWakeTag) {
             receive_armed_[tag & 7] = false;
         } else if (tag == kKickTag && !more) {

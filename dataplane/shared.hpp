@@ -96,7 +96,9 @@ struct Shared {
     std::array<rte_ring*, channel::kMaxCores> handover{};        // elements: rte_mbuf*
     channel::CoreDoorbell* doorbells = nullptr;                  // kMaxCores of them, in a memfd
     std::atomic<std::uint64_t> catalog_epoch{0};                 // told to probing peers
-    std::atomic<std::uint32_t> idle_slots{0};                    // kept by control, told to peers
+    // Wall clock minus TSC, in ms (modulo 2^64); kept by control.
+    std::atomic<std::uint64_t> unix_ms_at_tsc_zero{0};
+    std::atomic<std::uint32_t> idle_slots{0};  // kept by control, told to peers
     // eventfd of each core (EFD_NONBLOCK): whoever puts something into one of its rings writes it,
     // so that a sleeping core looks. -1: the core does not sleep.
     std::array<int, channel::kMaxCores> kick_fd = [] {

@@ -152,6 +152,10 @@ std::uint32_t Core::forward() {
 }
 
 std::uint32_t Core::collect() {
+    if (dispatcher_.api_in_flight() != 0) {
+        ring_->finish_due_work();
+        take_completions();
+    }
     return dispatcher_.collect();
 }
 

@@ -15,7 +15,10 @@
 namespace skerry {
 
 // Why the control thread should end a worker. Set by cores, first one wins, read by control.
-enum class WorkerFault : std::uint8_t { none, hung, malformed };
+// `spent` is none: its function wants a new worker for each invocation.
+enum class WorkerFault : std::uint8_t { none, hung, malformed, spent };
+
+struct ApiEnd;
 
 struct alignas(64) Channel {
     std::byte* base = nullptr;  // start of the mapping; ChannelHeader, then slots
@@ -28,6 +31,12 @@ struct alignas(64) Channel {
     std::uint32_t index = 0;               // 0 … kMaxChannels-1, unique among living channels
     std::uint32_t entry = 0;               // capacity table entry it serves
     std::uint64_t generation = 0;          // differs between two channels that had one index
+
+    ApiEnd* api = nullptr;    // it speaks the Runtime API, and `base` is ours alone
+    bool single_use = false;  // one invocation, then its end
+    // How the worker ended; before `dead`. -1: not by exiting.
+    int exit_code = -1;
+    int exit_signal = 0;
 
     // Set by the control thread when the worker has ended; cores that own slots then retire them.
     alignas(64) std::atomic<bool> dead{false};

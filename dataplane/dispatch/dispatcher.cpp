@@ -62,16 +62,24 @@ void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Head
 
     seats_.take(channel, claim.slot, index);
     Seat& seat = seats_[channel->index];
-    if (core_sleeps_ && (!seat.polled || seat.generation != channel->generation)) watch(seat);
-    if (seat.to_ring == 0) {
-        SKERRY_CHECK(to_ring_count_ < kMaxChannels);
-        to_ring_[to_ring_count_++] = channel->index;
-    }
-    seat.to_ring |= std::uint64_t{1} << claim.slot;
     ++in_flight_;
     ++by_entry_[invocation.entry];
+    if (channel->api != nullptr) {
+        begin_api(seat, index, payload_bytes);
+    } else {
+        to_be_rung(seat, claim.slot);
+    }
     context_.counters.functions[invocation.function].local.add();
     arm(index);
+}
+
+void Dispatcher::to_be_rung(Seat& seat, std::uint32_t slot) {
+    if (core_sleeps_ && (!seat.polled || seat.generation != seat.channel->generation)) watch(seat);
+    if (seat.to_ring == 0) {
+        SKERRY_CHECK(to_ring_count_ < kMaxChannels);
+        to_ring_[to_ring_count_++] = seat.channel->index;
+    }
+    seat.to_ring |= std::uint64_t{1} << slot;
 }
 
 void Dispatcher::watch(Seat& seat) {
@@ -83,7 +91,8 @@ void Dispatcher::watch(Seat& seat) {
                tag(kPollTag, seat.channel->index, seat.generation));
 }
 
-void Dispatcher::completed(std::uint64_t completion, bool armed) {
+void Dispatcher::completed(std::uint64_t completion, int result, bool armed) {
+    if (completion & ApiWorkers::kTag) return completed_api(completion, result);
     const std::uint64_t index = completion & 0xffff;
     Seat& seat = seats_[index];
     if (completion & kBellTag) {
@@ -114,6 +123,7 @@ void Dispatcher::ring_workers() {
 
 std::uint32_t Dispatcher::collect() {
     const std::uint32_t before = in_flight_;
+    if (api_news_count_ != 0) take_api_news();
     // From the end: a seat that becomes empty is replaced by the last one, which was seen already.
     for (std::uint32_t i = seats_.active_count(); i-- > 0;) {
         Seat& seat = seats_.active(i);
@@ -162,7 +172,7 @@ void Dispatcher::take_answer(Seat& seat, std::uint32_t slot) {
     } else {
         context_.counters.count(Reason::drop_client_gone);
     }
-    leave(seat, index, !good);
+    leave(seat, index, !good || channel->single_use);
 }
 
 void Dispatcher::fail_all(Seat& seat, Reason reason) {
@@ -172,7 +182,7 @@ void Dispatcher::fail_all(Seat& seat, Reason reason) {
         slots &= slots - 1;
         const std::uint32_t index = seat.owner[slot];
         Invocation& invocation = context_.invocations[index];
-        if (invocation.progress == Progress::local) answer_header(context_, invocation, reason);
+        fail(invocation, reason);
         leave(seat, index, true);
     }
 }
@@ -180,6 +190,13 @@ void Dispatcher::fail_all(Seat& seat, Reason reason) {
 void Dispatcher::leave(Seat& seat, std::uint32_t index, bool retire) {
     Invocation& invocation = context_.invocations[index];
     CapacityEntry& table = context_.shared.capacity->entries[invocation.entry];
+    // The first fault counts: this is one only if the worker has none.
+    if (seat.channel->single_use) blame(seat.channel, WorkerFault::spent);
+    if (seat.channel->api != nullptr) {
+        // Before the slot changes hands: its memory may be freed as soon as it has.
+        api_.leave(*seat.channel->api, seat.channel->index, seat.tenure);
+        --api_in_flight_;
+    }
     if (retire) {
         table.retire(invocation.table_slot);
     } else {
@@ -220,8 +237,7 @@ void Dispatcher::on_timer(std::uint32_t index) {
         return;
     }
     blame(invocation.channel, WorkerFault::hung);
-    if (invocation.progress == Progress::local)
-        answer_header(context_, invocation, Reason::failed_worker_hung);
+    fail(invocation, Reason::failed_worker_hung);
     leave(seats_[invocation.channel->index], index, true);
 }
 

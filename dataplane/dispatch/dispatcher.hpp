@@ -10,10 +10,13 @@
 #include <cstdint>
 
 #include "dataplane/context.hpp"
+#include "dataplane/dispatch/api_workers.hpp"
 #include "dataplane/dispatch/ring.hpp"
 #include "dataplane/dispatch/seats.hpp"
 
 namespace skerry {
+
+struct LambdaError;
 
 // A slot that is ours: to be started with, or released.
 struct Claim {
@@ -28,7 +31,7 @@ class Dispatcher {
     static constexpr int kDeadSlotsPerClaim = 4;
 
     Dispatcher(Context& context, Ring& ring, bool core_sleeps)
-        : context_(context), ring_(ring), core_sleeps_(core_sleeps) {}
+        : context_(context), ring_(ring), api_(ring), core_sleeps_(core_sleeps) {}
 
     Claim claim(std::uint32_t entry);
     void release(std::uint32_t entry, const Claim& claim);
@@ -52,15 +55,18 @@ class Dispatcher {
     // Slots of the entry that this core has in use.
     std::uint32_t in_flight(std::uint32_t entry) const { return by_entry_[entry]; }
 
+    // Of these, with workers that speak the Runtime API: they move on by completions alone.
+    std::uint32_t api_in_flight() const { return api_in_flight_; }
+
     // A completion of the ring whose tag has one of kOwnTags set. All that are there must be handed
     // in before ring_workers(): a bell counts as out until its completion is seen, and a worker has
     // at most one, or one that fills its own eventfd would pile them up in the kernel.
-    void completed(std::uint64_t completion, bool armed);
+    void completed(std::uint64_t completion, int result, bool armed);
     // After the core has announced its sleep: is there anything to collect?
     bool anything_done();
     static constexpr std::uint64_t kPollTag = std::uint64_t{1} << 56;
     static constexpr std::uint64_t kBellTag = std::uint64_t{1} << 59;
-    static constexpr std::uint64_t kOwnTags = kPollTag | kBellTag;
+    static constexpr std::uint64_t kOwnTags = kPollTag | kBellTag | ApiWorkers::kTag;
 
   private:
     void take_answers(Seat& seat, std::uint64_t slots);
@@ -70,7 +76,16 @@ class Dispatcher {
     void blame(Channel* channel, WorkerFault fault);
     // The slot leaves the invocation: back to the table, or (worker at fault or dead) to control.
     void leave(Seat& seat, std::uint32_t index, bool retire);
+    void to_be_rung(Seat& seat, std::uint32_t slot);
     void watch(Seat& seat);
+    // dispatcher_api.cpp
+    void begin_api(Seat& seat, std::uint32_t index, std::uint32_t payload_bytes);
+    void completed_api(std::uint64_t completion, int result);
+    void take_api_news();
+    void answer_api(Seat& seat, std::uint32_t index);
+    void answer_lambda(Invocation& invocation, Reason reason, const LambdaError& error);
+    // Answers the caller, unless that was done, that its worker has failed.
+    void fail(Invocation& invocation, Reason reason);
     static std::uint64_t tag(std::uint64_t kind, std::uint64_t channel_index,
                              std::uint64_t generation) {
         return kind | ((generation << 16) & 0x00ff'ffff'ffff'0000ull) | channel_index;
@@ -78,12 +93,17 @@ class Dispatcher {
 
     Context& context_;
     Ring& ring_;
+    ApiWorkers api_;
     const bool core_sleeps_;
     Seats seats_;
     std::array<std::uint16_t, kMaxEntries> by_entry_{};
     std::array<std::uint32_t, kMaxChannels> to_ring_{};
     std::uint32_t to_ring_count_ = 0;
     std::uint32_t in_flight_ = 0;
+    std::array<std::uint32_t, kMaxChannels> api_news_{};  // channels, each once
+    std::uint32_t api_news_count_ = 0;
+    std::uint32_t api_in_flight_ = 0;
+    std::uint32_t tenure_ = 0;
     std::uint64_t sequence_ = 0;
 };
 

@@ -2,8 +2,10 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <cerrno>
+#include <iterator>
 
 #include "sandbox/base/check.hpp"
 
@@ -12,14 +14,16 @@ namespace {
 
 const std::uint64_t kOne = 1;
 
-// Everything this ring may ever be asked to do. Not in the list: nothing that opens, connects, or
-// touches a file by name.
+// Everything this ring may ever be asked to do. Not in the list: what opens, connects, or touches a
+// file by name.
 int restrict_ring(io_uring* ring) {
-    io_uring_restriction rules[7] = {};
-    const std::uint8_t operations[] = {IORING_OP_WRITE, IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE,
-                                       IORING_OP_RECV, IORING_OP_TIMEOUT};
+    constexpr std::uint8_t kOperations[] = {
+        IORING_OP_WRITE,        IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE,
+        IORING_OP_RECV,         IORING_OP_TIMEOUT,  IORING_OP_SENDMSG,
+        IORING_OP_ASYNC_CANCEL, IORING_OP_ACCEPT,   IORING_OP_CLOSE};
+    io_uring_restriction rules[std::size(kOperations) + 2] = {};
     unsigned count = 0;
-    for (const std::uint8_t operation : operations) {
+    for (const std::uint8_t operation : kOperations) {
         rules[count].opcode = IORING_RESTRICTION_SQE_OP;
         rules[count++].sqe_op = operation;
     }
@@ -38,7 +42,7 @@ Result<std::unique_ptr<Ring>> Ring::create() {
     std::unique_ptr<Ring> ring(new Ring);
     io_uring_params params{};
     params.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
-                   IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
+                   IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE;
     params.cq_entries = 4 * kEntries;
     int error = io_uring_queue_init_params(kEntries, &ring->ring_, &params);
     if (error != 0)
@@ -89,6 +93,42 @@ void Ring::poll(int fd, std::uint64_t tag) {
 void Ring::unpoll(std::uint64_t tag) {
     io_uring_sqe* sqe = next();
     io_uring_prep_poll_remove(sqe, tag);
+    sqe->user_data = kNoTag;
+}
+
+void Ring::poll_once(int fd, short events, std::uint64_t tag) {
+    io_uring_sqe* sqe = next();
+    io_uring_prep_poll_add(sqe, fd, static_cast<unsigned>(events));
+    sqe->user_data = tag;
+}
+
+void Ring::receive_now(int socket_fd, void* to, std::size_t bytes, std::uint64_t tag) {
+    io_uring_sqe* sqe = next();
+    io_uring_prep_recv(sqe, socket_fd, to, bytes, MSG_DONTWAIT);
+    sqe->user_data = tag;
+}
+
+void Ring::send_now(int socket_fd, const msghdr* message, std::uint64_t tag) {
+    io_uring_sqe* sqe = next();
+    io_uring_prep_sendmsg(sqe, socket_fd, message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    sqe->user_data = tag;
+}
+
+void Ring::accept(int listener_fd, std::uint64_t tag) {
+    io_uring_sqe* sqe = next();
+    io_uring_prep_accept(sqe, listener_fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    sqe->user_data = tag;
+}
+
+void Ring::cancel(std::uint64_t tag) {
+    io_uring_sqe* sqe = next();
+    io_uring_prep_cancel64(sqe, tag, 0);
+    sqe->user_data = kNoTag;
+}
+
+void Ring::close(int fd) {
+    io_uring_sqe* sqe = next();
+    io_uring_prep_close(sqe, fd);
     sqe->user_data = kNoTag;
 }
 

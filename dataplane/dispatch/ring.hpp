@@ -1,4 +1,5 @@
-// One core's io_uring: doorbells of workers, and the only place where a core sleeps.
+// One core's io_uring: doorbells of workers, sockets of those that speak the Runtime API, and the
+// only place where a core sleeps.
 //
 // The ring is locked down to the operations named in ring.cpp (io_uring_register(2),
 // IORING_REGISTER_RESTRICTIONS), takes submissions from the core's thread alone, and runs
@@ -36,6 +37,16 @@ class Ring {
     // Multishot, edge-triggered: a completion carries `tag`. Stays armed until unpoll(tag).
     void poll(int fd, std::uint64_t tag);
     void unpoll(std::uint64_t tag);
+    // Once. The completion's result is what happened, as poll(2) says it.
+    void poll_once(int fd, short events, std::uint64_t tag);
+    // Both are complete, with a result or -EAGAIN, when submit() returns: they don't wait.
+    // `message` and the memory stay until then.
+    void receive_now(int socket_fd, void* to, std::size_t bytes, std::uint64_t tag);
+    void send_now(int socket_fd, const msghdr* message, std::uint64_t tag);
+    // Waits for a connection; the result is its descriptor, non-blocking and close-on-exec.
+    void accept(int listener_fd, std::uint64_t tag);
+    void cancel(std::uint64_t tag);
+    void close(int fd);
     // Takes one byte of one packet from a blocking socket, once.
     void receive(int socket_fd, std::uint64_t tag);
 
@@ -62,6 +73,10 @@ class Ring {
         if (count != 0) io_uring_cq_advance(&ring_, count);
     }
 
+    // Polls and accepts complete when this thread lets them. No system call when none is due.
+    void finish_due_work() {
+        if ((IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0) finish_work();
+    }
     // Lets the kernel finish what waits for this thread, as a sleep would. One system call, rare.
     void finish_work() { (void)io_uring_get_events(&ring_); }
 

@@ -136,6 +136,17 @@ void answer_header(Context& context, Invocation& invocation, Reason reason) {
     answer(context, invocation, reply_header(context, invocation, info(reason).status), nullptr, 0);
 }
 
+void answer_failure(Context& context, Invocation& invocation, Reason reason,
+                    const std::byte* payload, std::uint32_t payload_bytes) {
+    const net::PortView& port = context.shared.server.ports[invocation.path.port];
+    if (wire::kHeaderBytes + payload_bytes > net::max_udp_payload(invocation.path, port))
+        payload_bytes = 0;
+    context.counters.count(reason);
+    wire::Header header = reply_header(context, invocation, info(reason).status);
+    header.payload_bytes.set(payload_bytes);
+    answer(context, invocation, header, payload, payload_bytes);
+}
+
 void refuse_header(Context& context, Invocation& invocation, Reason reason) {
     context.counters.count(reason);
     wire::Header header = reply_header(context, invocation, info(reason).status);

@@ -36,6 +36,9 @@ void send_accepted(Context& context, const Invocation& invocation);
 // Ends of an invocation: the client is answered and the answer kept for retransmits. The invocation
 // itself lives on until finish().
 void answer_header(Context& context, Invocation& invocation, Reason reason);
+// The same with a text that says more, which is left out when it does not fit.
+void answer_failure(Context& context, Invocation& invocation, Reason reason,
+                    const std::byte* payload, std::uint32_t payload_bytes);
 // The same when nothing was executed anywhere: not kept, so that the client may send it again.
 void refuse_header(Context& context, Invocation& invocation, Reason reason);
 void answer_local(Context& context, Invocation& invocation, ReplyStatus status,
