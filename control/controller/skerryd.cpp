@@ -46,7 +46,9 @@ int fail(const std::string& text) {
 
 int serve(const config::Config& config) {
     // Before any thread: a forked child of a process with threads may hold their locks for ever.
-    auto warden = warden::Client::start();
+    auto warden = warden::Client::start({.artifacts_dir = config.state_dir + "/artifacts",
+                                         .runtimes_dir = "/var/lib/skerry/runtimes",
+                                         .server_name = config.name});
     if (!warden) return fail("the warden did not start: " + warden.error().text);
     const UniqueFd signals(make_signal_fd());
     if (!signals) return fail("signalfd: " + std::string(std::strerror(errno)));

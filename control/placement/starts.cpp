@@ -128,12 +128,11 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
                                  .version_hex = entry.spec.version_hex,
                                  .host_uid = limits_.first_uid + worker.index,
                                  .memory_mib = entry.spec.memory_mib,
+                                 .log_fd = log.get(),
                                  .channel_fd = memory->memfd.get(),
                                  .doorbells_fd = doorbells_.fd.get(),
                                  .wake_fd = memory->wake.get(),
-                                 .ready_fd = memory->ready.get(),
-                                 .log_fd = log.get(),
-                                 .done_fds = {}};
+                                 .ready_fd = memory->ready.get()};
     for (const UniqueFd& fd : memory->done) request.done_fds.push_back(fd.get());
     if (const Status sent = warden_.spawn(request); !sent) {
         // Its socket is full: the next step, at the latest when it has news, tries again.

@@ -14,9 +14,12 @@
 #include <string>
 #include <vector>
 
-#include "sandbox/channel/layout.hpp"
+#include "sandbox/jail/environment.hpp"
 #include "sandbox/jail/identity.hpp"
 #include "sandbox/jail/limits.hpp"
+#include "sandbox/jail/link.hpp"
+#include "sandbox/jail/network.hpp"
+#include "sandbox/jail/order.hpp"
 #include "sandbox/jail/root.hpp"
 
 namespace skerry::jail {
@@ -25,6 +28,9 @@ namespace {
 // Where descriptors wait before they get their final numbers: above all of those.
 constexpr int kParkingFd = 64;
 static_assert(kParkingFd > channel::kFirstDoneFd + static_cast<int>(channel::kMaxCores) + 2);
+
+// The socket's number from the start until exec.
+constexpr int kLinkFd = 3;
 
 // The warden ignores some signals and blocks others, and both survive exec.
 void reset_signals(const Reporter& reporter) {
@@ -45,8 +51,8 @@ void reset_signals(const Reporter& reporter) {
 void die_with_warden(const Reporter& reporter, Step step) {
     reporter.need(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), step);
     // It may have ended before that: then nobody reads the reports any more.
-    pollfd reports{reporter.fd(), 0, 0};
-    if (::poll(&reports, 1, 0) != 0) ::_exit(127);
+    pollfd reports{reporter.fd(), POLLRDHUP, 0};
+    if (::poll(&reports, 1, 0) > 0 && (reports.revents & (POLLHUP | POLLRDHUP)) != 0) ::_exit(127);
 }
 
 int park(int fd, const Reporter& reporter) {
@@ -55,24 +61,54 @@ int park(int fd, const Reporter& reporter) {
     return parked;
 }
 
-// Exactly 0 (null), 1 and 2 (the log), 3… (the channel) and, until exec, the two pipes behind them.
-void arrange_descriptors(const Plan& plan, Reporter& reporter, ChildPipes& pipes) {
-    pipes.go_fd = park(pipes.go_fd, reporter);
-    pipes.report_fd = park(pipes.report_fd, reporter);
-    reporter.set_fd(pipes.report_fd);
+// While it waits it has nothing of the warden's but the standard ones and its socket.
+void keep_only_link(Reporter& reporter) {
+    const int parked = park(reporter.fd(), reporter);
+    reporter.set_fd(parked);
+    reporter.need(::dup3(parked, kLinkFd, O_CLOEXEC), Step::descriptors);
+    reporter.set_fd(kLinkFd);
+    reporter.need(::syscall(SYS_close_range, kLinkFd + 1u, ~0u, 0u), Step::descriptors);
+}
+
+struct Received {
+    Order order;
+    UniqueFd log;
+    std::vector<UniqueFd> channel;
+    std::vector<UniqueFd> mounts;
+};
+
+// Waits, perhaps for hours. The end of the warden is the end of this process.
+void take_order(Received& received, const Reporter& reporter) {
+    std::vector<UniqueFd> fds;
+    const ssize_t got = receive_record(reporter.fd(), &received.order, sizeof received.order, fds);
+    if (got == 0) ::_exit(127);
+    reporter.need(got, Step::order);
+    const std::size_t channel_fds = received.order.channel_fd_count;
+    if (got != static_cast<ssize_t>(sizeof received.order) || fds.size() < 2 + channel_fds)
+        reporter.fail(Step::order, EBADMSG);
+    auto next = fds.begin();
+    received.log = std::move(*next++);
+    for (std::size_t i = 0; i < channel_fds; ++i) received.channel.push_back(std::move(*next++));
+    while (next != fds.end()) received.mounts.push_back(std::move(*next++));
+}
+
+// Exactly 0 (null), 1 and 2 (the log), 3… (the channel) and, until exec, the socket behind them.
+void arrange_descriptors(Received& received, Reporter& reporter) {
+    reporter.set_fd(park(reporter.fd(), reporter));
     const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     reporter.need(null_fd, Step::descriptors);
-    std::vector<int> parked = {park(null_fd, reporter), park(plan.log_fd, reporter)};
+    std::vector<int> parked = {park(null_fd, reporter), park(received.log.get(), reporter)};
     parked.push_back(parked.back());
-    for (const int fd : plan.channel_fds) parked.push_back(park(fd, reporter));
+    for (const UniqueFd& fd : received.channel) parked.push_back(park(fd.get(), reporter));
 
+    // Overwritten or closed below, not by their owners.
+    (void)received.log.release();
+    for (UniqueFd& fd : received.channel) (void)fd.release();
+    for (UniqueFd& fd : received.mounts) (void)fd.release();
     int next = 0;
     for (const int fd : parked) reporter.need(::dup2(fd, next++), Step::descriptors);
-    for (int* pipe_fd : {&pipes.report_fd, &pipes.go_fd}) {
-        reporter.need(::dup3(*pipe_fd, next, O_CLOEXEC), Step::descriptors);
-        *pipe_fd = next++;
-    }
-    reporter.set_fd(pipes.report_fd);
+    reporter.need(::dup3(reporter.fd(), next, O_CLOEXEC), Step::descriptors);
+    reporter.set_fd(next++);
     reporter.need(::syscall(SYS_close_range, static_cast<unsigned int>(next), ~0u, 0u),
                   Step::descriptors);
 }
@@ -85,36 +121,51 @@ void install_seccomp(const SeccompProgram& seccomp, const Reporter& reporter) {
     reporter.need(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &program), Step::seccomp);
 }
 
-}  // namespace
+const char* program_of(runtime::Kind kind) {
+    if (runtime::needs_handler(kind)) return "/var/runtime/bootstrap";
+    return kind == runtime::Kind::native ? "/task/bootstrap" : "/var/task/bootstrap";
+}
 
-void become_worker(const Plan& plan, const SeccompProgram& seccomp, ChildPipes pipes) {
-    Reporter reporter(pipes.report_fd);
-    reset_signals(reporter);
-    die_with_warden(reporter, Step::signals);
-    arrange_descriptors(plan, reporter, pipes);
-    enter_root(plan, reporter);
-    constexpr char kHostName[] = "worker";
-    reporter.need(::sethostname(kHostName, sizeof kHostName - 1), Step::hostname);
-    enter_user_namespace(reporter, pipes.go_fd);
-    drop_privileges(reporter);
-    die_with_warden(reporter, Step::capabilities);
-    set_limits(plan, reporter);
-    install_seccomp(seccomp, reporter);
-
-    std::string function = "SKERRY_FUNCTION=" + plan.function;
-    std::string version = "SKERRY_VERSION=" + plan.version_hex;
-    std::string path = "PATH=/task";
-    std::string home = "HOME=/tmp";
-    std::string tmp = "TMPDIR=/tmp";
-    std::string locale = "LANG=C.UTF-8";
-    std::array<char*, 7> environment = {function.data(), version.data(), path.data(), home.data(),
-                                        tmp.data(),      locale.data(),  nullptr};
-    std::string name = "bootstrap";
+[[noreturn]] void execute(const Order& order, const Reporter& reporter) {
+    std::vector<std::string> variables = make_environment(order);
+    std::vector<char*> environment;
+    environment.reserve(variables.size() + 1);
+    for (std::string& variable : variables) environment.push_back(variable.data());
+    environment.push_back(nullptr);
+    std::string program = program_of(order.kind);
+    std::string name = order.kind == runtime::Kind::native ? "bootstrap" : program;
     std::array<char*, 2> arguments = {name.data(), nullptr};
     // From here on nothing may allocate.
-    set_memory_limit(plan, reporter);
-    ::execve("/task/bootstrap", arguments.data(), environment.data());
+    set_memory_limit(order, reporter);
+    ::execve(program.c_str(), arguments.data(), environment.data());
     reporter.fail(Step::execute, errno);
+}
+
+}  // namespace
+
+void become_worker(const SeccompProgram& seccomp, int link_fd) {
+    Reporter reporter(link_fd);
+    reset_signals(reporter);
+    die_with_warden(reporter, Step::signals);
+    keep_only_link(reporter);
+    raise_loopback(reporter);
+    UniqueFd listener = make_listener(reporter);
+    const int root_fd = enter_root(reporter);
+    constexpr char kHostName[] = "worker";
+    reporter.need(::sethostname(kHostName, sizeof kHostName - 1), Step::hostname);
+    reporter.prepared(listener.get());
+    listener.reset();
+
+    Received received;
+    take_order(received, reporter);
+    furnish_root(root_fd, received.order, received.mounts, reporter);
+    arrange_descriptors(received, reporter);
+    enter_user_namespace(reporter);
+    drop_privileges(reporter);
+    die_with_warden(reporter, Step::capabilities);
+    set_limits(received.order, reporter);
+    install_seccomp(seccomp, reporter);
+    execute(received.order, reporter);
 }
 
 }  // namespace skerry::jail

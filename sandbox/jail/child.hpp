@@ -6,14 +6,9 @@
 
 namespace skerry::jail {
 
-// Descriptors of the child alone: ends of pipes to the warden. Both are close-on-exec, so the
-// warden reads the end of the report pipe when the bootstrap has been executed.
-struct ChildPipes {
-    int report_fd = -1;
-    int go_fd = -1;
-};
-
-// Runs in the new process, which is single-threaded. Never returns.
-[[noreturn]] void become_worker(const Plan& plan, const SeccompProgram& seccomp, ChildPipes pipes);
+// Runs in the new process, which is single-threaded: prepares its namespaces, waits for an Order on
+// `link_fd`, and becomes what it says. The socket is close-on-exec, so the warden sees its end when
+// the bootstrap has been executed. Never returns.
+[[noreturn]] void become_worker(const SeccompProgram& seccomp, int link_fd);
 
 }  // namespace skerry::jail

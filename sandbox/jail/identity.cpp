@@ -10,9 +10,11 @@
 
 #include <cerrno>
 #include <string>
+#include <vector>
 
 #include "sandbox/base/unique_fd.hpp"
 #include "sandbox/jail/jail.hpp"
+#include "sandbox/jail/link.hpp"
 
 namespace skerry::jail {
 namespace {
@@ -33,15 +35,15 @@ int write_file(const std::string& path, const std::string& text) {
 
 // The ids are set by the system calls themselves: the C library's functions wait for all threads
 // that it remembers, and this process may be a copy of one that had others.
-void enter_user_namespace(const Reporter& reporter, int go_fd) {
+void enter_user_namespace(const Reporter& reporter) {
+    const std::uint64_t mounted_us = monotonic_us();
     reporter.need(::syscall(SYS_setgroups, 0, nullptr), Step::groups);
     reporter.need(::unshare(CLONE_NEWUSER), Step::user_namespace);
-    reporter.needs_id_map();
+    reporter.needs_id_map(mounted_us);
     char go = 0;
-    ssize_t got;
-    do got = ::read(go_fd, &go, 1);
-    while (got < 0 && errno == EINTR);
-    if (got != 1) ::_exit(127);  // the warden has gone, or has given up on this worker
+    std::vector<UniqueFd> none;
+    if (receive_record(reporter.fd(), &go, sizeof go, none) != 1)
+        ::_exit(127);  // the warden has gone, or has given up on this worker
 }
 
 void drop_privileges(const Reporter& reporter) {

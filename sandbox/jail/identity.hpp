@@ -8,8 +8,8 @@
 
 namespace skerry::jail {
 
-// Enters a new user namespace, asks the warden for the id maps, waits for one byte on `go_fd`.
-void enter_user_namespace(const Reporter& reporter, int go_fd);
+// Enters a new user namespace, asks the warden for the id maps, waits until it has written them.
+void enter_user_namespace(const Reporter& reporter);
 
 // Becomes kInsideUid without any capability, in any set, and without a way back.
 void drop_privileges(const Reporter& reporter);

@@ -2,10 +2,13 @@
 // (root in the initial user namespace) and has one thread.
 //
 // What a worker gets, in short (README.md has the whole list and the reasons): user, mount, PID,
-// network, IPC, UTS and cgroup namespaces of its own; a read-only root with the host's libraries,
-// its artifact at /task and a private /tmp; uid 1000 that is `host_uid` outside; no capability, no
-// way to gain one; resource limits; a deny-list of system calls; exactly the descriptors of
-// sandbox/channel/layout.hpp.
+// network, IPC, UTS and cgroup namespaces of its own; a read-only root made of its runtime's image,
+// its artifact at /var/task and a private /tmp; uid 1000 that is `host_uid` outside; no capability,
+// no way to gain one; resource limits; a filter of system calls; exactly the descriptors of
+// sandbox/channel/layout.hpp, or of 0 to 2 when it speaks the Runtime API.
+//
+// Two steps, so that the first can be done ahead of need: prepare() makes a process in its
+// namespaces that runs our code only and waits; start() tells it what to become.
 #pragma once
 
 #include <linux/filter.h>
@@ -13,40 +16,101 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sandbox/base/result.hpp"
+#include "sandbox/base/unique_fd.hpp"
+#include "sandbox/runtime/kind.hpp"
 
 namespace skerry::jail {
 
 inline constexpr uid_t kInsideUid = 1000;  // what the worker sees as its own uid and gid
 
+// Bounds of the texts below, without their end. A plan that breaks one is refused.
+inline constexpr std::size_t kNameBytesMax = 63;
+inline constexpr std::size_t kVersionBytesMax = 71;
+inline constexpr std::size_t kHandlerBytesMax = 127;
+inline constexpr std::size_t kEnvironmentBytesMax = 4096;
+
 struct Plan {
-    std::string artifact_dir;  // absolute; becomes /task; must be readable by `host_uid`
-    std::string function;      // told to the worker in its environment
+    runtime::Kind kind = runtime::Kind::native;
+    std::string artifacts_dir;  // absolute
+    std::string artifact;       // the name of a folder in it, readable by `host_uid`: /var/task
+    std::string image_dir;      // absolute; empty: the host's own libraries (native only)
+    std::string function;       // this and the next four are told to the worker
     std::string version_hex;
-    std::uint32_t host_uid = 0;       // also the gid; must belong to nobody else
-    std::uint32_t memory_mib = 128;   // address space, on top of the channel's own
-    std::uint32_t tmp_mib = 16;       // size of /tmp
-    std::uint64_t log_bytes_max = 0;  // largest file the worker can write, its log included
+    std::string handler;         // "file.function" of the kinds that have one
+    std::string server_name;     // as AWS_REGION
+    std::string environment;     // the function's own: NAME=value, each with a zero at its end
+    std::uint32_t host_uid = 0;  // also the gid; must belong to nobody else
+    std::uint32_t memory_mib = 128;
+    std::uint32_t tmp_mib = 16;        // size of /tmp
+    std::uint32_t cpu_percent = 0;     // of one CPU; 0: no quota
+    std::uint32_t cpu_weight = 100;    // 1 … 10000
+    std::uint32_t pids_max = 64;       // processes and threads
+    std::uint64_t file_bytes_max = 0;  // largest file the worker can write
     std::uint64_t channel_bytes = 0;
     int log_fd = -1;
-    std::vector<int> channel_fds;  // become 3, 4, 5, …: see layout.hpp
+    std::vector<int> channel_fds;  // become 3, 4, 5, …: see layout.hpp; none for the Runtime API
 };
 
-// The deny-list as the kernel's program; made once, used for every worker.
+// The filter as the kernel's program; made once, used for every worker.
 using SeccompProgram = std::vector<sock_filter>;
 Result<SeccompProgram> make_seccomp_program();
+
+std::uint64_t monotonic_us();  // CLOCK_MONOTONIC
+
+// How long each part of a start took, in the order in which they come. A part that was done ahead
+// of need counts as 0.
+struct Phases {
+    std::uint32_t namespaces_us = 0;  // from the clone until the child could take its order
+    std::uint32_t mounts_us = 0;      // its image, artifact and /tmp; its descriptors
+    std::uint32_t identity_us = 0;    // user namespace, ids, capabilities
+    std::uint32_t exec_us = 0;        // limits, filter, exec
+};
+
+// A process in namespaces of its own that waits for its order. Unless start() makes it a worker,
+// its end is the end of this object: everything of it is gone then.
+class Embryo {
+  public:
+    Embryo(pid_t pid, pid_t host_pid, UniqueFd socket)
+        : pid_(pid), host_pid_(host_pid), socket_(std::move(socket)) {}
+    Embryo(Embryo&& other) noexcept
+        : pid_(std::exchange(other.pid_, -1)),
+          host_pid_(other.host_pid_),
+          socket_(std::move(other.socket_)) {}
+    Embryo& operator=(Embryo&&) = delete;
+    ~Embryo();
+
+    pid_t pid() const { return pid_; }            // in the caller's PID namespace
+    pid_t host_pid() const { return host_pid_; }  // in the PID namespace of /proc
+    int socket() const { return socket_.get(); }
+    void release() { pid_ = -1; }  // it has become a worker, or was reaped
+
+  private:
+    pid_t pid_;
+    pid_t host_pid_;
+    UniqueFd socket_;
+};
 
 struct Started {
     pid_t pid = -1;       // in the caller's PID namespace: for kill and waitpid
     pid_t host_pid = -1;  // in the PID namespace of /proc: for people
+    // Listens on 127.0.0.1:kRuntimeApiPort in the worker's network namespace; non-blocking. Made
+    // before the worker's code ran, and not among its descriptors. None for native.
+    UniqueFd listener;
+    Phases phases;
 };
 
-// Returns when the worker has executed its bootstrap, or after everything of it is gone again.
-// Takes about 2 ms, and never more than kStartTimeoutMs. The worker is a child of the caller, who
-// reaps it. Errors carry the failed step and its errno. The caller ignores SIGPIPE.
+// Takes about a millisecond in the caller; the child goes on by itself. `seccomp` must outlive it
+// not: the child has a copy. It is a child of the caller, who reaps it.
+Result<Embryo> prepare(const SeccompProgram& seccomp);
+
+// Returns when the worker has executed its bootstrap, or after everything of it is gone again;
+// never takes more than kStartTimeoutMs. Errors carry the failed step and its errno. The caller
+// ignores SIGPIPE.
 inline constexpr int kStartTimeoutMs = 5000;
-Result<Started> start(const Plan& plan, const SeccompProgram& seccomp);
+Result<Started> start(const Plan& plan, Embryo embryo);
 
 }  // namespace skerry::jail

@@ -18,13 +18,13 @@ void lower(__rlimit_resource resource, std::uint64_t wanted, const Reporter& rep
 
 }  // namespace
 
-void set_limits(const Plan& plan, const Reporter& reporter) {
+void set_limits(const Order& order, const Reporter& reporter) {
     // 1, not 0: the kernel starts a piped core handler even for 0, but not for 1, and a file of one
     // byte is not written either.
     lower(RLIMIT_CORE, 1, reporter);
-    lower(RLIMIT_FSIZE, plan.log_bytes_max, reporter);
+    lower(RLIMIT_FSIZE, order.file_bytes_max, reporter);
     lower(RLIMIT_NOFILE, kOpenFilesMax, reporter);
-    lower(RLIMIT_NPROC, kProcessesMax, reporter);
+    lower(RLIMIT_NPROC, order.pids_max, reporter);
     lower(RLIMIT_MEMLOCK, 64u << 10, reporter);
     lower(RLIMIT_MSGQUEUE, 0, reporter);
     lower(RLIMIT_NICE, 0, reporter);
@@ -32,8 +32,8 @@ void set_limits(const Plan& plan, const Reporter& reporter) {
     lower(RLIMIT_SIGPENDING, 128, reporter);
 }
 
-void set_memory_limit(const Plan& plan, const Reporter& reporter) {
-    lower(RLIMIT_AS, (std::uint64_t{plan.memory_mib} << 20) + plan.channel_bytes, reporter);
+void set_memory_limit(const Order& order, const Reporter& reporter) {
+    if (order.address_space_bytes != 0) lower(RLIMIT_AS, order.address_space_bytes, reporter);
 }
 
 }  // namespace skerry::jail

@@ -4,8 +4,9 @@
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 
-#include "sandbox/base/check.hpp"
+#include "sandbox/jail/link.hpp"
 
 namespace skerry::jail {
 namespace {
@@ -13,15 +14,17 @@ namespace {
 constexpr std::array<const char*, static_cast<std::size_t>(Step::count)> kTexts = {
     "reset signals",
     "arrange descriptors",
+    "bring up its loopback and listen there",
     "make mounts private",
     "mount the root tmpfs (needs Linux 5.12 or newer)",
-    "bind the host's libraries read-only",
-    "bind the artifact at /task (is the artifact folder still there?)",
     "bind the devices",
-    "mount /tmp",
-    "mount /proc",
+    "mount /proc (needs Linux 5.8 or newer)",
     "pivot_root",
     "set the host name",
+    "take its order",
+    "bind the artifact at /var/task (is the artifact folder still there?)",
+    "mount the runtime's image",
+    "mount /tmp",
     "drop supplementary groups",
     "enter a user namespace (see sysctl user.max_user_namespaces)",
     "become the worker's user",
@@ -29,7 +32,8 @@ constexpr std::array<const char*, static_cast<std::size_t>(Step::count)> kTexts 
     "set resource limits",
     "set no_new_privs",
     "install the seccomp filter",
-    "execute /task/bootstrap (must be executable by everybody, and its loader must be in the jail)",
+    "execute its bootstrap (must be executable by everybody, and its loader or interpreter must be "
+    "in the jail)",
 };
 
 }  // namespace
@@ -39,14 +43,26 @@ const char* step_text(Step step) {
     return index < kTexts.size() ? kTexts[index] : "unknown step";
 }
 
-void Reporter::needs_id_map() const {
-    const Report report{ReportKind::needs_id_map, Step::user_namespace, 0};
-    if (::write(fd_, &report, sizeof report) != sizeof report) ::_exit(127);
+std::uint64_t monotonic_us() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+}
+
+void Reporter::prepared(int listener_fd) const {
+    const Report report{ReportKind::prepared, Step::order, 0, 0, monotonic_us()};
+    if (send_record(fd_, &report, sizeof report, {listener_fd}) != 0) ::_exit(127);
+}
+
+void Reporter::needs_id_map(std::uint64_t mounted_us) const {
+    const Report report{ReportKind::needs_id_map, Step::user_namespace, 0, 0, mounted_us};
+    if (send_record(fd_, &report, sizeof report, {}) != 0) ::_exit(127);
 }
 
 void Reporter::fail(Step step, int error) const {
     const Report report{ReportKind::failed, step, error};
-    (void)!::write(fd_, &report, sizeof report);
+    (void)send_record(fd_, &report, sizeof report, {});
     ::_exit(127);
 }
 

@@ -3,21 +3,25 @@
 
 #include <cstdint>
 
+#include "sandbox/jail/jail.hpp"
+
 namespace skerry::jail {
 
 // In the order in which they are done.
 enum class Step : std::uint32_t {
     signals,
     descriptors,
+    network,
     private_mounts,
     root_tmpfs,
-    libraries,
-    artifact,
     devices,
-    tmp,
     proc,
     pivot,
     hostname,
+    order,
+    artifact,
+    libraries,
+    tmp,
     groups,
     user_namespace,
     identity,
@@ -33,14 +37,18 @@ enum class Step : std::uint32_t {
 const char* step_text(Step step);
 
 enum class ReportKind : std::uint32_t {
-    needs_id_map = 1,  // it is in its user namespace, and waits for the id maps
-    failed = 2,
+    prepared = 1,      // it waits for its order; comes with the listener
+    needs_id_map = 2,  // it is in its user namespace, and waits for the id maps
+    failed = 3,
 };
 
 struct Report {
     ReportKind kind;
     Step step;
     std::int32_t error;  // errno
+    std::uint32_t padding = 0;
+    // CLOCK_MONOTONIC; prepared: of this; needs_id_map: when its root was complete
+    std::uint64_t at_us = 0;
 };
 
 class Reporter {
@@ -49,7 +57,8 @@ class Reporter {
     int fd() const { return fd_; }
     void set_fd(int fd) { fd_ = fd; }
 
-    void needs_id_map() const;
+    void prepared(int listener_fd) const;
+    void needs_id_map(std::uint64_t mounted_us) const;
     // Reports and ends the process.
     [[noreturn]] void fail(Step step, int error) const;
     // For system calls: `result` below zero is a failure with errno.

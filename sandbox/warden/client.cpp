@@ -11,6 +11,7 @@
 #include <csignal>
 #include <utility>
 
+#include "sandbox/jail/environment.hpp"
 #include "sandbox/warden/transport.hpp"
 #include "sandbox/warden/warden.hpp"
 
@@ -65,7 +66,12 @@ void end_warden(UniqueFd& socket, pid_t pid) {
 
 }  // namespace
 
-Result<Client> Client::start() {
+Result<Client> Client::start(const Options& options) {
+    if (options.artifacts_dir.empty() || options.artifacts_dir[0] != '/' ||
+        (!options.runtimes_dir.empty() && options.runtimes_dir[0] != '/'))
+        return Error{EINVAL, "start the warden: its folders must be absolute paths"};
+    if (options.server_name.size() > jail::kNameBytesMax)
+        return Error{EINVAL, "start the warden: the server's name is too long"};
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return errno_error("start the warden: socketpair");
@@ -81,7 +87,7 @@ Result<Client> Client::start() {
     arguments.exit_signal = SIGCHLD;
     const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
     if (pid < 0) return errno_error("start the warden: clone (needs root)");
-    if (pid == 0) run(std::move(its));
+    if (pid == 0) run(std::move(its), options);
     return Client(std::move(ours), pid);
 }
 
@@ -89,15 +95,26 @@ Status Client::spawn(const SpawnRequest& request) {
     Message order;
     order.kind = MessageKind::spawn;
     order.worker_id = request.worker_id;
+    order.runtime = request.runtime;
     for (const Status& status :
          {put_checked(order.artifact_dir, request.artifact_dir, "artifact_dir"),
           put_checked(order.function, request.function, "function"),
-          put_checked(order.version_hex, request.version_hex, "version_hex")})
+          put_checked(order.version_hex, request.version_hex, "version_hex"),
+          request.handler.empty() ? ok() : put_checked(order.handler, request.handler, "handler"),
+          jail::check_environment(request.environment)})
         if (!status) return status.error();
+    order.environment_bytes = static_cast<std::uint32_t>(request.environment.size());
+    std::memcpy(order.environment, request.environment.data(), request.environment.size());
     order.host_uid = request.host_uid;
     order.memory_mib = request.memory_mib;
     order.tmp_mib = request.tmp_mib;
+    order.cpu_percent = request.cpu_percent;
+    order.cpu_weight = request.cpu_weight;
+    order.pids_max = request.pids_max;
     order.log_bytes_max = request.log_bytes_max;
+    order.sent_us = jail::monotonic_us();
+    if (runtime::speaks_runtime_api(request.runtime))
+        return send(socket_.get(), order, {request.log_fd});
     if (request.done_fds.empty() || request.done_fds.size() > channel::kMaxCores)
         return Error{EINVAL, "spawn: there must be a done eventfd for each of 1 to " +
                                  std::to_string(channel::kMaxCores) + " cores"};
@@ -139,6 +156,13 @@ Result<std::optional<Event>> Client::poll_event() {
     event.signal = message.signal;
     event.error_code = message.error_code;
     event.text = get_text(message.text);
+    event.queue_us = message.queue_us;
+    event.phases = message.phases;
+    event.out_of_memory = message.out_of_memory != 0;
+    event.denied_call = get_text(message.denied_call);
+    event.cpu_us = message.cpu_us;
+    event.peak_memory_bytes = message.peak_memory_bytes;
+    if (event.kind == MessageKind::spawned && !fds.empty()) event.listener = std::move(fds.front());
     return std::optional<Event>(std::move(event));
 }
 

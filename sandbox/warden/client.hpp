@@ -13,21 +13,36 @@
 
 namespace skerry::warden {
 
+// What is settled when the warden is forked, and no order can change.
+struct Options {
+    std::string artifacts_dir;  // absolute; orders name folders of it, and nothing else
+    std::string runtimes_dir =
+        {};                        // absolute; an image for each kind; empty: native functions only
+    std::string server_name = {};  // told to workers as their region
+};
+
 struct SpawnRequest {
     std::uint64_t worker_id = 0;
-    std::string artifact_dir;
+    runtime::Kind runtime = runtime::Kind::native;
+    std::string artifact_dir;  // Options::artifacts_dir + "/" + one name
     std::string function;
     std::string version_hex;
+    std::string handler = {};      // "file.function"; of the kinds that need one
+    std::string environment = {};  // jail::check_environment
     std::uint32_t host_uid = 0;
     std::uint32_t memory_mib = 128;
     std::uint32_t tmp_mib = 16;
-    std::uint64_t log_bytes_max = 64u << 20;
+    std::uint32_t cpu_percent = 0;  // of one CPU; 0: no quota
+    std::uint32_t cpu_weight = 100;
+    std::uint32_t pids_max = 64;
+    std::uint64_t log_bytes_max = 64u << 20;  // largest file, when the log is one
+    int log_fd = -1;                          // to write: a pipe, or a file with O_APPEND
+    // The channel; native only.
     int channel_fd = -1;
     int doorbells_fd = -1;  // opened read-only
     int wake_fd = -1;
     int ready_fd = -1;
-    int log_fd = -1;            // O_APPEND
-    std::vector<int> done_fds;  // one per core
+    std::vector<int> done_fds = {};  // one per core
 };
 
 struct Event {
@@ -38,6 +53,17 @@ struct Event {
     int signal = 0;
     int error_code = 0;
     std::string text;
+    // spawned, of a kind that speaks the Runtime API: non-blocking, listens where it will connect
+    // to
+    UniqueFd listener;
+    // spawned
+    std::uint32_t queue_us = 0;  // from the order's sending until the warden took it up
+    jail::Phases phases;
+    // exited
+    bool out_of_memory = false;           // the kernel ended it for its memory limit
+    std::string denied_call;              // the system call that it was ended for; empty: none
+    std::uint64_t cpu_us = 0;             // of all its processes; 0: not known
+    std::uint64_t peak_memory_bytes = 0;  // 0: not known
 };
 
 class Client {
@@ -45,7 +71,7 @@ class Client {
     // Forks the warden. Must be called while this process has one thread, before DPDK starts.
     // The warden ends all workers and itself when this end of the socket closes, however that
     // happens; the workers end when the warden does.
-    static Result<Client> start();
+    static Result<Client> start(const Options& options);
 
     // For tests that play the warden themselves: speaks to whoever has the other end.
     static Client with_socket(UniqueFd socket) { return Client(std::move(socket), -1); }

@@ -2,12 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "sandbox/jail/environment.hpp"
 
 namespace skerry::warden {
 namespace {
@@ -43,29 +47,74 @@ Status check_range(const char* name, std::uint64_t found, std::uint64_t low, std
 }
 
 Status check_numbers(const Message& message) {
+    const bool api = runtime::speaks_runtime_api(message.runtime);
     for (const Status& status :
          {check_range("host_uid", message.host_uid, kLowestHostUid, ~0u - 1),
           check_range("memory_mib", message.memory_mib, 1, kMemoryMibMax),
           check_range("tmp_mib", message.tmp_mib, 1, kTmpMibMax),
-          check_range("core_count", message.core_count, 1, channel::kMaxCores)})
+          check_range("cpu_percent", message.cpu_percent, 0, kCpuPercentMax),
+          check_range("cpu_weight", message.cpu_weight, 1, kCpuWeightMax),
+          check_range("pids_max", message.pids_max, 1, kPidsMax),
+          check_range("core_count", message.core_count, api ? 0 : 1, api ? 0 : channel::kMaxCores)})
         if (!status) return status.error();
     return ok();
 }
 
-Status check_texts(const std::string& folder, const std::string& function,
-                   const std::string& version) {
-    if (folder[0] != '/') return wrong("artifact_dir '" + folder + "' is not an absolute path");
+Status check_texts(const std::string& function, const std::string& version) {
     if (!is_name(function))
         return wrong("function may have letters, digits, '-', '_' and '.' only");
     if (!is_hex(version)) return wrong("version_hex is not in lower-case hexadecimal");
     return ok();
 }
 
+// "/srv/artifacts/12ab" is the folder 12ab of /srv/artifacts; nothing else has a name.
+Result<std::string> artifact_name(const std::string& folder, const Fence& fence) {
+    std::string base = fence.artifacts_dir;
+    while (base.size() > 1 && base.back() == '/') base.pop_back();
+    if (base.empty() || base[0] != '/') return wrong("there is no folder of artifacts");
+    if (base != "/") base += '/';
+    if (folder.rfind(base, 0) != 0)
+        return wrong("artifact_dir '" + folder + "' is not a folder of " + fence.artifacts_dir);
+    std::string name = folder.substr(base.size());
+    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
+        return wrong("artifact_dir '" + folder + "' is not directly in " + fence.artifacts_dir);
+    return name;
+}
+
+// Native functions do without an image: the host's libraries are theirs, as long as there is none.
+std::string image_of(runtime::Kind kind, const Fence& fence) {
+    if (fence.runtimes_dir.empty()) return "";
+    std::string image = fence.runtimes_dir + "/" + std::string(runtime::kind_name(kind));
+    if (kind == runtime::Kind::native && ::access(image.c_str(), F_OK) != 0) return "";
+    return image;
+}
+
+Result<std::string> handler_of(const Message& message) {
+    const std::size_t length = ::strnlen(message.handler, sizeof message.handler);
+    if (length == sizeof message.handler) return wrong("handler has no end");
+    const std::string handler(message.handler, length);
+    if (runtime::needs_handler(message.runtime) && handler.empty())
+        return wrong("handler is empty");
+    for (const char c : handler)
+        if (static_cast<unsigned char>(c) < 0x20) return wrong("handler has control characters");
+    return handler;
+}
+
+Status check_log(int log_fd) {
+    if ((::fcntl(log_fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+        return wrong("the log is not opened for writing");
+    return ok();
+}
+
 // The channel's size; the descriptors are in the order of the protocol.
-Result<std::uint64_t> check_fds(const std::vector<UniqueFd>& fds, std::uint32_t core_count) {
-    if (fds.size() != kFixedFds + core_count)
+Result<std::uint64_t> check_fds(const std::vector<UniqueFd>& fds, const Message& message) {
+    const bool api = runtime::speaks_runtime_api(message.runtime);
+    const std::size_t needed = api ? 1 : kFixedFds + message.core_count;
+    if (fds.size() != needed)
         return wrong("came with " + std::to_string(fds.size()) + " descriptors, needed are " +
-                     std::to_string(kFixedFds + core_count));
+                     std::to_string(needed));
+    if (auto status = check_log(fds[api ? 0 : 4].get()); !status) return status.error();
+    if (api) return std::uint64_t{0};
     struct stat channel;
     if (::fstat(fds[0].get(), &channel) != 0) return errno_error("spawn: fstat the channel");
     if (!S_ISREG(channel.st_mode)) return wrong("the channel is not a memfd");
@@ -78,37 +127,71 @@ Result<std::uint64_t> check_fds(const std::vector<UniqueFd>& fds, std::uint32_t 
         return status.error();
     if ((::fcntl(fds[1].get(), F_GETFL) & O_ACCMODE) != O_RDONLY)
         return wrong("the doorbells are not opened read-only");
-    if ((::fcntl(fds[4].get(), F_GETFL) & O_ACCMODE) == O_RDONLY)
-        return wrong("the log is not opened for writing");
     return bytes;
+}
+
+// A log that is a file bounds what can be written to it, and with it every other file; a pipe is
+// bounded by whoever reads it, and /tmp by its own size.
+std::uint64_t file_bytes_max(const Message& message, int log_fd) {
+    struct stat log;
+    const std::uint64_t tmp_bytes = std::uint64_t{message.tmp_mib} << 20;
+    if (::fstat(log_fd, &log) == 0 && S_ISREG(log.st_mode)) return message.log_bytes_max;
+    return tmp_bytes;
+}
+
+void take_fds(const std::vector<UniqueFd>& fds, jail::Plan& plan) {
+    const std::size_t log = runtime::speaks_runtime_api(plan.kind) ? 0 : 4;
+    plan.log_fd = fds[log].get();
+    for (std::size_t i = 0; i < fds.size(); ++i)
+        if (i != log) plan.channel_fds.push_back(fds[i].get());
 }
 
 }  // namespace
 
-Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds) {
+Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds,
+                           const Fence& fence) {
+    if (static_cast<std::size_t>(message.runtime) >= runtime::kKindNames.size())
+        return wrong("there is no such kind of runtime");
     auto folder = text_of(message.artifact_dir, "artifact_dir");
     if (!folder) return folder.error();
+    auto artifact = artifact_name(*folder, fence);
+    if (!artifact) return artifact.error();
     auto function = text_of(message.function, "function");
     if (!function) return function.error();
     auto version = text_of(message.version_hex, "version_hex");
     if (!version) return version.error();
-    if (auto status = check_texts(*folder, *function, *version); !status) return status.error();
+    if (auto status = check_texts(*function, *version); !status) return status.error();
+    auto handler = handler_of(message);
+    if (!handler) return handler.error();
     if (auto status = check_numbers(message); !status) return status.error();
-    auto channel_bytes = check_fds(fds, message.core_count);
+    auto channel_bytes = check_fds(fds, message);
     if (!channel_bytes) return channel_bytes.error();
+    const std::string_view environment(message.environment, message.environment_bytes);
+    if (auto status = jail::check_environment(environment); !status)
+        return wrong(status.error().text);
+    std::string image = image_of(message.runtime, fence);
+    if (image.empty() && message.runtime != runtime::Kind::native)
+        return wrong("there is no folder of runtime images");
 
     jail::Plan plan;
-    plan.artifact_dir = std::move(*folder);
+    plan.kind = message.runtime;
+    plan.artifacts_dir = fence.artifacts_dir;
+    plan.artifact = std::move(*artifact);
+    plan.image_dir = std::move(image);
     plan.function = std::move(*function);
     plan.version_hex = std::move(*version);
+    plan.handler = std::move(*handler);
+    plan.server_name = fence.server_name;
+    plan.environment = environment;
     plan.host_uid = message.host_uid;
     plan.memory_mib = message.memory_mib;
     plan.tmp_mib = message.tmp_mib;
-    plan.log_bytes_max = message.log_bytes_max;
+    plan.cpu_percent = message.cpu_percent;
+    plan.cpu_weight = message.cpu_weight;
+    plan.pids_max = message.pids_max;
     plan.channel_bytes = *channel_bytes;
-    plan.log_fd = fds[4].get();
-    for (std::size_t i = 0; i < fds.size(); ++i)
-        if (i != 4) plan.channel_fds.push_back(fds[i].get());
+    take_fds(fds, plan);
+    plan.file_bytes_max = file_bytes_max(message, plan.log_fd);
     return plan;
 }
 

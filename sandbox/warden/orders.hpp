@@ -5,6 +5,7 @@
 // through here.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "sandbox/base/result.hpp"
@@ -14,11 +15,24 @@
 
 namespace skerry::warden {
 
+// Where the folders lie that an order may name. Told by skerryd when it forks the warden, from its
+// configuration: no order can change it.
+struct Fence {
+    std::string artifacts_dir;  // absolute
+    std::string runtimes_dir;   // absolute; has a folder for each kind; empty: no images
+    std::string server_name;
+};
+
 inline constexpr std::uint32_t kMemoryMibMax = 1u << 20;
 inline constexpr std::uint32_t kTmpMibMax = 64u << 10;
 inline constexpr std::uint32_t kLowestHostUid = 1000;  // below are the system's own users
 
+inline constexpr std::uint32_t kCpuPercentMax = 6400;
+inline constexpr std::uint32_t kCpuWeightMax = 10'000;
+inline constexpr std::uint32_t kPidsMax = 1024;
+
 // The plan borrows the descriptors of `fds`. An Error says which field is wrong, and how.
-Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds);
+Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds,
+                           const Fence& fence);
 
 }  // namespace skerry::warden

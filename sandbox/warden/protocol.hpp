@@ -3,29 +3,32 @@
 // checked: the warden is the process that holds privileges.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "sandbox/channel/layout.hpp"
+#include "sandbox/jail/jail.hpp"
+#include "sandbox/runtime/kind.hpp"
 
 namespace skerry::warden {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::size_t kPathBytes = 512;
-inline constexpr std::size_t kNameBytes = 64;
+inline constexpr std::size_t kNameBytes = jail::kNameBytesMax + 1;
 // Workers alive at a time. The dataplane has as many channels.
 inline constexpr std::size_t kWorkersMax = 1024;
-// Descriptors of a spawn: channel, doorbells, wake, ready, log, then done[core_count].
+// Descriptors of a spawn, native: channel, doorbells, wake, ready, log, then done[core_count].
 inline constexpr std::size_t kFixedFds = 5;
 inline constexpr std::size_t kFdsMax = kFixedFds + channel::kMaxCores;
 
 enum class MessageKind : std::uint32_t {
-    spawn = 1,  // to the warden, with descriptors: channel, doorbells, wake, ready, log,
-                // done[core_count]
-    kill = 2,   // to the warden: end the worker now
-    spawned =
-        3,  // from the warden: the process exists (not: it is ready; that is the ready eventfd)
-    failed = 4,  // from the warden: it could not be started; `error_code` and `text` say why
-    exited = 5,  // from the warden: reaped; exit_code or signal
+    spawn = 1,    // to the warden, with descriptors: those above, or of a kind that speaks the
+                  // Runtime API the log alone
+    kill = 2,     // to the warden: end the worker now
+    spawned = 3,  // from the warden: its bootstrap is executed (not: it is ready); of a kind that
+                  // speaks the Runtime API with a descriptor: where it will connect to
+    failed = 4,   // from the warden: it could not be started; `error_code` and `text` say why
+    exited = 5,   // from the warden: reaped; exit_code or signal
 };
 
 struct Message {
@@ -33,20 +36,42 @@ struct Message {
     MessageKind kind = MessageKind::kill;
     std::uint64_t worker_id = 0;  // chosen by skerryd, never used twice
     // spawn
-    char artifact_dir[kPathBytes] = {};  // absolute; holds `bootstrap`
+    std::uint64_t sent_us = 0;           // CLOCK_MONOTONIC of the order
+    char artifact_dir[kPathBytes] = {};  // a folder of the warden's artifacts_dir
     char function[kNameBytes] = {};
-    char version_hex[72] = {};
+    char version_hex[jail::kVersionBytesMax + 1] = {};
+    char handler[jail::kHandlerBytesMax + 1] = {};  // empty: none
+    runtime::Kind runtime = runtime::Kind::native;
     std::uint32_t host_uid = 0;
-    std::uint32_t memory_mib = 0;  // RLIMIT_AS
-    std::uint32_t core_count = 0;
+    std::uint32_t memory_mib = 0;
+    std::uint32_t core_count = 0;  // native: 1 … kMaxCores; else 0
     std::uint32_t tmp_mib = 0;
-    std::uint64_t log_bytes_max = 0;  // RLIMIT_FSIZE
+    std::uint32_t cpu_percent = 0;  // of one CPU; 0: no quota
+    std::uint32_t cpu_weight = 0;
+    std::uint32_t pids_max = 0;
+    std::uint64_t log_bytes_max = 0;  // largest file, when the log is one
     // spawned, failed, exited
     std::int32_t pid = 0;
     std::int32_t exit_code = 0;  // -1 when ended by a signal
     std::int32_t signal = 0;
     std::int32_t error_code = 0;  // errno
+    // spawned: from the order's sending until the warden took it up, then the parts of the start
+    std::uint32_t queue_us = 0;
+    jail::Phases phases;
+    // exited
+    std::uint32_t out_of_memory = 0;      // 1: the kernel ended it for its memory limit
+    std::uint64_t cpu_us = 0;             // used by all of its processes; 0: not known
+    std::uint64_t peak_memory_bytes = 0;  // 0: not known
+    char denied_call[32] = {};            // the system call that it was ended for; empty: none
     char text[256] = {};
+    // spawn: NAME=value, each with a zero at its end. Only these bytes of it are sent.
+    std::uint32_t environment_bytes = 0;
+    char environment[jail::kEnvironmentBytesMax] = {};
 };
+
+// How much of a message goes over the socket.
+constexpr std::size_t wire_bytes(const Message& message) {
+    return offsetof(Message, environment) + message.environment_bytes;
+}
 
 }  // namespace skerry::warden

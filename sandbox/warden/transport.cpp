@@ -29,7 +29,8 @@ void take_fds(msghdr& header, std::vector<UniqueFd>& fds) {
 
 int send_message(int socket, const Message& message, const std::vector<int>& fds) {
     SKERRY_CHECK(fds.size() <= kFdsMax);
-    iovec bytes{const_cast<Message*>(&message), sizeof message};
+    SKERRY_CHECK(message.environment_bytes <= sizeof message.environment);
+    iovec bytes{const_cast<Message*>(&message), wire_bytes(message)};
     alignas(cmsghdr) char control[kControlBytes] = {};
     msghdr header{};
     header.msg_iov = &bytes;
@@ -64,8 +65,10 @@ Received receive_message(int socket, Message& message, std::vector<UniqueFd>& fd
     if (got < 0) return errno == EAGAIN ? Received::nothing : Received::closed;
     take_fds(header, fds);
     if (got == 0) return Received::closed;
-    if (got == static_cast<ssize_t>(sizeof message) &&
-        (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
+    const bool whole = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+    if (whole && got >= static_cast<ssize_t>(offsetof(Message, environment)) &&
+        message.environment_bytes <= sizeof message.environment &&
+        got == static_cast<ssize_t>(wire_bytes(message)))
         return Received::message;
     fds.clear();
     return Received::malformed;

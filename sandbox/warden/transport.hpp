@@ -2,6 +2,8 @@
 // sandbox/warden; used by both ends.
 #pragma once
 
+#include <cstring>
+#include <string>
 #include <vector>
 
 #include "sandbox/base/result.hpp"

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -34,8 +35,11 @@ constexpr int kSocketFd = 3;
 // warden wait without filling its memory.
 class Warden {
   public:
-    Warden(int socket, int signals, jail::SeccompProgram seccomp)
-        : socket_(socket), signals_(signals), seccomp_(std::move(seccomp)) {}
+    Warden(int socket, int signals, Fence fence, jail::SeccompProgram seccomp)
+        : socket_(socket),
+          signals_(signals),
+          fence_(std::move(fence)),
+          seccomp_(std::move(seccomp)) {}
     void serve();
 
   private:
@@ -47,11 +51,17 @@ class Warden {
     void kill(std::uint64_t worker_id);
     void refuse(std::uint64_t worker_id, const Error& error);
 
+    struct Answer {
+        Message message;
+        UniqueFd fd = {};  // goes along
+    };
+
     int socket_;
     int signals_;
+    Fence fence_;
     jail::SeccompProgram seccomp_;
     std::map<std::uint64_t, pid_t> workers_;  // ≤ kWorkersMax; not yet reaped
-    std::deque<Message> outbox_;
+    std::deque<Answer> outbox_;
 };
 
 void Warden::serve() {
@@ -68,7 +78,9 @@ void Warden::serve() {
 
 void Warden::flush() {
     while (!outbox_.empty()) {
-        const int error = send_message(socket_, outbox_.front(), {});
+        const Answer& next = outbox_.front();
+        const int error = send_message(
+            socket_, next.message, next.fd ? std::vector<int>{next.fd.get()} : std::vector<int>{});
         if (error == EAGAIN) return;
         if (error != 0) ::_exit(0);  // skerryd has gone
         outbox_.pop_front();
@@ -100,21 +112,26 @@ void Warden::spawn(const Message& order, const std::vector<UniqueFd>& fds) {
 }
 
 Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds) {
-    auto plan = plan_of(order, fds);
+    const std::uint64_t taken_us = jail::monotonic_us();
+    auto plan = plan_of(order, fds, fence_);
     if (!plan) return plan.error();
     if (workers_.count(order.worker_id) != 0)
         return Error{EEXIST, "spawn: a worker of this id is alive"};
     if (workers_.size() >= kWorkersMax)
         return Error{EAGAIN, "spawn: there are " + std::to_string(kWorkersMax) +
                                  " workers already, which is the limit"};
-    auto started = jail::start(*plan, seccomp_);
+    auto embryo = jail::prepare(seccomp_);
+    if (!embryo) return embryo.error();
+    auto started = jail::start(*plan, std::move(*embryo));
     if (!started) return started.error();
     workers_[order.worker_id] = started->pid;
     Message answer;
     answer.kind = MessageKind::spawned;
     answer.worker_id = order.worker_id;
     answer.pid = started->host_pid;
-    outbox_.push_back(answer);
+    answer.queue_us = static_cast<std::uint32_t>(taken_us - std::min(taken_us, order.sent_us));
+    answer.phases = started->phases;
+    outbox_.push_back({answer, std::move(started->listener)});
     return ok();
 }
 
@@ -130,7 +147,7 @@ void Warden::refuse(std::uint64_t worker_id, const Error& error) {
     answer.worker_id = worker_id;
     answer.error_code = error.code;
     put_text(answer.text, error.text);
-    outbox_.push_back(answer);
+    outbox_.push_back({answer});
 }
 
 void Warden::reap() {
@@ -148,7 +165,7 @@ void Warden::reap() {
         message.worker_id = worker->first;
         message.exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
         message.signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
-        outbox_.push_back(message);
+        outbox_.push_back({message});
         workers_.erase(worker);
     }
     flush();
@@ -186,7 +203,7 @@ void arrange_descriptors(UniqueFd socket) {
 
 }  // namespace
 
-void run(UniqueFd socket) {
+void run(UniqueFd socket, const Options& options) {
     // If skerryd has ended before this, reading the socket says so.
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up("PR_SET_PDEATHSIG");
     (void)::prctl(PR_SET_NAME, "skerry-warden", 0, 0, 0);
@@ -200,7 +217,8 @@ void run(UniqueFd socket) {
         errno = seccomp.error().code;
         give_up(seccomp.error().text.c_str());
     }
-    Warden(kSocketFd, signals, std::move(*seccomp)).serve();
+    Fence fence{options.artifacts_dir, options.runtimes_dir, options.server_name};
+    Warden(kSocketFd, signals, std::move(fence), std::move(*seccomp)).serve();
     ::_exit(1);
 }
 

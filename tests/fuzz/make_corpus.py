@@ -181,9 +181,13 @@ def archives():
     yield "recipe-up", b"R" + bytes([0x10, 1, 3, 0x10, 2, 4, 9, 8, 1, 0, 2, 4, 9, 0x10, 1, 0])
 
 
-def order(kind=1, version=1, folder=b"/srv/artifact", function=b"echo", digest=b"00ff", uid=210000, cores=2):
-    return struct.pack("<IIQ512s64s72sIIIIQiiii256s", version, kind, 1, folder, function, digest, uid, 128, cores, 16,
-                       64 << 20, 0, 0, 0, 0, b"")
+def order(kind=1, version=2, folder=b"/srv/artifacts/12ab", function=b"echo", digest=b"00ff", uid=210000, cores=2,
+          runtime=0, handler=b"", environment=b""):
+    """The record of sandbox/warden/protocol.hpp, with its environment behind it."""
+    head = struct.pack("<IIQQ512s64s72s128s8IQ", version, kind, 1, 0, folder, function, digest, handler, runtime, uid,
+                       128, cores, 16, 0, 100, 64, 64 << 20)
+    answer = struct.pack("<iiii5IIQQ32s256s", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", b"")
+    return head + answer + struct.pack("<I", len(environment)) + environment
 
 
 def orders():
@@ -191,6 +195,8 @@ def orders():
     yield "kill", b"\5" + order(kind=2)
     yield "root", b"\0" + order(uid=0)
     yield "relative", b"\0" + order(folder=b"srv")
+    yield "up", b"\0" + order(folder=b"/srv/artifacts/..")
+    yield "deep", b"\0" + order(folder=b"/srv/artifacts/a/b")
     yield "endless", b"\0" + order(folder=b"/" * 512)
     yield "name", b"\0" + order(function=b"a/../b")
     yield "digest", b"\0" + order(digest=b"f" * 72)
@@ -200,6 +206,11 @@ def orders():
     yield "other", b"\4" + order()
     yield "many", b"\xff" + order()
     yield "short", b"\0" + order()[:-1]
+    yield "environment", b"\0" + order(environment=b"A=1\0B=2\0")
+    yield "reserved", b"\0" + order(environment=b"_HANDLER=1\0")
+    yield "api", b"\x0e" + order(runtime=1, cores=0)
+    yield "handler", b"\x0e" + order(runtime=2, cores=0, handler=b"app.handler", environment=b"A=1\0")
+    yield "kindless", b"\x0e" + order(runtime=9, cores=0)
 
 
 def main():

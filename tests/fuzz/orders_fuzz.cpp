@@ -80,13 +80,20 @@ class Skerryd {
     UniqueFd log_, ours_, its_;
 };
 
+const warden::Fence kFence{"/srv/artifacts", "/srv/runtimes", "pop"};
+
 bool is_one_of(const std::string& text, const char* allowed) {
     return !text.empty() && text.find_first_not_of(allowed) == std::string::npos;
 }
 
 void check(const jail::Plan& plan, std::size_t fd_count) {
-    SKERRY_CHECK(plan.artifact_dir.size() < warden::kPathBytes && plan.artifact_dir[0] == '/');
-    SKERRY_CHECK(plan.artifact_dir.find('\0') == std::string::npos);
+    SKERRY_CHECK(plan.artifacts_dir == kFence.artifacts_dir &&
+                 plan.artifact.size() < warden::kPathBytes);
+    SKERRY_CHECK(plan.artifact.find('\0') == std::string::npos);
+    SKERRY_CHECK(!plan.artifact.empty() && plan.artifact != "." && plan.artifact != "..");
+    SKERRY_CHECK(plan.artifact.find('/') == std::string::npos);
+    SKERRY_CHECK(plan.environment.empty() || plan.environment.back() == '\0');
+    SKERRY_CHECK(plan.channel_fds.empty() == runtime::speaks_runtime_api(plan.kind));
     SKERRY_CHECK(is_one_of(plan.function,
                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."));
     SKERRY_CHECK(is_one_of(plan.version_hex, "0123456789abcdef"));
@@ -101,7 +108,7 @@ void check(const jail::Plan& plan, std::size_t fd_count) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const Skerryd skerryd;
-    if (size < 2 || size > 4096) return 0;  // a datagram of no bytes means the end
+    if (size < 2 || size > 16384) return 0;  // a datagram of no bytes means the end
     skerryd.send(data + 1, size - 1, skerryd.fds(data[0]));
     warden::Message order;
     std::vector<UniqueFd> fds;
@@ -110,8 +117,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         SKERRY_CHECK(received == warden::Received::malformed && fds.empty());
         return 0;
     }
-    SKERRY_CHECK(size - 1 == sizeof order);
-    const auto plan = warden::plan_of(order, fds);
+    SKERRY_CHECK(size - 1 == warden::wire_bytes(order));
+    const auto plan = warden::plan_of(order, fds, kFence);
     if (plan) check(*plan, fds.size());
     SKERRY_CHECK(plan || !plan.error().text.empty());
     return 0;

@@ -43,7 +43,7 @@ void ControllerTest::SetUp() {
     ASSERT_NE(mkdtemp(folder_), nullptr);
     ASSERT_EQ(chmod(folder_, 0755), 0) << "workers are other users";
     // The warden is forked from a process with one thread.
-    auto started = warden::Client::start();
+    auto started = warden::Client::start({.artifacts_dir = state() + "/artifacts"});
     ASSERT_TRUE(started) << started.error().text;
     warden_ = std::make_unique<warden::Client>(std::move(*started));
     config_.role = config::Role::pop;

@@ -18,7 +18,7 @@ TEST_P(FunctionInJail, BecomesReadyAndAnswers) {
     if (functions.empty()) GTEST_SKIP() << "needs SKERRY_FUNCTIONS";
     const std::string name = GetParam();
     Folder folder(functions + "/" + name + "/bootstrap");
-    auto client = warden::Client::start();
+    auto client = warden::Client::start(folder.options());
     ASSERT_TRUE(client) << client.error().text;
     auto doorbells = channel::create_doorbells();
     ASSERT_TRUE(doorbells);

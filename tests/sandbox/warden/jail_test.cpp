@@ -12,7 +12,7 @@ class Jail : public ::testing::Test {
   protected:
     void SetUp() override {
         if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-        auto client = warden::Client::start();
+        auto client = warden::Client::start(folder_.options());
         ASSERT_TRUE(client) << client.error().text;
         client_.emplace(std::move(client).value());
         auto doorbells = channel::create_doorbells();
@@ -63,13 +63,13 @@ TEST_F(Jail, SeesOnlyWhatItIsGiven) {
     EXPECT_EQ(told["fds"], "0,1,2,3,4,5,6,7,8");  // two cores
     EXPECT_EQ(told["interfaces"], ",lo,");
     EXPECT_EQ(told["hostname"], "worker");
-    EXPECT_EQ(told["cwd"], "/task");
+    EXPECT_EQ(told["cwd"], "/var/task");
     EXPECT_EQ(told["function"], "echo");
     EXPECT_EQ(told["version"], "00ff");
     EXPECT_NE(told["task"].find(",bootstrap,"), std::string::npos);
-    for (const char* absent : {",etc,", ",home,", ",root,", ",sys,", ",var,", ",run,"})
+    for (const char* absent : {",etc,", ",home,", ",root,", ",sys,", ",run,"})
         EXPECT_EQ(told["root"].find(absent), std::string::npos) << absent;
-    for (const char* present : {",lib,", ",usr,", ",task,", ",tmp,", ",proc,", ",dev,"})
+    for (const char* present : {",lib,", ",usr,", ",task,", ",var,", ",tmp,", ",proc,", ",dev,"})
         EXPECT_NE(told["root"].find(present), std::string::npos) << present;
     EXPECT_NE(told["proc"].find(",1,"), std::string::npos);
     EXPECT_EQ(told["proc"].find(",2,"), std::string::npos);

@@ -25,31 +25,50 @@ class Orders : public ::testing::Test {
         for (UniqueFd& fd : channel->done) fds_.push_back(std::move(fd));
 
         order_.kind = MessageKind::spawn;
-        put_text(order_.artifact_dir, "/srv/artifact");
+        put_text(order_.artifact_dir, "/srv/artifacts/12ab");
         put_text(order_.function, "resize-image_v2.1");
         put_text(order_.version_hex, "0123456789abcdef");
         order_.host_uid = 100'000;
         order_.memory_mib = 128;
         order_.tmp_mib = 16;
         order_.core_count = 2;
+        order_.cpu_weight = 100;
+        order_.pids_max = 64;
     }
     // The complaint; empty: it was accepted.
     std::string refusal() {
-        auto plan = plan_of(order_, fds_);
+        auto plan = plan_of(order_, fds_, fence_);
         if (plan) return "";
         EXPECT_NE(plan.error().text, "");
         return plan.error().text;
     }
     bool refused_for(const std::string& what) { return refusal().find(what) != std::string::npos; }
 
+    // An order for a kind that speaks the Runtime API.
+    void make_api(runtime::Kind kind) {
+        order_.runtime = kind;
+        order_.core_count = 0;
+        UniqueFd log = std::move(fds_[4]);
+        fds_.clear();
+        fds_.push_back(std::move(log));
+        if (runtime::needs_handler(kind)) put_text(order_.handler, "app.handler");
+    }
+    void set_environment(const std::string& text) {
+        order_.environment_bytes = static_cast<std::uint32_t>(text.size());
+        std::memcpy(order_.environment, text.data(), text.size());
+    }
+
+    Fence fence_{"/srv/artifacts", "/srv/runtimes", "pop-1"};
     Message order_;
     std::vector<UniqueFd> fds_;
 };
 
 TEST_F(Orders, GoodOneBecomesAPlan) {
-    auto plan = plan_of(order_, fds_);
+    auto plan = plan_of(order_, fds_, fence_);
     ASSERT_TRUE(plan) << plan.error().text;
-    EXPECT_EQ(plan->artifact_dir, "/srv/artifact");
+    EXPECT_EQ(plan->artifacts_dir, "/srv/artifacts");
+    EXPECT_EQ(plan->artifact, "12ab");
+    EXPECT_EQ(plan->image_dir, "");
     EXPECT_EQ(plan->function, "resize-image_v2.1");
     EXPECT_EQ(plan->host_uid, 100'000u);
     EXPECT_EQ(plan->log_fd, fds_[4].get());
@@ -65,8 +84,6 @@ TEST_F(Orders, TextsMustBeWhatTheySay) {
     std::memset(order_.artifact_dir, 'a', sizeof order_.artifact_dir);
     EXPECT_TRUE(refused_for("artifact_dir has no end"));
     order_ = good;
-    put_text(order_.artifact_dir, "relative");
-    EXPECT_TRUE(refused_for("absolute"));
     order_ = good;
     put_text(order_.function, "");
     EXPECT_TRUE(refused_for("function is empty"));
@@ -77,6 +94,66 @@ TEST_F(Orders, TextsMustBeWhatTheySay) {
     EXPECT_TRUE(refused_for("version_hex has no end"));
     put_text(order_.version_hex, "xyz");
     EXPECT_TRUE(refused_for("hexadecimal"));
+}
+
+TEST_F(Orders, ArtifactsAreFoldersOfOnePlace) {
+    for (const char* path :
+         {"relative", "/srv/artifacts", "/srv/artifacts/", "/srv/artifacts/..", "/srv/artifacts/.",
+          "/srv/artifacts/a/b", "/srv/artifacts/../etc", "/srv/artifactsX/a", "/etc", "/"}) {
+        put_text(order_.artifact_dir, path);
+        EXPECT_TRUE(refused_for("artifact_dir")) << path;
+    }
+}
+
+TEST_F(Orders, OfARuntimeApiKindHaveNoChannel) {
+    make_api(runtime::Kind::provided);
+    auto plan = plan_of(order_, fds_, fence_);
+    ASSERT_TRUE(plan) << plan.error().text;
+    EXPECT_EQ(plan->image_dir, "/srv/runtimes/provided");
+    EXPECT_EQ(plan->server_name, "pop-1");
+    EXPECT_TRUE(plan->channel_fds.empty());
+    EXPECT_EQ(plan->log_fd, fds_[0].get());
+    order_.core_count = 1;
+    EXPECT_TRUE(refused_for("core_count"));
+    order_.core_count = 0;
+    fds_.emplace_back(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    EXPECT_TRUE(refused_for("descriptors"));
+    fds_.pop_back();
+    fence_.runtimes_dir = "";
+    EXPECT_TRUE(refused_for("runtime images"));
+    order_.runtime = static_cast<runtime::Kind>(4);
+    EXPECT_TRUE(refused_for("kind"));
+}
+
+TEST_F(Orders, HandlersAreThereWhereTheyAreNeeded) {
+    make_api(runtime::Kind::python3);
+    auto plan = plan_of(order_, fds_, fence_);
+    ASSERT_TRUE(plan) << plan.error().text;
+    EXPECT_EQ(plan->handler, "app.handler");
+    put_text(order_.handler, "");
+    EXPECT_TRUE(refused_for("handler is empty"));
+    put_text(order_.handler, "a\nb");
+    EXPECT_TRUE(refused_for("control characters"));
+    std::memset(order_.handler, 'a', sizeof order_.handler);
+    EXPECT_TRUE(refused_for("handler has no end"));
+}
+
+TEST_F(Orders, EnvironmentsAreVariables) {
+    using namespace std::string_literals;
+    set_environment("A=1\0_b2=x=y\0C=\0"s);
+    auto plan = plan_of(order_, fds_, fence_);
+    ASSERT_TRUE(plan) << plan.error().text;
+    EXPECT_EQ(plan->environment, "A=1\0_b2=x=y\0C=\0"s);
+    for (const std::string& wrong :
+         {"A=1"s, "A\0"s, "=1\0"s, "2A=1\0"s, "A B=1\0"s, "\0"s, "A=1\0A=2\0"s}) {
+        set_environment(wrong);
+        EXPECT_TRUE(refused_for("environment")) << wrong;
+    }
+    for (const char* name : {"_HANDLER", "AWS_LAMBDA_RUNTIME_API", "SKERRY_FUNCTION", "AWS_REGION",
+                             "LAMBDA_TASK_ROOT"}) {
+        set_environment(name + "=1\0"s);
+        EXPECT_TRUE(refused_for("told by the server")) << name;
+    }
 }
 
 TEST_F(Orders, NumbersHaveBounds) {
@@ -94,6 +171,19 @@ TEST_F(Orders, NumbersHaveBounds) {
     for (const std::uint32_t mib : {0u, kTmpMibMax + 1}) {
         order_.tmp_mib = mib;
         EXPECT_TRUE(refused_for("tmp_mib")) << mib;
+    }
+    order_ = good;
+    order_.cpu_percent = kCpuPercentMax + 1;
+    EXPECT_TRUE(refused_for("cpu_percent"));
+    order_ = good;
+    for (const std::uint32_t weight : {0u, kCpuWeightMax + 1}) {
+        order_.cpu_weight = weight;
+        EXPECT_TRUE(refused_for("cpu_weight")) << weight;
+    }
+    order_ = good;
+    for (const std::uint32_t pids : {0u, kPidsMax + 1}) {
+        order_.pids_max = pids;
+        EXPECT_TRUE(refused_for("pids_max")) << pids;
     }
     order_ = good;
     for (const std::uint32_t cores : {0u, channel::kMaxCores + 1}) {

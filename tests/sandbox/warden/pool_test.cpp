@@ -17,7 +17,7 @@ class HostileWorker : public ::testing::Test {
         if (::geteuid() != 0) GTEST_SKIP() << "needs root";
         ::alarm(60);  // to be made to wait for ever is what is tested
         std::ofstream(folder_.artifact() + "/data") << kind;
-        auto client = warden::Client::start();
+        auto client = warden::Client::start(folder_.options());
         ASSERT_TRUE(client) << client.error().text;
         client_.emplace(std::move(client).value());
         auto doorbells = channel::create_doorbells();

@@ -51,6 +51,8 @@ class Folder {
     ~Folder() { std::filesystem::remove_all(path_); }
     Folder(const Folder&) = delete;
 
+    std::string path() const { return path_; }
+    warden::Options options() const { return {.artifacts_dir = path_}; }
     std::string artifact() const { return path_ + "/artifact"; }
     std::string log() const { return path_ + "/log"; }
 
@@ -106,7 +108,7 @@ inline std::optional<warden::Event> next_event(warden::Client& client) {
         ADD_FAILURE() << event.error().text;
         return std::nullopt;
     }
-    return *event;
+    return std::move(*event);
 }
 
 // How many processes run as host_uid().

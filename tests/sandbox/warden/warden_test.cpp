@@ -32,7 +32,7 @@ class Warden : public ::testing::Test {
         start();
     }
     void start() {
-        auto client = warden::Client::start();
+        auto client = warden::Client::start(folder_.options());
         ASSERT_TRUE(client) << client.error().text;
         client_.emplace(std::move(client).value());
     }
@@ -123,14 +123,14 @@ TEST_F(Warden, SendsStandardErrorToTheLog) {
 TEST_F(Warden, SaysWhyAWorkerCouldNotBeStarted) {
     Place place(folder_, doorbells_, 1);
     auto order = place.order;
-    order.artifact_dir = folder_.artifact() + "/absent";
+    order.artifact_dir = folder_.path() + "/absent";
     auto event = try_spawn(order);
     EXPECT_EQ(event.kind, MessageKind::failed);
     EXPECT_EQ(event.worker_id, 1u);
     EXPECT_EQ(event.error_code, ENOENT);
     EXPECT_NE(event.text.find("artifact"), std::string::npos) << event.text;
 
-    order.artifact_dir = folder_.artifact() + "/bootstrap";
+    order.artifact_dir = folder_.path() + "/log";
     EXPECT_EQ(try_spawn(order).error_code, ENOTDIR);
 
     ASSERT_EQ(::chmod((folder_.artifact() + "/bootstrap").c_str(), 0644), 0);
@@ -143,8 +143,8 @@ TEST_F(Warden, SaysWhyAWorkerCouldNotBeStarted) {
 
 TEST_F(Warden, DoesNotFollowALinkToAnArtifact) {
     Place place(folder_, doorbells_, 1);
-    std::filesystem::create_directory_symlink("/etc", folder_.artifact() + "/link");
-    place.order.artifact_dir = folder_.artifact() + "/link";
+    std::filesystem::create_directory_symlink("/etc", folder_.path() + "/link");
+    place.order.artifact_dir = folder_.path() + "/link";
     EXPECT_EQ(try_spawn(place.order).kind, MessageKind::failed);
 }
 
@@ -165,14 +165,14 @@ TEST_F(Warden, RefusesOrdersThatMakeNoSense) {
     warden::Message order;
     order.worker_id = 5;
     order.kind = static_cast<MessageKind>(77);
-    ASSERT_GT(::send(client_->fd(), &order, sizeof order, 0), 0);
+    ASSERT_GT(::send(client_->fd(), &order, warden::wire_bytes(order), 0), 0);
     event = next_event(*client_);
     ASSERT_TRUE(event);
     EXPECT_EQ(event->worker_id, 5u);
     EXPECT_EQ(event->error_code, EINVAL);
 
-    order.version = 2;
-    ASSERT_GT(::send(client_->fd(), &order, sizeof order, 0), 0);
+    order.version = 1;
+    ASSERT_GT(::send(client_->fd(), &order, warden::wire_bytes(order), 0), 0);
     event = next_event(*client_);
     ASSERT_TRUE(event);
     EXPECT_EQ(event->error_code, EPROTO);
@@ -187,7 +187,7 @@ TEST_F(Warden, KeepsNoDescriptorItDoesNotNeed) {
     // 0 to 2, the socket, the signals.
     EXPECT_EQ(open_descriptors(client_->pid()), 5u);
     Place place(folder_, doorbells_, 2);
-    place.order.artifact_dir = "/absent";
+    place.order.artifact_dir = folder_.path() + "/absent";
     for (int i = 0; i < 20; ++i) EXPECT_EQ(try_spawn(place.order).kind, MessageKind::failed);
     EXPECT_EQ(open_descriptors(client_->pid()), 5u);
 }
@@ -230,7 +230,7 @@ TEST_F(Warden, LeavesNothingWhenSkerrydIsKilled) {
     const pid_t skerryd = ::fork();
     ASSERT_GE(skerryd, 0);
     if (skerryd == 0) {
-        auto client = warden::Client::start();
+        auto client = warden::Client::start(folder_.options());
         if (!client || !client->spawn(place.order)) ::_exit(1);
         const auto event = next_event(*client);
         if (!event || event->kind != MessageKind::spawned || !place.wait_ready()) ::_exit(2);
@@ -257,7 +257,7 @@ TEST_F(Warden, LeavesNothingWhenSkerrydIsKilled) {
 
 TEST_F(Warden, EndsTheOldOneWhenAClientIsReplaced) {
     const pid_t old = client_->pid();
-    auto other = warden::Client::start();
+    auto other = warden::Client::start(folder_.options());
     ASSERT_TRUE(other);
     *client_ = std::move(other).value();
     EXPECT_EQ(::kill(old, 0), -1);
