@@ -117,6 +117,8 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
                                            .core_count = shared_.server.core_count,
                                            .spin_us = limits_.spin_us});
     if (!memory) return memory.error();
+    auto doorbells = doorbells_.open_again();
+    if (!doorbells) return doorbells.error();
     const std::string log_path = limits_.log_dir + "/" + entry.spec.function + "-" +
                                  entry.spec.version_hex.substr(0, 12) + ".log";
     UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
@@ -130,7 +132,7 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
                                  .memory_mib = entry.spec.memory_mib,
                                  .log_fd = log.get(),
                                  .channel_fd = memory->memfd.get(),
-                                 .doorbells_fd = doorbells_.fd.get(),
+                                 .doorbells_fd = doorbells->get(),
                                  .wake_fd = memory->wake.get(),
                                  .ready_fd = memory->ready.get()};
     for (const UniqueFd& fd : memory->done) request.done_fds.push_back(fd.get());

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <new>
 #include <string>
@@ -32,11 +33,16 @@ Status check(const Geometry& geometry) {
     return ok();
 }
 
-Result<UniqueFd> sized_memfd(const char* name, std::size_t bytes) {
+// `mode` is for whoever opens it again through /proc: a worker is neither its owner nor of its
+// group, so nothing but the descriptor it was given counts. A memfd's own mode (0777) would let it
+// be executed, and let workers leave attributes and times for each other on the one file that all
+// have.
+Result<UniqueFd> sized_memfd(const char* name, std::size_t bytes, mode_t mode) {
     UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd) return errno_error("memfd_create");
     if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0)
         return errno_error("ftruncate a memfd to " + std::to_string(bytes) + " bytes");
+    if (::fchmod(fd.get(), mode) != 0) return errno_error("fchmod a memfd");
     return fd;
 }
 
@@ -51,6 +57,13 @@ Result<UniqueFd> make_eventfd() {
     UniqueFd fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!fd) return errno_error("eventfd");
     return fd;
+}
+
+Result<UniqueFd> open_read_only(int fd) {
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    UniqueFd again(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!again) return errno_error("open " + path + " read-only");
+    return again;
 }
 
 void write_header(std::byte* base, const Geometry& geometry, std::uint32_t stride) {
@@ -110,7 +123,7 @@ Result<HostChannel> create_channel(const Geometry& geometry) {
     const std::size_t bytes = channel_bytes(geometry.slots, stride);
 
     HostChannel made;
-    auto memfd = sized_memfd("skerry-channel", bytes);
+    auto memfd = sized_memfd("skerry-channel", bytes, 0600);
     if (!memfd) return memfd.error();
     made.memfd = std::move(*memfd);
     auto base = map_shared(made.memfd.get(), bytes);
@@ -138,7 +151,7 @@ Result<HostChannel> create_channel(const Geometry& geometry) {
 Result<Doorbells> create_doorbells() {
     constexpr std::size_t kBytes = 4096;
     static_assert(sizeof(CoreDoorbell) * kMaxCores <= kBytes);
-    auto memfd = sized_memfd("skerry-doorbells", kBytes);
+    auto memfd = sized_memfd("skerry-doorbells", kBytes, 0444);
     if (!memfd) return memfd.error();
     auto base = map_shared(memfd->get(), kBytes);
     if (!base) return base.error();
@@ -149,10 +162,14 @@ Result<Doorbells> create_doorbells() {
     // writing. The seal forbids every writable mapping but the one that exists already.
     if (::fcntl(memfd->get(), F_ADD_SEALS, kSizeSeals | F_SEAL_FUTURE_WRITE) != 0)
         return errno_error("seal the memfd of the doorbells (needs Linux 5.1)");
-    const std::string path = "/proc/self/fd/" + std::to_string(memfd->get());
-    made.fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!made.fd) return errno_error("open " + path + " read-only");
+    auto read_only = open_read_only(memfd->get());
+    if (!read_only) return read_only.error();
+    made.fd = std::move(*read_only);
     return made;
+}
+
+Result<UniqueFd> Doorbells::open_again() const {
+    return open_read_only(fd.get());
 }
 
 }  // namespace skerry::channel

@@ -42,6 +42,10 @@ Result<HostChannel> create_channel(const Geometry& geometry);
 
 // The page of CoreDoorbells: mapped writable here, `fd` is a read-only descriptor for workers.
 struct Doorbells {
+    // Another open file of the same page, read-only: one for each worker. What a worker sets on its
+    // open file (position, owner, signal) would otherwise be read by every other tenant's worker.
+    Result<UniqueFd> open_again() const;
+
     UniqueFd fd;
     CoreDoorbell* lines = nullptr;  // kMaxCores; lives as long as the process
 };

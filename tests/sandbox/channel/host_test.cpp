@@ -155,5 +155,32 @@ TEST(Doorbells, CanBeReadButNotWrittenThroughTheDescriptor) {
     EXPECT_NE(::ftruncate(fd, 0), 0);
 }
 
+TEST(Doorbells, EachWorkerHasAnOpenFileOfItsOwn) {
+    auto made = create_doorbells();
+    ASSERT_TRUE(made);
+    auto one = made->open_again();
+    auto two = made->open_again();
+    ASSERT_TRUE(one && two);
+    EXPECT_EQ(::lseek(one->get(), 100, SEEK_SET), 100);
+    EXPECT_EQ(::lseek(two->get(), 0, SEEK_CUR), 0);
+    EXPECT_EQ(::fcntl(one->get(), F_GETFL) & O_ACCMODE, O_RDONLY);
+    made->lines[3].asleep.store(1);
+    std::uint32_t seen = 0;
+    EXPECT_EQ(::pread(two->get(), &seen, sizeof seen, 3 * sizeof(CoreDoorbell)), 4);
+    EXPECT_EQ(seen, 1u);
+}
+
+// Workers are neither the owner nor of the group: nothing but their descriptor counts.
+TEST(Channel, NobodyElseCanOpenItAgain) {
+    auto made = create_channel({.slots = 1, .core_count = 1});
+    auto doorbells = create_doorbells();
+    ASSERT_TRUE(made && doorbells);
+    struct stat found {};
+    ASSERT_EQ(::fstat(made->memfd.get(), &found), 0);
+    EXPECT_EQ(found.st_mode & 07777u, 0600u);
+    ASSERT_EQ(::fstat(doorbells->fd.get(), &found), 0);
+    EXPECT_EQ(found.st_mode & 07777u, 0444u);
+}
+
 }  // namespace
 }  // namespace skerry::channel

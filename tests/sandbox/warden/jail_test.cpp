@@ -129,7 +129,7 @@ TEST_F(Jail, IsRefusedTheListedCalls) {
 TEST_F(Jail, CannotWriteTheDoorbells) {
     doorbells_.lines[0].asleep.store(1);
     auto told = ask("doorbells");
-    const std::string refused = std::to_string(EPERM);
+    const std::string refused = std::to_string(EACCES);  // they can't even be opened for it
     for (const char* way : {"write", "map_again", "punch", "truncate"})
         EXPECT_EQ(told[way], refused) << way;
     EXPECT_EQ(told["write_first"], std::to_string(EBADF));
