@@ -1,0 +1,85 @@
+"""A function tries to leave its jail, or to use up the machine. After each attempt: it was stopped as the table says, its
+neighbour is served as before, and so is the function itself.   escape.py BUILD [ROW …]"""
+import pathlib
+import sys
+import types
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+import artifacts  # noqa: E402
+import leaks  # noqa: E402
+import rig  # noqa: E402
+import rows_calls  # noqa: E402
+import rows_files  # noqa: E402
+import rows_load  # noqa: E402
+import scene as scenes  # noqa: E402
+import tap  # noqa: E402
+
+
+def attempt(row, scene):
+    payload = " ".join([row.name, *map(str, row.words(scene))])
+    status, answer = scene.ask(payload)
+    try:
+        row.expect.check(status, answer, scene)
+        tap.equal(scene.connections(), 0, "services of the host that were reached")
+        scene.check_neighbour("after it")
+    finally:
+        if row.fouls and status == "ok":
+            scene.end_worker()
+        scene.served_again()
+
+
+def test_of(row):
+    def test(scene):
+        attempt(row, scene)
+    test.todo = row.waits_for
+    return test
+
+
+def take_stock(scene):
+    scene.before = leaks.state(scene)
+
+
+def nothing_is_left(scene):
+    """As many processes, namespaces, mounts, groups, files and descriptors as before the first attempt."""
+    tap.eventually(lambda: not leaks.more(scene.before, leaks.state(scene)),
+                   f"the state of before; now: {leaks.more(scene.before, leaks.state(scene))}", 10)
+
+
+def nothing_is_left_of_deleted_functions(scene):
+    for name in ("escape", "neighbour"):
+        scene.lab.ctl("function", "delete", name)
+    tap.eventually(lambda: not scene.worker_pids(), f"no process of a worker; found {scene.worker_pids()}")
+
+
+def table(kind, names):
+    """All tests as a module, in their order."""
+    made = types.ModuleType("escape_" + kind)
+    made.test_before = take_stock
+    rows = [row for row in rows_calls.ROWS + rows_files.ROWS + rows_load.ROWS if kind in row.kinds]
+    for row in rows:
+        if not names or row.name in names:
+            assert not hasattr(made, row.test_name), row.name
+            setattr(made, row.test_name, test_of(row))
+    if not names:
+        made.test_hostile_archives_are_refused = artifacts.test_hostile_archives_are_refused
+        made.test_a_bootstrap_that_is_skerryd_itself = artifacts.test_a_bootstrap_that_is_skerryd_itself
+    made.test_nothing_is_left = nothing_is_left
+    made.test_nothing_is_left_of_deleted_functions = nothing_is_left_of_deleted_functions
+    return made
+
+
+def main():
+    with rig.Rig(sys.argv[1], "x", regions=1) as lab:
+        scene = scenes.Scene(lab, "native")
+        try:
+            scene.deploy()
+            code = tap.run(table("native", sys.argv[2:]), scene)
+            print(f"# the neighbour's slowest answer took {scene.slowest_s * 1000:.0f} ms")
+        finally:
+            scene.close()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

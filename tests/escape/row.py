@@ -1,0 +1,91 @@
+"""One attempt: what it is, and what must come of it."""
+import dataclasses
+import typing
+
+
+class Unexpected(AssertionError):
+    """The jail did something else than what the table says."""
+
+
+def parse(answer):
+    return dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
+
+
+class Answers:
+    """It is answered, line by line: KEY=VALUE exactly, or one of several. Keys with spaces or slashes: `also`."""
+
+    def __init__(self, also=None, **values):
+        self.values = {**values, **(also or {})}
+
+    def check(self, status, answer, _scene):
+        if status != "ok":
+            raise Unexpected(f"{status}, expected an answer: {answer}")
+        found = parse(answer)
+        for key, value in self.values.items():
+            allowed = value if isinstance(value, (tuple, set)) else (value,)
+            if found.get(key) not in allowed:
+                raise Unexpected(f"{key}={found.get(key)}, expected {' or '.join(map(str, allowed))}; all of it: {found}")
+        return found
+
+
+class Refused(Answers):
+    """Every line is one of these errors, but for those that are named."""
+
+    def __init__(self, *errors, **others):
+        super().__init__(**others)
+        self.errors = errors
+
+    def check(self, status, answer, scene):
+        found = super().check(status, answer, scene)
+        for key, value in found.items():
+            if key not in self.values and value not in self.errors:
+                raise Unexpected(f"{key}={value}, expected {' or '.join(self.errors)}; all of it: {found}")
+        if not found:
+            raise Unexpected("an empty answer")
+        return found
+
+
+class Ends:
+    """The worker is ended, and the caller is told so: worker_died, worker_hung or worker_malformed."""
+
+    def __init__(self, status):
+        self.status = status
+
+    def check(self, status, answer, _scene):
+        if status != self.status:
+            raise Unexpected(f"{status}, expected {self.status}: {answer}")
+
+
+class Either:
+    """Which of them depends on what is reached first; each of them is a closed door."""
+
+    def __init__(self, *ways):
+        self.ways = ways
+
+    def check(self, status, answer, scene):
+        problems = []
+        for way in self.ways:
+            try:
+                return way.check(status, answer, scene)
+            except Unexpected as problem:
+                problems.append(str(problem))
+        raise Unexpected("; ".join(problems))
+
+
+DIES, HANGS, LIES = Ends("worker_died"), Ends("worker_hung"), Ends("worker_malformed")
+
+
+@dataclasses.dataclass
+class Row:
+    name: str                # of the attempt in function/, or "call NAME"
+    what: str
+    expect: object           # has check(status, answer, scene)
+    fence: str               # what stops it
+    words: typing.Callable = lambda _scene: ()  # what the worker can't know, and is told
+    fouls: bool = False      # leaves a worker that is of no further use: it is told to end
+    kinds: tuple = ("native",)
+    waits_for: str = ""      # a fence that is not there yet: the test is a TODO until then
+
+    @property
+    def test_name(self):
+        return "test_" + self.name.replace(" ", "_")

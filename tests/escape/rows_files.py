@@ -1,0 +1,70 @@
+"""The file system, what can be seen of the host, and the descriptors that a worker is born with."""
+from row import Answers, Refused, Row
+
+ENVIRONMENT = "HOME,LANG,PATH,SKERRY_FUNCTION,SKERRY_VERSION,TMPDIR"
+NO_CAPABILITY = "0" * 16
+FILES = [
+    Row("own_program", "writing the running program through /proc/self/exe (CVE-2019-5736)",
+        Refused("EACCES", "EROFS", "ETXTBSY"), "read-only artifact"),
+    Row("read_only_places", "writing, renaming and removing outside of /tmp", Refused("EROFS", "EACCES"), "read-only root"),
+    Row("links", "symbolic and hard links to files of the host", Refused("ENOENT", hard="EXDEV", hard_proc="EXDEV"),
+        "root of its own", words=lambda scene: [scene.secret]),
+    Row("roots_of_proc", "the roots and folders of all processes in /proc", Refused("ENOENT"), "root and PID namespace"),
+    Row("climbing", "up with descriptors of folders, as out of a chroot", Answers(shadow="ENOENT", top_is_root="yes"),
+        "pivot_root, old root detached"),
+    Row("settings_of_the_kernel", "core_pattern, sysrq, modprobe, release_agent and id maps",
+        Refused("ENOENT", "EROFS", "EACCES"), "/proc with its own processes alone, read-only"),
+    Row("devices", "making device nodes, and opening the host's", Refused("ENOENT", "EPERM", "EROFS"),
+        "no capability, /dev with four devices"),
+    Row("setuid_programs", "making the artifact setuid root, giving files away",
+        Refused("EROFS", "EINVAL", also={"/usr/lib/openssh/ssh-keysign": (None, "setuid")}), "nosuid, one id"),
+    Row("program_in_tmp", "a setuid program in /tmp: it runs, as nobody else", Answers(create="done", copy="done", exit="1"),
+        "nosuid, no_new_privs", fouls=True),
+]
+SIGHT = [
+    Row("environment", "the environment", Answers(names=ENVIRONMENT), "environment made anew"),
+    Row("root_folder", "the root", Answers(root="dev,lib,lib64,proc,task,tmp,usr", dev="null,random,urandom,zero", tmp=""),
+        "root of its own"),
+    Row("proc", "the processes", Answers(pid="1", parent="0", others="self,thread-self"), "PID namespace, subset=pid"),
+    Row("rights", "its rights", Answers(CapInh=NO_CAPABILITY, CapPrm=NO_CAPABILITY, CapEff=NO_CAPABILITY,
+                                        CapBnd=NO_CAPABILITY, CapAmb=NO_CAPABILITY, NoNewPrivs="1", Seccomp="2", uid="1000",
+                                        euid="1000", gid="1000", session="1", Groups="", terminal="ENOENT"),
+        "user namespace, no capability"),
+    Row("mounts", "its mounts", Answers(also={
+        "/": "/ ro,nosuid,nodev,relatime", "/tmp": "/ rw,nosuid,nodev,relatime",
+        "/proc": "/ ro,nosuid,nodev,noexec,relatime", "/usr/lib": "/usr/lib ro,nosuid,nodev,relatime"}), "read-only mounts"),
+]
+
+
+class Descriptors:
+    """Null, the log twice, channel, doorbells, two bells and one bell for each core; nothing else."""
+
+    def check(self, status, answer, scene):
+        found = Answers().check(status, answer, scene)["fds"].split(",")
+        kinds = [each.split(":", 1)[1] for each in found]
+        logs = f"{scene.lab.plan.node_dir('pop')}/logs/"
+        expected = ["/null", "LOG", "LOG", "/memfd:skerry-channel", "/memfd:skerry-doorbells"] + ["anon_inode:"] * 3
+        assert [("LOG" if each.startswith((logs, "pipe:")) else each) for each in kinds] == expected, found
+
+
+DESCRIPTORS = [
+    Row("descriptors", "the descriptors it is born with", Descriptors(), "close_range"),
+    Row("doorbells", "writing to the page that all workers read",
+        Refused("EACCES", "EPERM", "EBADF"), "sealed memfd, opened read-only, mode 0444"),
+    Row("notes leave", "leaving notes on the doorbells' open file …", Answers(left="yes"), "-", fouls=True),
+    Row("notes", "… which the next worker must not find", Answers(offset="0", signal="0"),
+        "an open file for each worker"),
+    Row("channel_size", "shrinking, growing and sealing the channel", Refused("EPERM", "EFBIG", "EACCES"),
+        "seals, mode 0600"),
+    Row("execute_channel", "executing what lies in the channel", Refused("EACCES", "ETXTBSY"), "mode 0600"),
+    Row("file_control", "owners, signals, leases and locks on files that skerryd has open", Refused("ESRCH", tried="all"),
+        "PID namespace; skerryd makes no call that could block", words=lambda scene: scene.server_pids(), fouls=True),
+    Row("own_log", "reading and rewriting the log", Refused("EBADF", "EACCES", "EINVAL", "ESPIPE"), "the log is a pipe",
+        waits_for="logs through pipes"),
+]
+CHANNEL = [
+    Row("others_by_number", "files and processes of skerryd, the warden and the neighbour by their numbers",
+        Refused("ENOENT", "ESRCH"), "PID namespace",
+        words=lambda scene: scene.server_pids() + scene.worker_pids()),
+]
+ROWS = FILES + SIGHT + DESCRIPTORS + CHANNEL

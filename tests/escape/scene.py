@@ -1,0 +1,128 @@
+"""A real server with the escape function, its neighbour, and things on the host that must stay out of reach."""
+import contextlib
+import ctypes
+import pathlib
+import secrets
+import socket
+import sys
+import time
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+import rig  # noqa: E402
+import tap  # noqa: E402
+from rig import status  # noqa: E402
+
+CLONE_NEWNET = 0x40000000
+# Of the neighbour, while an attempt runs and after it. Two busy cores, and up to 64 processes that burn.
+NEIGHBOUR_MOST_S = 1.0
+TIMEOUT_MS = 1500
+MEMORY_MIB = 64
+
+
+@contextlib.contextmanager
+def network_of(namespace):
+    """This thread's network meanwhile: what is opened in it stays there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/self/ns/net", encoding="ascii") as home, open(f"/run/netns/{namespace}", encoding="ascii") as there:
+        if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {namespace}")
+        try:
+            yield
+        finally:
+            libc.setns(home.fileno(), CLONE_NEWNET)
+
+
+class Scene:
+    def __init__(self, lab, kind):
+        self.lab, self.kind = lab, kind
+        self.client = lab.client()
+        self.listeners = []
+        self.slowest_s = 0.0
+        self.answer = ""
+        self.abstract = f"skerry-escape-{lab.plan.name}"
+        self.port = 0
+        self.secret = pathlib.Path(lab.folder.name) / "secret"
+        self.secret.write_text("a file of the host")
+        self.secret.chmod(0o644)
+
+    def deploy(self):
+        build = self.lab.plan.build
+        self.lab.ctl("function", "deploy", "escape", "--artifact", build / "tests/escape/function/bootstrap", "--place",
+                     "pop", "--warm-min", "1", "--warm-max", "1", "--memory-mib", str(MEMORY_MIB), "--timeout-ms",
+                     str(TIMEOUT_MS))
+        self.lab.deploy("neighbour", "echo", "--place", "pop", "--warm-min", "1", "--warm-max", "1")
+        self.listen()
+        self.check_neighbour()
+
+    def listen(self):
+        """Services of the host, in its own network and in skerryd's: each would take a connection."""
+        def open_all():
+            tcp = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+            tcp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            tcp.bind(("::", self.port))
+            self.port = tcp.getsockname()[1]
+            unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            unix.bind("\0" + self.abstract)
+            for each in (tcp, unix):
+                each.listen()
+                each.setblocking(False)
+                self.listeners.append(each)
+        open_all()
+        with network_of(self.lab.plan.namespace("pop")):
+            open_all()
+
+    def connections(self):
+        """How many of the listeners somebody has reached."""
+        reached = 0
+        for each in self.listeners:
+            with contextlib.suppress(BlockingIOError):
+                each.accept()[0].close()
+                reached += 1
+        return reached
+
+    def close(self):
+        self.client.close()
+        for each in self.listeners:
+            each.close()
+
+    def server_pids(self):
+        found = self.lab.ctl("status")
+        return [found["pid"], found["warden_pid"]]
+
+    def worker_pids(self):
+        """Processes of this server's workers: whoever runs as one of their users."""
+        first = self.lab.plan.first_uid
+        found = []
+        for path in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if first <= path.stat().st_uid < first + 100:
+                    found.append(int(path.name))
+        return found
+
+    def check_neighbour(self, when="now"):
+        token = secrets.token_bytes(24)
+        started = time.monotonic()
+        reply = self.client.invoke("neighbour", token, int(NEIGHBOUR_MOST_S * 1000))
+        took_s = time.monotonic() - started
+        self.slowest_s = max(self.slowest_s, took_s)
+        assert (status(reply), reply.payload) == ("ok", token), f"the neighbour, {when}: {status(reply)} {reply.payload}"
+        assert took_s <= NEIGHBOUR_MOST_S, f"the neighbour, {when}: {took_s:.3f} s"
+
+    def ask(self, payload):
+        """(status, answer) of the escape function; the neighbour is served all the while."""
+        request = self.client.new_request()
+        self.client.begin(request, "escape", payload.encode(), 8000)
+        limit = time.monotonic() + 10
+        while not request.answered and time.monotonic() < limit:
+            self.check_neighbour(f"during {payload[:40]}")
+            self.client.wait([request], 0.05)
+        self.answer = f"{status(request)} {request.payload.decode(errors='replace')}"
+        return status(request), request.payload.decode(errors="replace")
+
+    def end_worker(self):
+        """For attempts that leave a worker nobody can use."""
+        tap.equal(self.ask("end")[0], "worker_died", "a worker that is told to end")
+
+    def served_again(self):
+        tap.eventually(lambda: self.ask("ready") == ("ok", "ready=yes\n"), "the escape function is served again")
