@@ -81,6 +81,6 @@ CHANNEL = [
         "skerryd checks every word", fouls=True),
     Row("scribble", "the whole channel overwritten", LIES, "skerryd checks every word"),
     Row("close_all", "closing every descriptor, then answering", Answers(closed="yes"), "answers go through memory", fouls=True),
-    Row("exit_in_answer", "ending while the answer is read", Either(DIES, Answers()), "skerryd checks every word", fouls=True),
+    Row("exit_in_answer", "ending while the answer is read", Either(DIES, Answers()), "skerryd checks every word"),
 ]
 ROWS = PROCESSES + MEMORY + FILES + TIME + NETWORK + CHANNEL

@@ -4,6 +4,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -41,6 +42,16 @@ long connect_to(int type, const std::string& address, int port) {
     const auto* to =
         v6 ? reinterpret_cast<const sockaddr*>(&to6) : reinterpret_cast<const sockaddr*>(&to4);
     long result = ::connect(fd, to, v6 ? sizeof to6 : sizeof to4);
+    if (result < 0 && errno == EINPROGRESS) {
+        // The kernel answers at once for what is not there; a second is for what would be.
+        pollfd waiting{fd, POLLOUT, 0};
+        (void)::poll(&waiting, 1, 1000);
+        int error = EINPROGRESS;
+        socklen_t bytes = sizeof error;
+        (void)::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
+        errno = error;
+        result = error == 0 ? 0 : -1;
+    }
     if (result == 0 && type == SOCK_DGRAM) result = ::send(fd, "x", 1, 0);
     return close_after(fd, result);
 }
