@@ -35,14 +35,23 @@ def namespaces(pids):
     return {kind: len(each) for kind, each in found.items()}
 
 
-def groups():
-    """Cgroups, in all hierarchies, that speak of skerry."""
-    return sorted(str(path) for path in pathlib.Path("/sys/fs/cgroup").glob("**/*skerry*/**") if path.is_dir())
+def groups(pids):
+    """Cgroups that the server's workers are in, and all beside them: in every hierarchy."""
+    folders = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+                _, controllers, path = line.split(":", 2)
+                if "skerry" in path:
+                    name = "unified" if not controllers else controllers.removeprefix("name=")
+                    base = pathlib.Path("/sys/fs/cgroup") / name
+                    folders.add((base if base.is_dir() else pathlib.Path("/sys/fs/cgroup")) / path.lstrip("/"))
+    return sorted({str(each) for folder in folders for each in folder.parent.glob("*") if each.is_dir()})
 
 
-def mounts(pid):
+def mounts(pid, word=""):
     with contextlib.suppress(OSError):
-        return len(pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
+        return len([line for line in pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines() if word in line])
     return 0
 
 
@@ -53,9 +62,9 @@ def state(scene):
     folder = scene.lab.plan.node_dir("pop")
     files = sorted(str(path.relative_to(folder)) for path in folder.glob("**/*") if "logs" not in path.parts)
     return {"processes of workers": len(scene.worker_pids()), "family": len(family), "namespaces": namespaces(family),
-            "mounts of skerryd": mounts(skerryd), "mounts of the host": mounts("self"),
+            "mounts of skerryd": mounts(skerryd), "mounts of the host": mounts("self", scene.lab.plan.name),
             "descriptors of skerryd": descriptors(skerryd), "descriptors of the warden": descriptors(warden),
-            "files": files, "shared memory": sorted(os.listdir("/dev/shm")), "groups": len(groups())}
+            "files": files, "groups": len(groups(family))}
 
 
 def more(before, after):
