@@ -1,5 +1,6 @@
 #include "control/controller/controller.hpp"
 
+#include <rte_cycles.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -33,7 +34,8 @@ placement::WorkerLimits worker_limits(const config::Config& config) {
             .idle_timeout_us = config.workers.idle_timeout_ms * 1000ull,
             .start_timeout_us = config.workers.start_timeout_ms * 1000ull,
             .spin_us = config.workers.spin_us,
-            .log_dir = config.state_dir + "/logs"};
+            .log_dir = config.state_dir + "/logs",
+            .server_name = config.name};
 }
 
 }  // namespace
@@ -87,6 +89,7 @@ Status Controller::prepare() {
                      kMaxEntries);
     // With an empty catalog, somebody may be about to restore it.
     sweep_due_ = !catalog_.functions().empty();
+    set_wall_clock();
     publish();
     return ok();
 }
@@ -127,6 +130,16 @@ void Controller::stop() {
     for (const auto& replicator : replicators_) replicator->stop();
 }
 
+// Cores read no clock but the TSC; workers are told deadlines of the calendar.
+void Controller::set_wall_clock() {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    const std::uint64_t unix_ms = static_cast<std::uint64_t>(now.tv_sec) * 1000 +
+                                  static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
+    shared_.unix_ms_at_tsc_zero.store(unix_ms - rte_rdtsc() / (shared_.server.tsc_hz / 1000),
+                                      std::memory_order_relaxed);
+}
+
 void Controller::add_descriptors(std::vector<pollfd>& to) {
     const std::lock_guard lock(mutex_);
     to.push_back({nudge_.get(), POLLIN, 0});
@@ -153,6 +166,7 @@ int Controller::step() {
     while (::read(shared_.server.control_fd, &drained, sizeof drained) > 0) {
     }
     const std::uint64_t now_us = monotonic_us();
+    set_wall_clock();
     std::uint64_t next_us = std::min(monitor_.step(now_us), pool_.step(now_us));
     if (now_us >= next_placement_us_) {
         next_placement_us_ = now_us + kPlacementPeriod_us;

@@ -1,4 +1,5 @@
-// How the pool starts a worker: a place for it, its channel, the order to the warden.
+// How the pool starts a worker: a place for it, its channel, the order to the warden, and its
+// initialisation.
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 
@@ -14,6 +15,13 @@ constexpr std::uint64_t kShortestBackOff_us = 50'000;
 constexpr std::uint64_t kLongestBackOff_us = 30'000'000;
 // A worker is not taken from one function for another before it has been idle this long.
 constexpr std::uint64_t kMinIdle_us = 500'000;
+
+// Never read(2): the worker has the same open file, can make it a blocking one and empty it, and
+// this thread would wait for a stranger.
+bool is_rung(const UniqueFd& eventfd) {
+    pollfd looked{eventfd.get(), POLLIN, 0};
+    return ::poll(&looked, 1, 0) == 1 && (looked.revents & POLLIN) != 0;
+}
 
 }  // namespace
 
@@ -110,57 +118,113 @@ bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
     return true;
 }
 
-Status WorkerPool::order(const Entry& entry, Worker& worker) {
-    auto memory = channel::create_channel({.slots = entry.spec.concurrency,
-                                           .request_area_bytes = entry.spec.payload_bytes_max,
-                                           .response_area_bytes = entry.spec.payload_bytes_max,
+// The slot's memory: shared with a native worker, skerryd's own with any other. `doorbells` is to
+// live until the order is sent.
+Status WorkerPool::make_memory(const Entry& entry, Worker& worker, warden::SpawnRequest& request,
+                               UniqueFd& doorbells) {
+    const VersionSpec& spec = entry.spec;
+    worker.channel = std::make_unique<Channel>();
+    Channel& channel = *worker.channel;
+    if (runtime::speaks_runtime_api(spec.kind)) {
+        auto api = ApiWorker::create(spec.payload_bytes_max);
+        if (!api) return api.error();
+        worker.api = std::move(*api);
+        worker.api->describe(channel);
+        return ok();
+    }
+    auto memory = channel::create_channel({.slots = spec.concurrency,
+                                           .request_area_bytes = spec.payload_bytes_max,
+                                           .response_area_bytes = spec.payload_bytes_max,
                                            .core_count = shared_.server.core_count,
                                            .spin_us = limits_.spin_us});
     if (!memory) return memory.error();
-    auto doorbells = doorbells_.open_again();
-    if (!doorbells) return doorbells.error();
-    const std::string log_path = limits_.log_dir + "/" + entry.spec.function + "-" +
-                                 entry.spec.version_hex.substr(0, 12) + ".log";
-    UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-    if (!log) return errno_error("open " + log_path);
-
-    warden::SpawnRequest request{.worker_id = worker.id,
-                                 .artifact_dir = entry.spec.artifact_dir,
-                                 .function = entry.spec.function,
-                                 .version_hex = entry.spec.version_hex,
-                                 .host_uid = limits_.first_uid + worker.index,
-                                 .memory_mib = entry.spec.memory_mib,
-                                 .log_fd = log.get(),
-                                 .channel_fd = memory->memfd.get(),
-                                 .doorbells_fd = doorbells->get(),
-                                 .wake_fd = memory->wake.get(),
-                                 .ready_fd = memory->ready.get()};
-    for (const UniqueFd& fd : memory->done) request.done_fds.push_back(fd.get());
-    if (const Status sent = warden_.spawn(request); !sent) {
-        // Its socket is full: the next step, at the latest when it has news, tries again.
-        warden_busy_ = sent.error().code == EAGAIN;
-        return sent;
+    auto again = doorbells_.open_again();
+    if (!again) return again.error();
+    doorbells = std::move(*again);
+    channel.base = memory->base;
+    channel.slot_count = spec.concurrency;
+    channel.slot_stride = memory->slot_stride;
+    channel.request_area_bytes = spec.payload_bytes_max;
+    channel.response_area_bytes = spec.payload_bytes_max;
+    channel.wake_fd = memory->wake.get();
+    for (std::size_t core = 0; core < memory->done.size(); ++core) {
+        channel.done_fd[core] = memory->done[core].get();
+        request.done_fds.push_back(memory->done[core].get());
     }
-    worker.channel = make_view(entry, worker, *memory);
+    request.channel_fd = memory->memfd.get();
+    request.doorbells_fd = doorbells.get();
+    request.wake_fd = memory->wake.get();
+    request.ready_fd = memory->ready.get();
     worker.memory.emplace(std::move(*memory));
     return ok();
 }
 
-std::unique_ptr<Channel> WorkerPool::make_view(const Entry& entry, const Worker& worker,
-                                               const channel::HostChannel& memory) {
-    auto channel = std::make_unique<Channel>();
-    channel->base = memory.base;
-    channel->slot_count = entry.spec.concurrency;
-    channel->slot_stride = memory.slot_stride;
-    channel->request_area_bytes = entry.spec.payload_bytes_max;
-    channel->response_area_bytes = entry.spec.payload_bytes_max;
-    channel->wake_fd = memory.wake.get();
-    for (std::size_t core = 0; core < memory.done.size(); ++core)
-        channel->done_fd[core] = memory.done[core].get();
-    channel->index = worker.index;
-    channel->entry = worker.entry;
-    channel->generation = ++generation_;
-    return channel;
+Status WorkerPool::order(const Entry& entry, Worker& worker) {
+    const VersionSpec& spec = entry.spec;
+    const std::string log_path =
+        limits_.log_dir + "/" + spec.function + "-" + spec.version_hex.substr(0, 12) + ".log";
+    UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+    if (!log) return errno_error("open " + log_path);
+
+    warden::SpawnRequest request{.worker_id = worker.id,
+                                 .runtime = spec.kind,
+                                 .artifact_dir = spec.artifact_dir,
+                                 .function = spec.function,
+                                 .version_hex = spec.version_hex,
+                                 .handler = spec.handler,
+                                 .environment = spec.environment,
+                                 .host_uid = limits_.first_uid + worker.index,
+                                 .memory_mib = spec.memory_mib,
+                                 .tmp_mib = spec.tmp_mib,
+                                 .cpu_percent = spec.cpu_percent,
+                                 .cpu_weight = spec.cpu_weight,
+                                 .pids_max = spec.pids_max,
+                                 .log_fd = log.get()};
+    UniqueFd doorbells;
+    if (const Status made = make_memory(entry, worker, request, doorbells); !made) return made;
+    worker.channel->index = worker.index;
+    worker.channel->entry = worker.entry;
+    worker.channel->generation = ++generation_;
+    worker.channel->single_use = spec.single_use;
+    const Status sent = warden_.spawn(request);
+    // Its socket is full: the next step, at the latest when it has news, tries again.
+    warden_busy_ = !sent && sent.error().code == EAGAIN;
+    return sent;
+}
+
+void WorkerPool::on_spawned(Worker& worker, warden::Event& event) {
+    worker.pid = event.pid;
+    if (!worker.api) return;
+    const VersionSpec& spec = entries_[worker.entry].spec;
+    worker.api->listen(std::move(event.listener),
+                       "arn:aws:lambda:" + limits_.server_name + ":000000000000:function:" +
+                           spec.function + ":" + spec.version_hex.substr(0, 16),
+                       *worker.channel);
+}
+
+void WorkerPool::check_starting(Worker& worker, std::uint64_t now_us) {
+    bool ready = false;
+    if (worker.api) {
+        const ApiWorker::Progress progress = worker.api->step();
+        if (progress == ApiWorker::Progress::failed)
+            return give_up_start(worker, worker.api->failure(), now_us);
+        ready = progress == ApiWorker::Progress::ready;
+    } else {
+        ready = is_rung(worker.memory->ready);
+    }
+    if (ready) return become_ready(worker, now_us);
+    if (now_us - worker.started_us <= limits_.start_timeout_us) return;
+    give_up_start(worker,
+                  "the worker did not become ready within " +
+                      std::to_string(limits_.start_timeout_us / 1000) + " ms",
+                  now_us);
+}
+
+void WorkerPool::give_up_start(Worker& worker, const std::string& why, std::uint64_t now_us) {
+    start_failed(worker.entry, why, now_us);
+    ++totals_.failed;
+    worker.owned = worker.slots;  // nobody has ever heard of them
+    end(worker);
 }
 
 }  // namespace skerry::placement

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "control/placement/api_worker.hpp"
 #include "dataplane/capacity/slot_table.hpp"
 #include "dataplane/dispatch/channel.hpp"
 #include "sandbox/channel/host.hpp"
@@ -32,7 +33,9 @@ struct Worker {
     std::uint64_t started_us = 0;
     std::uint64_t used_us = 0;    // when it was last seen to have got a request
     std::uint64_t used_mark = 0;  // sum of its slots' request_seq then
+    // One of the two: the channel that a native worker shares, or what is ours of another's.
     std::optional<channel::HostChannel> memory;
+    std::unique_ptr<ApiWorker> api;
     std::unique_ptr<Channel> channel;
 
     bool finished() const { return exited && owned == slots; }

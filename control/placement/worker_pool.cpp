@@ -18,13 +18,6 @@ constexpr std::uint64_t kEarlyEnd_us = 1'000'000;
 // takes.
 constexpr std::chrono::seconds kEndTimeout{2};
 
-// Never read(2): the worker has the same open file, can make it a blocking one and empty it, and
-// this thread would wait for a stranger.
-bool is_rung(const UniqueFd& eventfd) {
-    pollfd looked{eventfd.get(), POLLIN, 0};
-    return ::poll(&looked, 1, 0) == 1 && (looked.revents & POLLIN) != 0;
-}
-
 }  // namespace
 
 WorkerPool::WorkerPool(Shared& shared, warden::Client& warden, const channel::Doorbells& doorbells,
@@ -51,7 +44,7 @@ WorkerPool::~WorkerPool() {
         take_events(now_us_);
     }
     for (auto& [id, worker] : workers_)
-        if (!worker->exited) worker->memory->abandon();
+        if (!worker->exited && worker->memory) worker->memory->abandon();
 }
 
 Result<std::uint32_t> WorkerPool::open_entry(VersionSpec spec) {
@@ -84,7 +77,9 @@ void WorkerPool::set_target(std::uint32_t entry, std::uint32_t minimum, bool kee
 void WorkerPool::add_descriptors(std::vector<pollfd>& to) const {
     to.push_back({warden_.fd(), POLLIN, 0});
     for (const auto& [id, worker] : workers_)
-        if (worker->state == Worker::State::starting)
+        if (worker->state == Worker::State::starting && worker->api)
+            worker->api->add_descriptors(to);
+        else if (worker->state == Worker::State::starting)
             to.push_back({worker->memory->ready.get(), POLLIN, 0});
 }
 
@@ -166,14 +161,17 @@ void WorkerPool::take_events(std::uint64_t now_us) {
     }
 }
 
-void WorkerPool::on_event(const warden::Event& event, std::uint64_t now_us) {
+void WorkerPool::on_event(warden::Event& event, std::uint64_t now_us) {
     const auto found = workers_.find(event.worker_id);
     if (found == workers_.end()) return;
-    Worker& worker = *found->second;
     if (event.kind == warden::MessageKind::spawned) {
-        worker.pid = event.pid;
-        return;
+        on_spawned(*found->second, event);
+    } else {
+        on_ended(*found->second, event, now_us);
     }
+}
+
+void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us) {
     worker.exited = true;
     const bool unasked = !worker.end_wanted;
     if (event.kind == warden::MessageKind::failed) {
@@ -195,6 +193,8 @@ void WorkerPool::on_event(const warden::Event& event, std::uint64_t now_us) {
     }
     // Nobody has ever heard of the slots of a worker that was not ready.
     if (worker.state == Worker::State::starting) worker.owned = worker.slots;
+    worker.channel->exit_code = event.signal != 0 ? -1 : event.exit_code;
+    worker.channel->exit_signal = event.signal;
     worker.channel->dead.store(true, std::memory_order_release);
     worker.state = Worker::State::ending;
     kick_ = true;
@@ -203,24 +203,15 @@ void WorkerPool::on_event(const warden::Event& event, std::uint64_t now_us) {
 void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
     CapacityTable& table = *shared_.capacity;
     switch (worker.state) {
-        case Worker::State::starting: {
-            if (is_rung(worker.memory->ready)) {
-                become_ready(worker, now_us);
-            } else if (now_us - worker.started_us > limits_.start_timeout_us) {
-                start_failed(worker.entry,
-                             "the worker did not become ready within " +
-                                 std::to_string(limits_.start_timeout_us / 1000) + " ms",
-                             now_us);
-                ++totals_.failed;
-                worker.owned = worker.slots;
-                end(worker);
-            }
+        case Worker::State::starting:
+            check_starting(worker, now_us);
             break;
-        }
         case Worker::State::ready: {
             const WorkerFault fault = worker.channel->fault.load(std::memory_order_relaxed);
             if (fault != WorkerFault::none) {
-                ++(fault == WorkerFault::hung ? totals_.hung : totals_.malformed);
+                ++(fault == WorkerFault::hung    ? totals_.hung
+                   : fault == WorkerFault::spent ? totals_.spent
+                                                 : totals_.malformed);
                 end(worker);
                 collect_free(table, worker);
             } else if (!worker.proven && now_us - worker.started_us >= kEarlyEnd_us) {

@@ -24,6 +24,7 @@
 #include "control/placement/worker.hpp"
 #include "dataplane/shared.hpp"
 #include "sandbox/base/result.hpp"
+#include "sandbox/runtime/kind.hpp"
 #include "sandbox/warden/client.hpp"
 
 namespace skerry::placement {
@@ -34,17 +35,27 @@ struct WorkerLimits {
     std::uint64_t idle_timeout_us = 30'000'000;
     std::uint64_t start_timeout_us = 10'000'000;
     std::uint32_t spin_us = 0;
-    std::string log_dir;  // standard error of workers: FUNCTION-VERSION.log
+    std::string log_dir;           // standard error of workers: FUNCTION-VERSION.log
+    std::string server_name = {};  // told to functions as their region
 };
 
 struct VersionSpec {
     std::string function;
     std::string version_hex;
     std::string artifact_dir;
+    runtime::Kind kind = runtime::Kind::native;
+    std::string handler = {};
+    std::string environment = {};  // "NAME=value", each with a NUL behind it
     std::uint32_t memory_mib = 128;
     std::uint32_t concurrency = 1;
     std::uint32_t workers_max = 1;
     std::uint32_t payload_bytes_max = 65536;
+    std::uint32_t cpu_percent = 0;  // of one CPU; 0: no quota
+    std::uint32_t cpu_weight = 100;
+    std::uint32_t tmp_mib = 16;
+    std::uint32_t pids_max = 64;
+    std::uint32_t log_kib = 64;  // kept of one invocation's output
+    bool single_use = false;     // one invocation, then the worker ends
 };
 
 class WorkerPool {
@@ -96,6 +107,7 @@ class WorkerPool {
 
     struct Totals {
         std::uint64_t started = 0, crashed = 0, hung = 0, malformed = 0, idle_ended = 0, failed = 0;
+        std::uint64_t spent = 0;  // after their only invocation
     };
     const Totals& totals() const { return totals_; }
 
@@ -115,7 +127,7 @@ class WorkerPool {
     using WorkerMap = std::map<std::uint64_t, std::unique_ptr<Worker>>;
 
     void take_events(std::uint64_t now_us);
-    void on_event(const warden::Event& event, std::uint64_t now_us);
+    void on_event(warden::Event& event, std::uint64_t now_us);
     void check_worker(Worker& worker, std::uint64_t now_us);
     void become_ready(Worker& worker, std::uint64_t now_us);
     void take_retired();
@@ -124,8 +136,12 @@ class WorkerPool {
     void make_room(std::uint32_t for_entry, std::uint64_t now_us);
     bool start(std::uint32_t entry, std::uint64_t now_us);
     Status order(const Entry& entry, Worker& worker);
-    std::unique_ptr<Channel> make_view(const Entry& entry, const Worker& worker,
-                                       const channel::HostChannel& memory);
+    Status make_memory(const Entry& entry, Worker& worker, warden::SpawnRequest& request,
+                       UniqueFd& doorbells);
+    void on_spawned(Worker& worker, warden::Event& event);
+    void on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us);
+    void check_starting(Worker& worker, std::uint64_t now_us);
+    void give_up_start(Worker& worker, const std::string& why, std::uint64_t now_us);
     void end(Worker& worker);
     void send_kill(Worker& worker);
     void start_failed(std::uint32_t entry, const std::string& why, std::uint64_t now_us);
