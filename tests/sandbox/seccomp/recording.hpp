@@ -1,0 +1,25 @@
+// Runs a program with every system call of it, and of all that it starts, told to this process
+// before it is made. For tests: the product never does this.
+#pragma once
+
+#include <linux/seccomp.h>
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "sandbox/base/result.hpp"
+#include "sandbox/base/unique_fd.hpp"
+
+namespace skerry::seccomp::test {
+
+// 0: the call may go on; else the errno that it returns.
+using Judge = std::function<int(const seccomp_data& call)>;
+
+// Returns when all processes of the program have ended: the wait status of the first of them. They
+// are killed after `seconds_max`.
+Result<int> record(const std::vector<std::string>& command, unsigned seconds_max,
+                   const Judge& judge);
+
+}  // namespace skerry::seccomp::test
