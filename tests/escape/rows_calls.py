@@ -1,38 +1,59 @@
 """Single system calls. Most are no function's business; a few are what ordinary programs try, and get an errno for."""
-from row import DIES, Refused, Row
+from row import DIES, Either, Refused, Row
 
 FILTER = "filter of system calls"
 
 
-def forbidden(*names):
-    """No policy names them."""
-    return [Row(f"call {name}", f"system call {name}", Refused("EPERM"), FILTER) for name in names]
+def forbidden(*names, kinds=("native",)):
+    """No policy names them: the worker is killed (a filter that only refuses answers with an errno)."""
+    expect = Either(DIES, Refused("EPERM", "EAFNOSUPPORT", "ENOSYS", "ESRCH"))
+    return [Row(f"call {name}", f"system call {name}", expect, FILTER, kinds=kinds) for name in names]
 
 
-def refused(error, *names, fence=FILTER):
-    return [Row(f"call {name}", f"system call {name}", Refused(error), fence) for name in names]
+def refused(errors, *names, fence=FILTER, kinds=("native",)):
+    return [Row(f"call {name}", f"system call {name}", Refused(*errors.split()), fence, kinds=kinds) for name in names]
 
 
 MOUNTS = forbidden("mount", "umount2", "pivot_root", "chroot", "fsopen", "open_tree", "move_mount", "mount_setattr")
-HANDLES = forbidden("name_to_handle_at", "open_by_handle_at", "fanotify_init", "swapon", "quotactl")
+FILES = forbidden("name_to_handle_at", "open_by_handle_at", "mknod_memory", "mknod_disk", "mknodat_fuse", "fanotify_init",
+                  "swapon", "quotactl")
 NAMESPACES = (forbidden("unshare_user", "unshare_mount", "unshare_net", "setns", "clone_user", "clone_pid", "clone_net",
                         "sethostname")
               + refused("ENOSYS", "clone3"))
 PROCESSES = (forbidden("ptrace_traceme", "ptrace_attach", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp",
-                       "sched_setscheduler", "sched_setaffinity", "personality")
-             + refused("EACCES", "setpriority", fence="RLIMIT_NICE")
+                       "personality", "prctl_securebits", "prlimit_of_other")
+             + refused("EPERM", "sched_setscheduler", "sched_setaffinity", "ioprio_set")
+             + refused("EACCES EPERM", "setpriority", fence="RLIMIT_NICE")
              + refused("EPERM", "prlimit64", fence="hard limits")
-             + refused("EINVAL", "setuid", "setresgid", fence="user namespace with one id")
-             + refused("EPERM", "setgroups", fence="user namespace with setgroups denied")
-             + refused("EPERM", "capset", "prctl_ambient", "prctl_securebits", fence="no capabilities, locked securebits")
-             + refused("EINVAL", "prctl_new_privs", fence="no_new_privs can't be taken back"))
-KERNEL = (forbidden("bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_setup", "init_module", "finit_module",
-                    "delete_module", "kexec_load", "keyctl", "add_key", "request_key", "reboot", "syslog", "acct",
-                    "settimeofday", "clock_settime", "adjtimex", "memfd_create", "memfd_secret", "shmget", "msgget", "semget",
-                    "vhangup", "tiocsti", "tiocsti_high_bits", "iopl", "ioperm", "modify_ldt")
-          + refused("EMFILE", "mq_open", fence="RLIMIT_MSGQUEUE")
-          + [Row("call inotify_init1", "watching files that all tenants share", Refused("EPERM", "ENOSYS", "EMFILE"), FILTER,
-                 waits_for="the allow-list"),
-             Row("call x32", "the same calls by their x32 numbers", DIES, "filter of system calls: other architectures"),
+             + refused("EPERM EINVAL", "setuid", "setresgid", "setgroups", fence="user namespace with one id")
+             + refused("EPERM EINVAL", "capset", "prctl_ambient", fence="no capability")
+             + refused("EINVAL", "prctl_new_privs", fence="no_new_privs can't be taken back")
+             + [Row("call seccomp", "a listener for its own calls", Refused("EINVAL", "EFAULT"), FILTER)])
+KERNEL = (forbidden("bpf", "perf_event_open", "userfaultfd", "io_setup", "init_module", "finit_module", "delete_module",
+                    "kexec_load", "keyctl", "add_key", "request_key", "reboot", "syslog", "acct", "settimeofday",
+                    "clock_settime", "adjtimex", "memfd_secret", "shmget", "msgget", "semget", "vhangup", "tiocsti",
+                    "tiocsti_high_bits", "iopl", "ioperm", "modify_ldt", "unknown", "unknown_high")
+          + refused("EPERM ENOSYS", "io_uring_setup")
+          + refused("EPERM", "memfd_create")
+          + refused("EMFILE ENOSYS", "mq_open", fence="RLIMIT_MSGQUEUE")
+          + [Row("call x32", "the same calls by their x32 numbers", DIES, "filter of system calls: other architectures"),
              Row("call int80", "the same calls by the 32-bit entry", DIES, "filter of system calls: other architectures")])
-ROWS = MOUNTS + HANDLES + NAMESPACES + PROCESSES + KERNEL
+SOCKETS = forbidden("socket_packet", "socket_vsock", "socket_alg", "socket_xdp", "socket_bluetooth", "socket_can",
+                    "socket_tipc", "socket_smc", "socket_key", "socket_raw", "socket_raw6", "interface_flags", "buffer_force")
+LATER = "the allow-list"
+OPEN = [
+    Row("call inotify_init1", "watching files that all tenants share", Refused("ENOSYS"), FILTER, waits_for=LATER),
+    Row("call watch_folder", "the same with fcntl", DIES, FILTER, waits_for=LATER),
+    Row("call socket_mptcp", "a protocol that loads a module", Either(DIES, Refused("EAFNOSUPPORT")), FILTER, waits_for=LATER),
+    Row("call socket_filter", "a program for packets in the kernel", Refused("ENOPROTOOPT"), FILTER, waits_for=LATER),
+    Row("call page_out", "the channel's pages to disk", DIES, FILTER, waits_for=LATER),
+    Row("call take_pages_away", "the channel's pages freed", DIES, FILTER, waits_for=LATER),
+    Row("call seal_channel", "a seal on the channel", Either(DIES, Refused("EPERM")), "sealed seals"),
+    Row("call seal_doorbells", "a seal on the doorbells", Either(DIES, Refused("EPERM")), "sealed seals"),
+    Row("call lease", "a lease on the doorbells", Either(DIES, Refused("EACCES")), "not its file"),
+    Row("call file_signal", "a signal of its choice from an open file", DIES, FILTER, waits_for=LATER),
+    Row("call sync", "writing the host's disks", Refused("EPERM"), FILTER, waits_for=LATER),
+    *[Row(f"call {name}", f"a socket to the kernel: {name}", Refused("EAFNOSUPPORT"), FILTER, waits_for=LATER)
+      for name in ("netlink_route", "netlink_uevent", "netlink_audit", "netlink_netfilter")],
+]
+ROWS = MOUNTS + FILES + NAMESPACES + PROCESSES + KERNEL + SOCKETS + OPEN

@@ -17,7 +17,7 @@ PROCESSES = [
         words=lambda scene: scene.server_pids()),
     Row("kill_parent", "signals to its group and to its parent", Answers(parent="0", pid="1"), "PID namespace, own session",
         fouls=True),
-    Row("priorities", "a better priority for CPU and disk", Refused("EPERM", "EACCES"), "no capability, RLIMIT_NICE"),
+    Row("priorities", "a better priority, and other processes' priorities", Refused("EPERM", "EACCES", "ESRCH"), "no capability, RLIMIT_NICE"),
 ]
 MEMORY = [
     Row("heap", "a gibibyte of heap", Either(DIES, Answers(then="ENOMEM", bounded="yes")), "memory limit"),
@@ -56,18 +56,12 @@ TIME = [
     Row("burn_in_all", "41 processes that burn", HANGS, "time limit, weight of the CPU group"),
 ]
 NETWORK = [
-    Row("addresses", "services of the host, of clouds, of anybody",
-        Refused("ENETUNREACH", "EADDRNOTAVAIL", "EINVAL", "ECONNREFUSED"), "network namespace",
-        words=lambda scene: [str(scene.port)]),
+    Row("addresses", "services of the host, of clouds, of anybody, and the Runtime API of others",
+        Refused("ENETUNREACH", "EADDRNOTAVAIL", "EINVAL", "ECONNREFUSED", "EAFNOSUPPORT"), "network namespace",
+        words=lambda scene: [scene.port, 9001]),
     Row("unix_sockets", "an abstract socket of the host, and the admin socket", Refused("ECONNREFUSED", "ENOENT"),
         "network namespace, root of its own", words=lambda scene: [scene.abstract, scene.lab.plan.admin_socket("pop")]),
-    Row("families", "packet, raw, vsock, alg, xdp and other sockets", Refused("EAFNOSUPPORT", "EPERM", "EPROTONOSUPPORT",
-                                                                          mptcp=("done", "EPROTONOSUPPORT")),
-        "filter of system calls, no capability"),
-    Row("netlink", "changing interfaces, hearing the kernel", Refused("EPERM", "EAFNOSUPPORT", "EPROTONOSUPPORT"),
-        "filter of system calls, no capability", waits_for="the allow-list"),
-    Row("interface", "changing an interface, a privileged port, somebody else's address", Refused("EPERM", "EACCES"),
-        "no capability over the network namespace"),
+    Row("low_port", "a privileged port", Refused("EACCES", "EAFNOSUPPORT"), "no capability over the network namespace"),
 ]
 CHANNEL = [
     Row("lie_length", "an answer of 100 MB in an area of 64 KiB", LIES, "skerryd checks every word"),

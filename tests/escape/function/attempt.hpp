@@ -44,7 +44,13 @@ std::span<const Attempt> process_attempts();
 std::span<const Attempt> signal_attempts();
 std::span<const Attempt> sight_attempts();
 
-// One system call by its name, with arguments that would do harm; false: not in the table.
+struct Call {
+    const char* name;
+    long (*run)();
+};
+std::span<const std::span<const Call>> kernel_calls();
+
+// One system call by its name, with arguments that would do harm; false: not in the tables.
 bool try_call(const std::string& name, Report& report);
 
 // For all: bounds that hold even where a jail has none, so that no machine is taken down.

@@ -2,21 +2,16 @@
 // without the C library's wrappers: the fence has to hold for whoever does the same.
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/keyctl.h>
-#include <linux/perf_event.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/fanotify.h>
-#include <sys/inotify.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -29,11 +24,6 @@
 
 namespace skerry::escape {
 namespace {
-
-struct Call {
-    const char* name;
-    long (*run)();
-};
 
 std::array<std::uint64_t, 64> zeros;  // where the kernel wants to read or write something
 
@@ -79,6 +69,10 @@ constexpr Call kFileSystems[] = {
          } root;
          return raw(SYS_open_by_handle_at, AT_FDCWD, &root, O_RDONLY);
      }},
+    {"mknod_memory", [] { return raw(SYS_mknod, "/tmp/memory", S_IFCHR | 0666, makedev(1, 1)); }},
+    {"mknod_disk", [] { return raw(SYS_mknod, "/tmp/disk", S_IFBLK | 0666, makedev(8, 0)); }},
+    {"mknodat_fuse",
+     [] { return raw(SYS_mknodat, AT_FDCWD, "/tmp/fuse", S_IFCHR | 0666, makedev(10, 229)); }},
     {"fanotify_init", [] { return raw(SYS_fanotify_init, FAN_CLASS_NOTIF, O_RDONLY); }},
     // Watching a library that all tenants share tells when they start.
     {"inotify_init1", [] { return raw(SYS_inotify_init1, 0); }},
@@ -135,6 +129,9 @@ constexpr Call kProcesses[] = {
          const rlimit more{1 << 20, 1 << 20};
          return raw(SYS_prlimit64, 0, RLIMIT_NOFILE, &more, nullptr);
      }},
+    {"prlimit_of_other", [] { return raw(SYS_prlimit64, 2, RLIMIT_NOFILE, nullptr, nullptr); }},
+    {"ioprio_set", [] { return raw(SYS_ioprio_set, 1, 0, 1 << 13); }},  // real-time class
+    {"seccomp", [] { return raw(SYS_seccomp, 1, 8, zeros.data()); }},   // a listener of its own
     {"setuid", [] { return raw(SYS_setuid, 0); }},
     {"setresgid", [] { return raw(SYS_setresgid, 0, 0, 0); }},
     {"setgroups", [] { return raw(SYS_setgroups, 1, zeros.data()); }},
@@ -151,67 +148,20 @@ constexpr Call kProcesses[] = {
     {"personality", [] { return raw(SYS_personality, 0x0400000); }},  // READ_IMPLIES_EXEC
 };
 
-constexpr Call kKernel[] = {
-    {"bpf", [] { return raw(SYS_bpf, 0, zeros.data(), sizeof zeros); }},
-    {"perf_event_open",
-     [] {
-         perf_event_attr attributes{};
-         attributes.size = sizeof attributes;
-         return raw(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
-     }},
-    {"userfaultfd", [] { return raw(SYS_userfaultfd, 1); }},
-    {"io_uring_setup", [] { return raw(SYS_io_uring_setup, 4, zeros.data()); }},
-    {"io_setup", [] { return raw(SYS_io_setup, 1, zeros.data()); }},
-    {"init_module", [] { return raw(SYS_init_module, zeros.data(), sizeof zeros, ""); }},
-    {"finit_module", [] { return raw(SYS_finit_module, 0, "", 0); }},
-    {"delete_module", [] { return raw(SYS_delete_module, "overlay", O_NONBLOCK); }},
-    {"kexec_load", [] { return raw(SYS_kexec_load, 0, 0, nullptr, 0); }},
-    {"keyctl", [] { return raw(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 1); }},
-    {"add_key", [] { return raw(SYS_add_key, "user", "x", "y", 1, KEY_SPEC_USER_KEYRING); }},
-    {"request_key", [] { return raw(SYS_request_key, "user", "x", nullptr, 0); }},
-    {"reboot", [] { return raw(SYS_reboot, 0xfee1dead, 672274793, 0, nullptr); }},
-    {"syslog", [] { return raw(SYS_syslog, 3, zeros.data(), sizeof zeros); }},
-    {"acct", [] { return raw(SYS_acct, "/tmp/acct"); }},
-    {"settimeofday", [] { return raw(SYS_settimeofday, zeros.data(), nullptr); }},
-    {"clock_settime", [] { return raw(SYS_clock_settime, 0, zeros.data()); }},
-    {"adjtimex", [] { return raw(SYS_adjtimex, zeros.data()); }},
-    {"memfd_create", [] { return raw(SYS_memfd_create, "x", 0); }},
-    {"memfd_secret", [] { return raw(447, 0); }},
-    {"shmget", [] { return raw(SYS_shmget, 0, 4096, 01600); }},
-    {"msgget", [] { return raw(SYS_msgget, 0, 01600); }},
-    {"semget", [] { return raw(SYS_semget, 0, 1, 01600); }},
-    {"mq_open", [] { return raw(SYS_mq_open, "x", O_CREAT | O_RDWR, 0600, nullptr); }},
-    {"vhangup", [] { return raw(SYS_vhangup); }},
-    // Types a character into the terminal that the server may have been started from.
-    {"tiocsti", [] { return raw(SYS_ioctl, 0, TIOCSTI, "x"); }},
-    {"tiocsti_high_bits", [] { return raw(SYS_ioctl, 0, TIOCSTI | (1ul << 32), "x"); }},
-#ifdef __x86_64__
-    {"iopl", [] { return raw(SYS_iopl, 3); }},
-    {"ioperm", [] { return raw(SYS_ioperm, 0x60, 1, 1); }},
-    {"modify_ldt", [] { return raw(SYS_modify_ldt, 0, zeros.data(), sizeof zeros); }},
-    // The same calls under other numbers: x32, and the 32-bit entry (getpid).
-    {"x32", [] { return raw(0x40000000 | SYS_getpid); }},
-    {"int80",
-     [] {
-         long result = 20;
-         __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
-         errno = static_cast<int>(-result);
-         return result;
-     }},
-#endif
-};
-
 }  // namespace
 
 bool try_call(const std::string& name, Report& report) {
-    const std::initializer_list<std::span<const Call>> tables = {kFileSystems, kNamespaces,
-                                                                 kProcesses, kKernel};
-    for (const auto table : tables)
+    const auto find = [&](std::span<const Call> table) {
         for (const Call& call : table)
             if (name == call.name) {
                 report.tried(name, call.run());
                 return true;
             }
+        return false;
+    };
+    if (find(kFileSystems) || find(kNamespaces) || find(kProcesses)) return true;
+    for (const auto table : kernel_calls())
+        if (find(table)) return true;
     return false;
 }
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
 #include <string>
 
@@ -43,13 +42,10 @@ void doorbells(Report& report, const Words&) {
     report.tried("again_map", map_writable(again));
     report.tried("punch", ::fallocate(again, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
     report.tried("truncate", ::ftruncate(again, 0));
-    report.tried("remove", ::madvise(page, 4096, MADV_REMOVE));
     // Notes on the file that all workers have would be a way from one tenant to another.
     report.tried("attribute", ::fsetxattr(kDoorbellsFd, "user.x", "y", 1, 0));
     report.tried("touch", ::futimens(kDoorbellsFd, nullptr));
     report.tried("mode", ::fchmod(kDoorbellsFd, 0777));
-    report.tried("seals", ::fcntl(kDoorbellsFd, F_ADD_SEALS, F_SEAL_WRITE));
-    report.tried("lease", ::fcntl(kDoorbellsFd, F_SETLEASE, F_RDLCK));
 }
 
 // Notes that a worker leaves on the open file itself; the next worker looks for them.
@@ -57,12 +53,12 @@ void notes(Report& report, const Words& words) {
     const bool leave = !words.empty() && words[0] == "leave";
     if (leave) {
         (void)::lseek(kDoorbellsFd, 1234, SEEK_SET);
-        (void)::fcntl(kDoorbellsFd, F_SETSIG, 34);
+        (void)::fcntl(kDoorbellsFd, F_SETFL, O_NONBLOCK | O_APPEND);
         report.say("left", "yes");
         return;
     }
     report.count("offset", ::lseek(kDoorbellsFd, 0, SEEK_CUR));
-    report.count("signal", ::fcntl(kDoorbellsFd, F_GETSIG));
+    report.count("flags", ::fcntl(kDoorbellsFd, F_GETFL) & (O_NONBLOCK | O_APPEND));
 }
 
 // The size of the channel is fixed: skerryd reads it.
@@ -71,7 +67,6 @@ void channel_size(Report& report, const Words&) {
     report.tried("grow", ::ftruncate(kChannelFd, 1 << 30));
     report.tried("allocate", ::fallocate(kChannelFd, 0, 0, 1 << 30));
     report.tried("write_behind", ::pwrite(kChannelFd, "x", 1, 1 << 30));
-    report.tried("seal", ::fcntl(kChannelFd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
     report.tried("again", ::open(path_of(kChannelFd).c_str(), O_RDWR | O_CLOEXEC));
     report.tried("attribute", ::fsetxattr(kChannelFd, "user.x", "y", 1, 0));
 }
@@ -85,16 +80,13 @@ void execute_channel(Report& report, const Words&) {
     report.tried("execute", ::fexecve(kChannelFd, arguments, none));
 }
 
-// Signals, locks and leases on files that skerryd has open too. The harness gives host pids.
+// Owners, flags and locks of files that skerryd has open too. The harness gives host pids.
 void file_control(Report& report, const Words& words) {
     for (const int fd : {1, kChannelFd, kWakeFd, kReadyFd, kFirstDoneFd}) {
-        const std::string name = std::to_string(fd);
         for (const std::string& word : words)
-            report.tried("own_" + name, ::fcntl(fd, F_SETOWN, std::stoi(word)));
+            report.tried("own_" + std::to_string(fd), ::fcntl(fd, F_SETOWN, std::stoi(word)));
         (void)::fcntl(fd, F_SETOWN, ::getpid());
-        (void)::fcntl(fd, F_SETSIG, SIGKILL);
         (void)::fcntl(fd, F_SETFL, O_ASYNC | O_APPEND);
-        (void)::fcntl(fd, F_SETLEASE, F_WRLCK);
         (void)::flock(fd, LOCK_EX | LOCK_NB);
         struct flock all {};
         all.l_type = F_WRLCK;

@@ -4,11 +4,12 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <sstream>
 
 #include "sandbox/sdk/skerry.h"
-#include "tests/escape/function/attempt.hpp"
+#include "tests/escape/function/api.hpp"
 
 namespace skerry::escape {
 
@@ -30,9 +31,10 @@ void handle(const std::string& payload, Report& report) {
     if (name == "ready") return report.say("ready", "yes");
     if (name == "end") ::_exit(0);
     if (name == "call" && words.size() == 1 && try_call(words[0], report)) return;
-    for (const auto table : {channel_attempts(), descriptor_attempts(), exhaustion_attempts(),
-                             file_attempts(), memory_attempts(), network_attempts(),
-                             process_attempts(), signal_attempts(), sight_attempts()})
+    for (const auto table :
+         {api_attempts(), channel_attempts(), descriptor_attempts(), exhaustion_attempts(),
+          file_attempts(), memory_attempts(), network_attempts(), process_attempts(),
+          signal_attempts(), sight_attempts()})
         for (const Attempt& attempt : table)
             if (name == attempt.name) return attempt.run(report, words);
     report.say("unknown", payload);
@@ -41,6 +43,7 @@ void handle(const std::string& payload, Report& report) {
 }  // namespace skerry::escape
 
 int main() {
+    if (std::getenv("AWS_LAMBDA_RUNTIME_API") != nullptr) return skerry::escape::serve_api();
     skerry_invocation invocation;
     while (skerry_next(&invocation) == 0) {
         skerry::escape::Report report;

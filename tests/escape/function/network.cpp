@@ -1,11 +1,7 @@
 // The network: the host's services, other machines, families of sockets.
 #include <arpa/inet.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -88,80 +84,21 @@ void unix_sockets(Report& report, const Words& words) {
         report.tried(word[0] == '/' ? "path" : "abstract", connect_unix(word, word[0] != '/'));
 }
 
-void families(Report& report, const Words&) {
-    const struct {
-        const char* name;
-        int family, type, protocol;
-    } all[] = {
-        {"packet", AF_PACKET, SOCK_RAW, 0x0300},
-        {"vsock", AF_VSOCK, SOCK_STREAM, 0},
-        {"alg", AF_ALG, SOCK_SEQPACKET, 0},
-        {"xdp", 44, SOCK_RAW, 0},
-        {"bluetooth", 31, SOCK_RAW, 1},
-        {"can", 29, SOCK_RAW, 1},
-        {"rds", 21, SOCK_SEQPACKET, 0},
-        {"tipc", 30, SOCK_STREAM, 0},
-        {"smc", 43, SOCK_STREAM, 0},
-        {"key", 15, SOCK_RAW, 2},
-        {"raw", AF_INET, SOCK_RAW, 1},
-        {"raw6", AF_INET6, SOCK_RAW, 58},
-        {"mptcp", AF_INET, SOCK_STREAM, 262},
-        {"nfc", 39, SOCK_RAW, 0},
-    };
-    for (const auto& each : all)
-        report.tried(each.name, close_after(-1, ::socket(each.family, each.type, each.protocol)));
-}
-
-// Making the interface usable, and others: only who owns the network namespace may.
-void netlink(Report& report, const Words&) {
-    const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    if (fd < 0) return report.tried("socket", -1);
-    struct {
-        nlmsghdr header;
-        ifinfomsg link;
-    } order{};
-    order.header.nlmsg_len = sizeof order;
-    order.header.nlmsg_type = RTM_NEWLINK;
-    order.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-    order.link.ifi_index = 1;
-    order.link.ifi_flags = IFF_UP;
-    order.link.ifi_change = IFF_UP;
-    (void)::send(fd, &order, sizeof order, 0);
-    struct {
-        nlmsghdr header;
-        nlmsgerr error;
-    } answer{};
-    (void)::recv(fd, &answer, sizeof answer, 0);
-    errno = -answer.error.error;
-    report.tried("set_up", errno == 0 ? 0 : -1);
-    ::close(fd);
-    for (const int protocol : {NETLINK_KOBJECT_UEVENT, NETLINK_AUDIT, NETLINK_NETFILTER,
-                               NETLINK_GENERIC, NETLINK_CRYPTO, NETLINK_SELINUX})
-        report.tried("protocol_" + std::to_string(protocol),
-                     ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
-}
-
-// The interface by the older calls, and a port below 1024.
-void interface(Report& report, const Words&) {
+// A port below 1024.
+void low_port(Report& report, const Words&) {
     const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return report.tried("socket", -1);
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP | IFF_PROMISC;
-    report.tried("flags", ::ioctl(fd, SIOCSIFFLAGS, &request));
     sockaddr_in low{};
     low.sin_family = AF_INET;
-    low.sin_port = ::htons(53);
-    report.tried("low_port", ::bind(fd, reinterpret_cast<sockaddr*>(&low), sizeof low));
-    const int one = 1;
-    report.tried("transparent", ::setsockopt(fd, IPPROTO_IP, 19, &one, sizeof one));
-    report.tried("force", ::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &one, sizeof one));
+    low.sin_port = htons(53);
+    report.tried("bind", ::bind(fd, reinterpret_cast<sockaddr*>(&low), sizeof low));
     ::close(fd);
 }
 
 constexpr Attempt kAttempts[] = {
-    {"addresses", addresses}, {"unix_sockets", unix_sockets}, {"families", families},
-    {"netlink", netlink},     {"interface", interface},
+    {"addresses", addresses},
+    {"unix_sockets", unix_sockets},
+    {"low_port", low_port},
 };
 
 }  // namespace
