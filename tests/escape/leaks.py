@@ -1,4 +1,4 @@
-"""What a server has of processes, namespaces, mounts, groups, files and descriptors; and what it may not have more of."""
+"""What a server has of processes, namespaces, mounts, groups, files and descriptors, and what it has more of later."""
 import contextlib
 import os
 import pathlib
@@ -67,6 +67,15 @@ def state(scene):
             "files": files, "groups": len(groups(family))}
 
 
+def excess(before, after):
+    if isinstance(before, dict):
+        return {key: (before.get(key, 0), after[key]) for key in after if after[key] > before.get(key, 0)}
+    if isinstance(before, list):
+        return sorted(set(after) - set(before))
+    return (before, after) if after > before else None
+
+
 def more(before, after):
-    """What differs, for people; empty: nothing."""
-    return {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+    """What there is more of now, for people; empty: nothing. Less is no leak: a connection that was just being served."""
+    found = {key: excess(before[key], after[key]) for key in before}
+    return {key: value for key, value in found.items() if value}

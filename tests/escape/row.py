@@ -1,6 +1,13 @@
 """One attempt: what it is, and what must come of it."""
 import dataclasses
+import json
 import typing
+
+NATIVE = ("native",)
+API = ("provided",)
+ALL = NATIVE + API
+MANAGED = ("python3", "nodejs")  # they start the attempts as a child: what is about a process of a worker
+EVERYWHERE = ALL + MANAGED
 
 
 class Unexpected(AssertionError):
@@ -46,12 +53,17 @@ class Refused(Answers):
 
 
 class Ends:
-    """The worker is ended, and the caller is told so: worker_died, worker_hung or worker_malformed."""
+    """The worker is ended, and the caller is told so: worker_died, worker_hung or worker_malformed. Of the kinds of the
+    Runtime API it is told as Lambda does."""
+    LAMBDA = {"worker_died": "Runtime.ExitError", "worker_hung": "Sandbox.Timedout"}
 
     def __init__(self, status):
         self.status = status
 
-    def check(self, status, answer, _scene):
+    def check(self, status, answer, scene):
+        if scene.kind != "native" and status == "function_error":
+            told = json.loads(answer).get("errorType")
+            status = next((own for own, theirs in self.LAMBDA.items() if theirs == told), told)
         if status != self.status:
             raise Unexpected(f"{status}, expected {self.status}: {answer}")
 
@@ -83,9 +95,13 @@ class Row:
     fence: str               # what stops it
     words: typing.Callable = lambda _scene: ()  # what the worker can't know, and is told
     fouls: bool = False      # leaves a worker that is of no further use: it is told to end
-    kinds: tuple = ("native",)
+    kinds: tuple = NATIVE
     waits_for: str = ""      # a fence that is not there yet: the test is a TODO until then
 
     @property
     def test_name(self):
         return "test_" + self.name.replace(" ", "_")
+
+
+def for_kinds(kinds, rows):
+    return [dataclasses.replace(row, kinds=kinds) for row in rows]

@@ -1,13 +1,24 @@
 """The file system, what can be seen of the host, and the descriptors that a worker is born with."""
-from row import Answers, Refused, Row
+from row import ALL, Answers, Refused, Row, for_kinds
 
-ENVIRONMENT = "HOME,LANG,PATH,SKERRY_FUNCTION,SKERRY_VERSION,TMPDIR"
+NATIVE_ENVIRONMENT = "HOME,LANG,PATH,SKERRY_FUNCTION,SKERRY_VERSION,TMPDIR"
+API_ENVIRONMENT = ("AWS_DEFAULT_REGION,AWS_EXECUTION_ENV,AWS_LAMBDA_FUNCTION_MEMORY_SIZE,AWS_LAMBDA_FUNCTION_NAME,"
+                   "AWS_LAMBDA_FUNCTION_VERSION,AWS_LAMBDA_INITIALIZATION_TYPE,AWS_LAMBDA_LOG_GROUP_NAME,"
+                   "AWS_LAMBDA_LOG_STREAM_NAME,AWS_LAMBDA_RUNTIME_API,AWS_REGION,HOME,LAMBDA_RUNTIME_DIR,LAMBDA_TASK_ROOT,"
+                   "LANG,PATH,TMPDIR,TZ,_HANDLER")
 NO_CAPABILITY = "0" * 16
+
+
+class Environment:
+    """What the runtime's contract lists; nothing of skerryd's own."""
+
+    def check(self, status, answer, scene):
+        Answers(names=NATIVE_ENVIRONMENT if scene.kind == "native" else API_ENVIRONMENT).check(status, answer, scene)
 
 
 class Root:
     """Nothing of the host's but what a runtime's image may have; the host's secrets are elsewhere."""
-    MAY = set("bin dev lib lib32 lib64 libx32 proc sbin task tmp usr var".split())
+    MAY = set("bin dev lib lib32 lib64 libx32 opt proc sbin task tmp usr var".split())
     DEVICES = "fd,null,random,stderr,stdin,stdout,urandom,zero"
 
     def check(self, status, answer, scene):
@@ -34,7 +45,7 @@ FILES = [
         "nosuid, no_new_privs", fouls=True),
 ]
 SIGHT = [
-    Row("environment", "the environment", Answers(names=ENVIRONMENT), "environment made anew"),
+    Row("environment", "the environment", Environment(), "environment made anew"),
     Row("root_folder", "the root", Root(), "root of its own"),
     Row("proc", "the processes", Answers(pid="1", parent="0", others="self,thread-self"), "PID namespace, subset=pid"),
     Row("rights", "its rights", Answers(CapInh=NO_CAPABILITY, CapPrm=NO_CAPABILITY, CapEff=NO_CAPABILITY,
@@ -48,18 +59,21 @@ SIGHT = [
 
 
 class Descriptors:
-    """Null, the log twice, channel, doorbells, two bells and one bell for each core; nothing else."""
+    """Null, the log twice, and of a native worker channel, doorbells, two bells and one for each core; nothing else. The
+    function itself has opened its connection to the Runtime API."""
 
     def check(self, status, answer, scene):
         found = Answers().check(status, answer, scene)["fds"].split(",")
         kinds = [each.split(":", 1)[1] for each in found]
         logs = f"{scene.lab.plan.node_dir('pop')}/logs/"
-        expected = ["/dev/null", "LOG", "LOG", "/memfd:skerry-channel", "/memfd:skerry-doorbells"] + ["anon_inode:"] * 3
+        expected = ["/dev/null", "LOG", "LOG"]
+        expected += (["/memfd:skerry-channel", "/memfd:skerry-doorbells"] + ["anon_inode:"] * 3 if scene.kind == "native"
+                     else ["socket:"])
         assert [("LOG" if each.startswith((logs, "pipe:")) else each) for each in kinds] == expected, found
 
 
+SIGHT.append(Row("descriptors", "the descriptors it is born with", Descriptors(), "close_range"))
 DESCRIPTORS = [
-    Row("descriptors", "the descriptors it is born with", Descriptors(), "close_range"),
     Row("doorbells", "writing to the page that all workers read",
         Refused("EACCES", "EPERM", "EBADF", "EOPNOTSUPP"), "sealed memfd, opened read-only, mode 0444"),
     Row("notes leave", "leaving notes on the doorbells' open file …", Answers(left="yes"), "-", fouls=True),
@@ -73,9 +87,9 @@ DESCRIPTORS = [
     Row("own_log", "reading and rewriting the log", Refused("EBADF", "EACCES", "EINVAL", "ESPIPE"), "the log is a pipe",
         waits_for="logs through pipes"),
 ]
-CHANNEL = [
+OTHERS = [
     Row("others_by_number", "files and processes of skerryd, the warden and the neighbour by their numbers",
         Refused("ENOENT", "ESRCH"), "PID namespace",
         words=lambda scene: scene.server_pids() + scene.worker_pids()),
 ]
-ROWS = FILES + SIGHT + DESCRIPTORS + CHANNEL
+ROWS = for_kinds(ALL, FILES + SIGHT + OTHERS) + DESCRIPTORS

@@ -1,5 +1,5 @@
 """Using up the machine: processes, memory, descriptors, disk, log, time; and lies in the channel."""
-from row import DIES, HANGS, LIES, Answers, Either, Refused, Row
+from row import ALL, DIES, HANGS, LIES, Answers, Either, Refused, Row, for_kinds
 
 BOUNDED = Answers(bounded="yes")
 PROCESSES = [
@@ -17,7 +17,8 @@ PROCESSES = [
         words=lambda scene: scene.server_pids()),
     Row("kill_parent", "signals to its group and to its parent", Answers(parent="0", pid="1"), "PID namespace, own session",
         fouls=True),
-    Row("priorities", "a better priority, and other processes' priorities", Refused("EPERM", "EACCES", "ESRCH"), "no capability, RLIMIT_NICE"),
+    Row("priorities", "a better priority, and other processes' priorities", Refused("EPERM", "EACCES", "ESRCH"),
+        "no capability, RLIMIT_NICE"),
 ]
 MEMORY = [
     Row("heap", "a gibibyte of heap", Either(DIES, Answers(then="ENOMEM", bounded="yes")), "memory limit"),
@@ -58,7 +59,7 @@ TIME = [
 NETWORK = [
     Row("addresses", "services of the host, of clouds, of anybody, and the Runtime API of others",
         Refused("ENETUNREACH", "EADDRNOTAVAIL", "EINVAL", "ECONNREFUSED", "EAFNOSUPPORT"), "network namespace",
-        words=lambda scene: [scene.port, 9001]),
+        words=lambda scene: [scene.port, *([9001] if scene.kind == "native" else [])]),
     Row("unix_sockets", "an abstract socket of the host, and the admin socket", Refused("ECONNREFUSED", "ENOENT"),
         "network namespace, root of its own", words=lambda scene: [scene.abstract, scene.lab.plan.admin_socket("pop")]),
     Row("low_port", "a privileged port", Refused("EACCES", "EAFNOSUPPORT"), "no capability over the network namespace"),
@@ -77,4 +78,4 @@ CHANNEL = [
     Row("close_all", "closing every descriptor, then answering", Answers(closed="yes"), "answers go through memory", fouls=True),
     Row("exit_in_answer", "ending while the answer is read", Either(DIES, Answers()), "skerryd checks every word"),
 ]
-ROWS = PROCESSES + MEMORY + FILES + TIME + NETWORK + CHANNEL
+ROWS = for_kinds(ALL, PROCESSES + MEMORY + FILES + TIME + NETWORK) + CHANNEL

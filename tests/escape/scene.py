@@ -1,8 +1,11 @@
 """A real server with the escape function, its neighbour, and things on the host that must stay out of reach."""
 import contextlib
 import ctypes
+import json
 import pathlib
 import secrets
+import shutil
+import subprocess
 import socket
 import sys
 import time
@@ -12,12 +15,14 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration")
 import rig  # noqa: E402
 import tap  # noqa: E402
 from rig import status  # noqa: E402
+from row import DIES  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 # Of the neighbour, while an attempt runs and after it. Two busy cores, and up to 64 processes that burn.
 NEIGHBOUR_MOST_S = 1.0
 TIMEOUT_MS = 1500
-MEMORY_MIB = 64
+MEMORY_MIB = {"native": 64, "provided": 64, "python3": 128, "nodejs": 256}
+HANDLERS = {"python3": "handler.py", "nodejs": "handler.js"}
 
 
 @contextlib.contextmanager
@@ -39,18 +44,32 @@ class Scene:
         self.client = lab.client()
         self.listeners = []
         self.slowest_s = 0.0
-        self.answer = ""
         self.abstract = f"skerry-escape-{lab.plan.name}"
         self.port = 0
         self.secret = pathlib.Path(lab.folder.name) / "secret"
         self.secret.write_text("a file of the host")
         self.secret.chmod(0o644)
 
+    def artifact(self):
+        """A folder with what is deployed; the managed kinds start the attempts as a child."""
+        folder = pathlib.Path(self.lab.folder.name) / f"artifact-{self.kind}"
+        folder.mkdir()
+        program = folder / ("attempts" if self.kind in HANDLERS else "bootstrap")
+        shutil.copy(self.lab.plan.build / "tests/escape/function/bootstrap", program)
+        if self.kind in HANDLERS:
+            source = pathlib.Path(__file__).parent / "function" / HANDLERS[self.kind]
+            shutil.copy(source, folder / source.name)
+        return folder
+
     def deploy(self):
-        build = self.lab.plan.build
-        self.lab.ctl("function", "deploy", "escape", "--artifact", build / "tests/escape/function/bootstrap", "--place",
-                     "pop", "--warm-min", "1", "--warm-max", "1", "--memory-mib", str(MEMORY_MIB), "--timeout-ms",
-                     str(TIMEOUT_MS))
+        options = ["--place", "pop", "--warm-min", "1", "--warm-max", "1", "--memory-mib", str(MEMORY_MIB[self.kind]),
+                   "--timeout-ms", str(TIMEOUT_MS)]
+        if self.kind != "native":
+            subprocess.run([rig.ROOT / "tools/runtime-images", self.lab.plan.build / "runtimes", self.kind], check=True)
+            options += ["--runtime", self.kind]
+        if self.kind in HANDLERS:
+            options += ["--handler", f"{HANDLERS[self.kind].split('.')[0]}.handler"]
+        self.lab.ctl("function", "deploy", "escape", "--artifact", self.artifact(), *options)
         self.lab.deploy("neighbour", "echo", "--place", "pop", "--warm-min", "1", "--warm-max", "1")
         self.listen()
         self.check_neighbour()
@@ -112,17 +131,20 @@ class Scene:
     def ask(self, payload):
         """(status, answer) of the escape function; the neighbour is served all the while."""
         request = self.client.new_request()
-        self.client.begin(request, "escape", payload.encode(), 8000)
+        sent = json.dumps(payload) if self.kind in HANDLERS else payload
+        self.client.begin(request, "escape", sent.encode(), 8000)
         limit = time.monotonic() + 10
         while not request.answered and time.monotonic() < limit:
             self.check_neighbour(f"during {payload[:40]}")
             self.client.wait([request], 0.05)
-        self.answer = f"{status(request)} {request.payload.decode(errors='replace')}"
-        return status(request), request.payload.decode(errors="replace")
+        answer = request.payload.decode(errors="replace")
+        if self.kind in HANDLERS and status(request) == "ok":
+            answer = json.loads(answer)
+        return status(request), answer
 
     def end_worker(self):
         """For attempts that leave a worker nobody can use."""
-        tap.equal(self.ask("end")[0], "worker_died", "a worker that is told to end")
+        DIES.check(*self.ask("end"), self)
 
     def served_again(self):
         tap.eventually(lambda: self.ask("ready") == ("ok", "ready=yes\n"), "the escape function is served again")

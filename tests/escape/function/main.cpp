@@ -1,5 +1,7 @@
 // The function of the escape suite: tries what its payload names, and answers with what came of it.
 //   payload   "call NAME" (one system call), or "ATTEMPT [WORD …]"; see the tables
+// A native function, one of the Runtime API, or with an argument: one attempt, answered on standard
+// output.
 #include <unistd.h>
 
 #include <array>
@@ -42,7 +44,13 @@ void handle(const std::string& payload, Report& report) {
 
 }  // namespace skerry::escape
 
-int main() {
+int main(int count, char** arguments) {
+    if (count == 2) {
+        skerry::escape::Report report;
+        skerry::escape::handle(arguments[1], report);
+        (void)!::write(STDOUT_FILENO, report.text().data(), report.text().size());
+        return 0;
+    }
     if (std::getenv("AWS_LAMBDA_RUNTIME_API") != nullptr) return skerry::escape::serve_api();
     skerry_invocation invocation;
     while (skerry_next(&invocation) == 0) {

@@ -1,0 +1,30 @@
+"""Lies in HTTP, told to skerryd over the Runtime API."""
+import json
+
+from row import API, HANGS, Answers, Either, Refused, Row, Unexpected
+
+PARSER = "every part of a request is bounded and checked"
+
+
+class TooLarge:
+    def check(self, status, answer, _scene):
+        if status != "function_error" or json.loads(answer).get("errorType") != "Function.ResponseSizeTooLarge":
+            raise Unexpected(f"{status} {answer[:200]}")
+
+
+ROWS = [
+    Row("api_many_connections", "200 connections with half a request each", Either(Answers(tried="yes"), HANGS),
+        "bounded connections of a worker", fouls=True, kinds=API),
+    Row("api_connection_storm", "2000 connections that are reset", Answers(tried="yes"), "bounded connections of a worker",
+        kinds=API),
+    Row("api_malformed_requests", "requests that are none",
+        Refused("400", "408", "413", "414", "417", "431", "501", "505", "closed"), PARSER, kinds=API),
+    Row("api_wrong_requests", "other invocations, other paths, other hosts", Refused("400", "403", "404", "405", "closed"),
+        PARSER, kinds=API),
+    Row("api_answer_twice", "two answers to one invocation", Answers(first="yes"), "the first answer counts", kinds=API),
+    Row("api_large_answer", "an answer of 8 MiB", TooLarge(), "size of an answer", kinds=API),
+    Row("api_half_answer", "half an answer, and then nothing", HANGS, "time limit", kinds=API),
+    Row("api_unread_answers", "requests whose answers nobody reads", Answers(bounded="yes"), "one answer at a time", kinds=API),
+    Row("api_listen_there", "its own listener in skerryd's place", Refused("EADDRINUSE", reuse_port=("done", "EPERM")),
+        "the listener is made before the worker", kinds=API),
+]
