@@ -15,6 +15,10 @@ function headerValue(text) {
   return String(text).slice(0, 256).replace(/[^ -~]/g, '?');
 }
 
+function pathOf(invocation) {
+  return `${VERSION}/invocation/${invocation.headers['lambda-runtime-aws-request-id'] ?? ''}`;
+}
+
 function parseHead(text) {
   const lines = text.split('\r\n');
   const found = /^HTTP\/1\.([01]) (\d{3})/.exec(lines[0]);
@@ -106,15 +110,18 @@ class Client {
 
   // The next invocation; waits for it as long as it takes, and keeps the process alive meanwhile.
   next() { return this.exchange(`GET ${VERSION}/invocation/next HTTP/1.1\r\n${this.fixed}\r\n`, null); }
-  respond(id, body) { return this.post(`${VERSION}/invocation/${id}/response`, body, ''); }
-  fail(id, body, errorType) { return this.post(`${VERSION}/invocation/${id}/error`, body, errorType); }
+  respond(invocation, body) { return this.post(`${pathOf(invocation)}/response`, body, '', invocation); }
+  fail(invocation, body, errorType) { return this.post(`${pathOf(invocation)}/error`, body, errorType, invocation); }
   failInitialisation(body, errorType) { return this.post(`${VERSION}/init/error`, body, errorType); }
 
-  post(path, text, errorType) {
+  post(path, text, errorType, invocation) {
     const body = Buffer.from(text);
     const type = errorType ? `Lambda-Runtime-Function-Error-Type: ${headerValue(errorType)}\r\n` : '';
+    // Names one attempt, so that a late answer is not taken for that of the next.
+    const attempt = invocation?.headers['lambda-runtime-invocation-id'];
+    const echo = attempt ? `Lambda-Runtime-Invocation-Id: ${attempt}\r\n` : '';
     return this.exchange(`POST ${path} HTTP/1.1\r\n${this.fixed}Content-Type: application/json\r\n` +
-                         `Content-Length: ${body.length}\r\n${type}\r\n`, body);
+                         `Content-Length: ${body.length}\r\n${type}${echo}\r\n`, body);
   }
 
   // A kept connection may have been closed at the other end meanwhile: then once more, on a new one.

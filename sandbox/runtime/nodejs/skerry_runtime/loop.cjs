@@ -10,7 +10,7 @@ const logs = require('./logs.cjs');
 const BEARABLE = new Set([202, 400, 403, 413]);
 
 let client;
-let current = null;     // the id of the invocation that is handled
+let current = null;     // the invocation that is handled
 let initialising = true;
 let ending = false;
 let whenAtRest = null;  // what is called when the event loop is empty
@@ -42,7 +42,9 @@ async function endWith(what, thrown, type) {
   logs.logError(what, error);
   try {
     // Its connection may be waiting for /next, or be in the middle of an answer: a new one.
-    if (current !== null) await new Client(process.env.AWS_LAMBDA_RUNTIME_API).fail(current, JSON.stringify(error), error.errorType);
+    if (current !== null) {
+      await new Client(process.env.AWS_LAMBDA_RUNTIME_API).fail(current, JSON.stringify(error), error.errorType);
+    }
   } catch (problem) {
     complain(problem.message);
   }
@@ -103,15 +105,15 @@ async function serveOne(handler) {
     complain(`/next answered ${invocation.status}`);
     return false;
   }
-  current = invocation.headers['lambda-runtime-aws-request-id'] ?? '';
-  logs.setRequest(current);
+  current = invocation;
+  const id = invocation.headers['lambda-runtime-aws-request-id'] ?? '';
+  logs.setRequest(id);
   const trace = invocation.headers['lambda-runtime-trace-id'];
   if (trace) process.env._X_AMZN_TRACE_ID = trace;
   else delete process.env._X_AMZN_TRACE_ID;
   const { error, body } = await answer(handler, invocation);
   if (ending) return new Promise(() => {});  // endWith() has the last word
-  const id = current;
-  const told = error ? await client.fail(id, body, error.errorType) : await client.respond(id, body);
+  const told = error ? await client.fail(invocation, body, error.errorType) : await client.respond(invocation, body);
   current = null;
   if (told.status !== 202) complain(`the answer to ${id} was refused: ${told.status} ${told.body.toString().slice(0, 200)}`);
   return BEARABLE.has(told.status);

@@ -36,11 +36,11 @@ class Client:
         """The next invocation; waits for it as long as it takes."""
         return self._exchange(f"GET {VERSION}/invocation/next HTTP/1.1\r\n".encode(), b"", b"")
 
-    def respond(self, request_id, body):
-        return self._post(f"{VERSION}/invocation/{request_id}/response", body, "")
+    def respond(self, invocation, body):
+        return self._post(f"{VERSION}/invocation/{_id(invocation)}/response", body, "", _attempt(invocation))
 
-    def fail(self, request_id, body, error_type):
-        return self._post(f"{VERSION}/invocation/{request_id}/error", body, error_type)
+    def fail(self, invocation, body, error_type):
+        return self._post(f"{VERSION}/invocation/{_id(invocation)}/error", body, error_type, _attempt(invocation))
 
     def fail_initialisation(self, body, error_type):
         return self._post(f"{VERSION}/init/error", body, error_type)
@@ -50,10 +50,12 @@ class Client:
             self._connection.close()
         self._connection, self._rest = None, b""
 
-    def _post(self, path, body, error_type):
+    def _post(self, path, body, error_type, attempt=None):
         more = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         if error_type:
             more += f"Lambda-Runtime-Function-Error-Type: {header_value(error_type)}\r\n"
+        if attempt:
+            more += f"Lambda-Runtime-Invocation-Id: {attempt}\r\n"
         return self._exchange(f"POST {path} HTTP/1.1\r\n".encode("latin-1"), more.encode("latin-1"), body)
 
     def _exchange(self, line, more, body):
@@ -173,6 +175,15 @@ def _parse_head(head):
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip(" \t")
     return int(rest[:3]), headers, version == "HTTP/1.1"
+
+
+def _id(invocation):
+    return invocation.headers.get("lambda-runtime-aws-request-id", "")
+
+
+def _attempt(invocation):
+    """Names one attempt, so that a late answer is not taken for that of the next."""
+    return invocation.headers.get("lambda-runtime-invocation-id")
 
 
 def header_value(text):

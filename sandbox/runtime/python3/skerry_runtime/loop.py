@@ -14,8 +14,7 @@ BEARABLE = (400, 403, 413)
 
 def encode(value):
     """An answer's bytes. What JSON has no word for is an error, a set as well as NaN."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "), default=_plain)
-    return text.encode("utf-8")
+    return ENCODER.encode(value).encode("utf-8")
 
 
 def _plain(value):
@@ -24,6 +23,9 @@ def _plain(value):
     if decimal is not None and isinstance(value, decimal.Decimal):
         return float(value)
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain)
 
 
 def encode_error(error):
@@ -98,9 +100,9 @@ def serve_one(client, handler):
     # All that the function printed is in the log before its caller has the answer.
     logs.flush()
     if error is None:
-        told = client.respond(request_id, result)
+        told = client.respond(answer, result)
     else:
-        told = client.fail(request_id, encode_error(error), error["errorType"])
+        told = client.fail(answer, encode_error(error), error["errorType"])
     logs.current = ""
     if told.status != 202:
         complain(f"the answer to {request_id} was refused: {told.status} {told.body[:200].decode('utf-8', 'replace')}")
