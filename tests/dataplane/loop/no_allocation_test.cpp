@@ -3,6 +3,7 @@
 #include <jemalloc/jemalloc.h>
 
 #include "tests/dataplane/frames.hpp"
+#include "tests/dataplane/loop/api_worker.hpp"
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/harness.hpp"
 
@@ -132,6 +133,40 @@ TEST_F(NoAllocation, OverAMillionPackets) {
           Reason::refused_no_function, Reason::challenge_sent, Reason::accept_taken,
           Reason::echo_replied, Reason::neighbour_replied, Reason::drop_fragment})
         EXPECT_GT(count(reason), 50'000u) << skerry::info(reason).name;
+}
+
+// One that keeps its connection, and one that makes a new one for each call.
+TEST_F(NoAllocation, WithWorkersThatSpeakTheRuntimeApi) {
+    start();
+    make_frames();
+    ApiWorker worker(shared);
+    const auto turn_until_heard = [&](const std::string& what) {
+        std::string heard;
+        for (int i = 0; i < 1'000'000 && heard.find(what) == std::string::npos; ++i) {
+            const std::uint64_t before = allocated_bytes();
+            core->turn();
+            inside_ += allocated_bytes() - before;
+            heard += worker.hear();
+        }
+        return heard.find(what) != std::string::npos;
+    };
+    const auto is_free = [this] { return shared.capacity->entries[0].free_slots.load() != 0; };
+    for (std::uint64_t id = 1; id <= 2000; ++id) {
+        wire::Header header = good4_;
+        header.request_id_lo.set(id);
+        send(client(), header, "event");
+        ASSERT_TRUE(turn_until_heard("event"));
+        if (id % 2 == 0) worker.fd = worker.connect();
+        worker.say(ApiWorker::post(id, "response", "answer"));
+        ASSERT_TRUE(turn_until_heard("202"));
+        if (id % 2 == 0) worker.fd = worker.connect();
+        worker.say(ApiWorker::kNext);
+        ASSERT_TRUE(turn_until(is_free));
+        collect_sent();
+        sent.clear();
+    }
+    EXPECT_EQ(inside_, 0u);
+    EXPECT_EQ(count(Reason::served_local), 2000u);
 }
 
 }  // namespace
