@@ -70,7 +70,8 @@ Answer deploy(const Call& call, const std::string& name, std::string_view query,
         return error_answer({400,
                              "no-artifact",
                              "the body is empty",
-                             {"a zip, tar or tar.gz with an executable `bootstrap`"}});
+                             {"a zip, tar or tar.gz with an executable `bootstrap`, or with the "
+                              "handler's file"}});
     if (!request.value.digest.empty() && catalog::sha256_hex(archive) != request.value.digest)
         return error_answer(
             {409, "digest-mismatch", "the bytes do not hash to the digest given", {}});

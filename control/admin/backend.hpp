@@ -78,6 +78,7 @@ struct DeployRequest {
     catalog::Limits limits;
     catalog::Policy policy;
     std::string digest;  // management API: what the bytes must hash to; empty: whatever they do
+    catalog::Runtime runtime{};
 };
 
 struct RegionOutcome {
@@ -110,7 +111,7 @@ struct HeldVersion {
 struct HeldFunction {
     std::string function;
     std::string current;   // digest
-    std::string settings;  // settings_id() of its limits and policy
+    std::string settings;  // settings_id() of its limits, policy and runtime
 };
 struct HeldVersions {
     std::uint64_t boot_id = 0;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "control/admin/base64url.hpp"
 #include "control/catalog/artifacts.hpp"
 
 namespace skerry::admin {
@@ -51,6 +52,7 @@ struct Number {
     std::string_view key;
     std::uint32_t catalog::Limits::*field;
     std::uint32_t least, most;
+    bool newer = false;  // not rendered when it has its default
 };
 // The ranges of catalog.hpp; catalog::validate has the last word.
 constexpr Number kNumbers[] = {
@@ -61,7 +63,13 @@ constexpr Number kNumbers[] = {
     {"warm_max", &catalog::Limits::warm_max, 1, 64},
     {"max_payload_bytes", &catalog::Limits::max_payload_bytes, 1, 6291456},
     {"cold_cost_ms", &catalog::Limits::cold_cost_ms, 0, 900000},
+    {"cpu_percent", &catalog::Limits::cpu_percent, 0, 6400, true},
+    {"cpu_weight", &catalog::Limits::cpu_weight, 1, 10000, true},
+    {"tmp_mib", &catalog::Limits::tmp_mib, 1, 1024, true},
+    {"pids_max", &catalog::Limits::pids_max, 1, 1024, true},
+    {"log_kib", &catalog::Limits::log_kib, 1, 1024, true},
 };
+constexpr std::string_view kFlags[] = {"false", "true"};
 
 std::optional<ApiError> take_number(const Number& number, const std::string& value,
                                     catalog::Limits& limits) {
@@ -115,10 +123,37 @@ std::optional<ApiError> take_digest(const std::string& value, std::string& diges
     return std::nullopt;
 }
 
+std::optional<ApiError> take_kind(const std::string& value, catalog::Runtime& runtime) {
+    const auto kind = runtime::kind_of(value);
+    if (!kind)
+        return bad("bad-value", "runtime: found " + shown(value),
+                   {runtime::kKindNames.begin(), runtime::kKindNames.end()});
+    runtime.kind = *kind;
+    return std::nullopt;
+}
+
+// In any order: it is stored sorted, so that the same variables are the same version.
+std::optional<ApiError> take_environment(const std::string& value, catalog::Runtime& runtime) {
+    const auto bytes = base64url_decoded(value);
+    if (!bytes || (!bytes->empty() && bytes->back() != '\0'))
+        return bad("bad-value", "environment: found " + shown(value),
+                   {"base64url without padding, of NAME=value with a NUL behind each"});
+    if (bytes->size() > catalog::kMaxEnvironmentBytes)
+        return bad("bad-value",
+                   "environment: found " + std::to_string(bytes->size()) + " bytes in all",
+                   {"at most " + std::to_string(catalog::kMaxEnvironmentBytes)});
+    auto packed = catalog::pack_environment(catalog::variables_of(*bytes));
+    if (!packed) return bad("bad-value", packed.error().text);
+    runtime.environment = std::move(*packed);
+    return std::nullopt;
+}
+
 std::vector<std::string> parameter_names(Api api) {
     std::vector<std::string> names;
     for (const auto& number : kNumbers) names.emplace_back(number.key);
-    for (const char* name : {"place", "retry", "regions"}) names.emplace_back(name);
+    for (const char* name :
+         {"single_use", "runtime", "handler", "environment", "place", "retry", "regions"})
+        names.emplace_back(name);
     if (api == Api::management) names.emplace_back("digest");
     return names;
 }
@@ -127,6 +162,14 @@ std::optional<ApiError> take(const std::string& key, const std::string& value, A
                              DeployRequest& request) {
     for (const auto& number : kNumbers)
         if (key == number.key) return take_number(number, value, request.limits);
+    if (key == "single_use")
+        return take_word("single_use", value, kFlags, request.limits.single_use);
+    if (key == "runtime") return take_kind(value, request.runtime);
+    if (key == "environment") return take_environment(value, request.runtime);
+    if (key == "handler") {
+        request.runtime.handler = value;  // judged with the kind
+        return std::nullopt;
+    }
     if (key == "place") return take_word("place", value, kPlaces, request.policy.place);
     if (key == "retry") return take_word("retry", value, kRetries, request.policy.retry);
     if (key == "regions") return take_regions(value, request.policy.regions);
@@ -180,8 +223,10 @@ ApiResult<DeployRequest> parse_deploy(const std::string& name, std::string_view 
     }
     catalog::Limits& limits = request.limits;
     if (!warm_max_given) limits.warm_max = std::max(limits.warm_max, limits.warm_min);
-    if (Status valid = catalog::validate(limits); !valid)
-        return R::failure(bad("bad-value", valid.error().text));
+    const Status good[] = {catalog::validate(limits), catalog::validate(request.runtime),
+                           catalog::validate(limits, request.runtime)};
+    for (const Status& valid : good)
+        if (!valid) return R::failure(bad("bad-value", valid.error().text));
     if (api == Api::management && request.digest.empty())
         return R::failure(bad("missing-parameter", "digest is missing",
                               {"a SHA-256: 64 characters of 0-9 and a-f"}));
@@ -217,8 +262,19 @@ ApiResult<AliasRequest> parse_alias(std::string_view query, bool with_version) {
 
 std::string render_deploy(const DeployRequest& request) {
     std::string query;
+    const catalog::Limits defaults;
     for (const auto& number : kNumbers)
-        query += std::string(number.key) + "=" + std::to_string(request.limits.*number.field) + "&";
+        if (!number.newer || request.limits.*number.field != defaults.*number.field)
+            query +=
+                std::string(number.key) + "=" + std::to_string(request.limits.*number.field) + "&";
+    if (request.limits.single_use) query += "single_use=true&";
+    const catalog::Runtime& runtime = request.runtime;
+    if (runtime.kind != runtime::Kind::native)
+        query += "runtime=" + std::string(runtime::kind_name(runtime.kind)) + "&";
+    // Needs no escapes: catalog::validate() lets none of the bytes through that would.
+    if (!runtime.handler.empty()) query += "handler=" + runtime.handler + "&";
+    if (!runtime.environment.empty())
+        query += "environment=" + base64url(runtime.environment) + "&";
     query += "place=" + std::string(kPlaces[static_cast<std::size_t>(request.policy.place)]);
     query += "&retry=" + std::string(kRetries[static_cast<std::size_t>(request.policy.retry)]);
     if (!request.policy.regions.empty()) {
@@ -230,8 +286,10 @@ std::string render_deploy(const DeployRequest& request) {
     return query;
 }
 
-std::string settings_id(const catalog::Limits& limits, const catalog::Policy& policy) {
-    const DeployRequest settings{.name = {}, .limits = limits, .policy = policy, .digest = {}};
+std::string settings_id(const catalog::Limits& limits, const catalog::Policy& policy,
+                        const catalog::Runtime& runtime) {
+    const DeployRequest settings{
+        .name = {}, .limits = limits, .policy = policy, .digest = {}, .runtime = runtime};
     return catalog::sha256_hex(render_deploy(settings)).substr(0, 16);
 }
 

@@ -11,7 +11,8 @@
 
 namespace skerry::admin {
 
-inline constexpr std::size_t kMaxQueryBytes = 4096;
+// With the largest environment, and below the 8 KiB that httplib takes as a request line.
+inline constexpr std::size_t kMaxQueryBytes = 7680;
 inline constexpr std::size_t kMaxParameters = 32;
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
@@ -31,10 +32,13 @@ enum class Api { admin, management };
 // What is not given has its default. `digest` is a parameter of the management API alone, and must
 // be given there.
 ApiResult<DeployRequest> parse_deploy(const std::string& name, std::string_view query, Api api);
-// The query from which parse_deploy(…, Api::management) makes this request again.
+// The query from which parse_deploy(…, Api::management) makes this request again. Settings that
+// came later than the others are left out where they have their defaults: a server that does not
+// know them takes the rest.
 std::string render_deploy(const DeployRequest& request);
-// Differs when limits or policy do: 16 hex digits, the same on every server whose deploys have the
-// same parameters.
-std::string settings_id(const catalog::Limits& limits, const catalog::Policy& policy);
+// Differs when limits, policy or runtime do: 16 hex digits, the same on every server whose deploys
+// have the same parameters.
+std::string settings_id(const catalog::Limits& limits, const catalog::Policy& policy,
+                        const catalog::Runtime& runtime);
 
 }  // namespace skerry::admin

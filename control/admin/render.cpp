@@ -43,6 +43,12 @@ std::string_view status_name(ReplyStatus status) {
     return is_known_status(static_cast<std::uint8_t>(status)) ? info(status).name : "none";
 }
 
+json environment_json(const catalog::Runtime& runtime) {
+    json all = json::object();
+    for (const auto& [name, value] : catalog::variables_of(runtime.environment)) all[name] = value;
+    return all;
+}
+
 json stages_of(const CoreCounters& counters) {
     json stages = json::array();
     for (std::size_t s = 0; s < kStageCount; ++s) {
@@ -101,12 +107,19 @@ json to_json(const StatusView& v) {
 
 json to_json(const FunctionView& v) {
     json versions = json::array();
-    for (const auto& version : v.versions)
+    for (const auto& version : v.versions) {
+        const catalog::Build build = v.function.build_of(version.version);
         versions.push_back({{"version", version.version},
+                            {"archive", build.archive},
+                            {"runtime", runtime::kind_name(build.runtime.kind)},
+                            {"handler", build.runtime.handler},
+                            {"environment", environment_json(build.runtime)},
                             {"held_by", version.held_by},
                             {"workers", version.workers},
                             {"free_slots", version.free_slots}});
+    }
     const catalog::Limits& l = v.function.limits;
+    const catalog::Runtime runtime = v.function.build_of(v.function.current).runtime;
     return {{"name", v.function.name},
             {"key", hex_id(catalog::function_key(v.function.name))},
             {"current", v.function.current},
@@ -118,7 +131,16 @@ json to_json(const FunctionView& v) {
               {"warm_min", l.warm_min},
               {"warm_max", l.warm_max},
               {"max_payload_bytes", l.max_payload_bytes},
-              {"cold_cost_ms", l.cold_cost_ms}}},
+              {"cold_cost_ms", l.cold_cost_ms},
+              {"cpu_percent", l.cpu_percent},
+              {"cpu_weight", l.cpu_weight},
+              {"tmp_mib", l.tmp_mib},
+              {"pids_max", l.pids_max},
+              {"log_kib", l.log_kib},
+              {"single_use", l.single_use}}},
+            {"runtime", runtime::kind_name(runtime.kind)},
+            {"handler", runtime.handler},
+            {"environment", environment_json(runtime)},
             {"place", word(v.function.policy.place, kPlaces)},
             {"retry", word(v.function.policy.retry, kRetries)},
             {"regions", v.function.policy.regions},

@@ -87,15 +87,19 @@ Result<ArtifactStore> ArtifactStore::open(const std::string& state_dir) {
     return store;
 }
 
-Result<std::string> ArtifactStore::install(std::string_view archive) const {
+Result<std::string> ArtifactStore::install(std::string_view archive, const Runtime& runtime) const {
     if (archive.size() > kMaxArchiveBytes)
         return Error{EFBIG, "found an archive of " + std::to_string(archive.size()) +
                                 " bytes, allowed " + std::to_string(kMaxArchiveBytes)};
     const std::string digest = sha256_hex(archive);
-    if (holds(digest)) return digest;
+    if (holds(digest)) {
+        if (Status found = check_entry(folder(digest), runtime); !found) return found.error();
+        return digest;
+    }
     TemporaryFolder temporary(root_);
     if (!temporary) return errno_error("create a folder in " + root_);
     if (Status done = unpack(archive, temporary.path()); !done) return done.error();
+    if (Status found = check_entry(temporary.path(), runtime); !found) return found.error();
     if (chmod(temporary.path().c_str(), 0755) != 0) return errno_error("chmod " + temporary.path());
     // The folder first: holds() wants both, so the blob is what completes an install. A folder that
     // is there already came whole, by this same rename.

@@ -2,7 +2,7 @@
 // folders.
 //
 //   state_dir/artifacts/DIGEST.blob    the archive as it was deployed (zip or tar)
-//   state_dir/artifacts/DIGEST/        unpacked, read-only; has an executable `bootstrap`
+//   state_dir/artifacts/DIGEST/        unpacked, read-only; has what its runtime starts with
 //
 // Installed atomically: unpacked into a temporary folder, synced, then renamed. Archives are
 // hostile: no absolute paths, no "..", no links that leave the folder, no devices, no setuid;
@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/catalog/runtime.hpp"
 #include "sandbox/base/result.hpp"
 
 namespace skerry::catalog {
@@ -31,11 +32,15 @@ class ArtifactStore {
   public:
     static Result<ArtifactStore> open(const std::string& state_dir);
 
-    // Verifies, unpacks, installs. Idempotent. Returns the digest. is_archives_fault() tells whose
-    // fault an error is.
-    Result<std::string> install(std::string_view archive) const;
+    // Verifies, unpacks, checks that the runtime finds in it what it starts with, installs.
+    // Idempotent. Returns the digest. is_archives_fault() tells whose fault an error is.
+    Result<std::string> install(std::string_view archive, const Runtime& runtime = {}) const;
     bool holds(const std::string& digest_hex) const;
     std::string folder(const std::string& digest_hex) const;
+    // The other way round.
+    static std::string digest_of(const std::string& folder) {
+        return folder.substr(folder.rfind('/') + 1);
+    }
     Result<std::string> archive_bytes(const std::string& digest_hex) const;
     Status erase(const std::string& digest_hex) const;
     // Digests of which the archive, the folder or both are there.

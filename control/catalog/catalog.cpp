@@ -11,8 +11,9 @@
 namespace skerry::catalog {
 namespace {
 
-// kMaxFunctions and kMaxTombstones of the largest there can be are about two thirds of it.
-constexpr std::uint64_t kMaxFileBytes = 16 << 20;
+// kMaxFunctions and kMaxTombstones without environments take 11 MiB at most. A version's
+// environment is 4 KiB: what does not fit is refused when it is written.
+constexpr std::uint64_t kMaxFileBytes = 64 << 20;
 
 std::uint64_t leading_64_bits(const std::string& hex) {
     std::uint64_t key = 0;
@@ -33,7 +34,10 @@ Status in_range(const char* key, std::uint32_t found, std::uint32_t least, std::
 // it.
 void complete_versions(const Function* before, Function& function) {
     std::vector<std::string>& all = function.versions;
-    if (all.empty() && before != nullptr) all = before->versions;
+    if (all.empty() && before != nullptr) {
+        all = before->versions;
+        function.builds.insert(before->builds.begin(), before->builds.end());
+    }
     if (std::find(all.begin(), all.end(), function.current) == all.end())
         all.push_back(function.current);
     forget_oldest(function);
@@ -98,8 +102,21 @@ void forget_oldest(Function& function) {
         const auto oldest =
             std::find_if(function.versions.begin(), function.versions.end(), may_go);
         if (oldest == function.versions.end()) return;  // can't be: kMaxAliases is less than that
+        function.builds.erase(*oldest);
         function.versions.erase(oldest);
     }
+}
+
+Build Function::build_of(const std::string& version) const {
+    const auto known = builds.find(version);
+    return known != builds.end() ? known->second : Build{version, {}};
+}
+
+std::string Function::set_build(const Build& build) {
+    std::string version = version_of(build.archive, build.runtime);
+    builds.erase(version);
+    if (version != build.archive) builds.emplace(version, build);
+    return version;
 }
 
 Status validate(const Limits& l) {
@@ -111,10 +128,23 @@ Status validate(const Limits& l) {
         in_range("warm_max", l.warm_max, std::max(1u, l.warm_min), 64),
         in_range("max_payload_bytes", l.max_payload_bytes, 1, 6291456),
         in_range("cold_cost_ms", l.cold_cost_ms, 0, 900000),
+        in_range("cpu_percent", l.cpu_percent, 0, 6400),
+        in_range("cpu_weight", l.cpu_weight, 1, 10000),
+        in_range("tmp_mib", l.tmp_mib, 1, 1024),
+        in_range("pids_max", l.pids_max, 1, 1024),
+        in_range("log_kib", l.log_kib, 1, 1024),
     };
     for (const auto& status : all)
         if (!status) return status;
     return ok();
+}
+
+Status validate(const Limits& limits, const Runtime& runtime) {
+    if (limits.concurrency == 1 || !runtime::speaks_runtime_api(runtime.kind)) return ok();
+    return Error{EINVAL, "concurrency: found " + std::to_string(limits.concurrency) +
+                             ", allowed 1: a worker of runtime " +
+                             std::string(runtime::kind_name(runtime.kind)) +
+                             " takes one invocation at a time"};
 }
 
 Status State::put(const Function& function) {
@@ -211,7 +241,12 @@ const Function* Catalog::find(const std::string& name) const {
 
 Status Catalog::write(State& draft) const {
     draft.epoch = state_.epoch + 1;
-    return replace_file(path_, render(draft));
+    const std::string text = render(draft);
+    if (text.size() > kMaxFileBytes)
+        return Error{ENOSPC, path_ + " would have " + std::to_string(text.size()) +
+                                 " bytes, allowed " + std::to_string(kMaxFileBytes) +
+                                 ": delete functions, or give them smaller environments"};
+    return replace_file(path_, text);
 }
 
 Status Catalog::put(const Function& function) {

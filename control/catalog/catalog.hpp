@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/catalog/runtime.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "sandbox/base/result.hpp"
 
@@ -28,6 +29,12 @@ struct Limits {
     std::uint32_t warm_max = 4;               // workers at most: max(1, warm_min) … 64
     std::uint32_t max_payload_bytes = 65536;  // request and response: 1 … 6291456
     std::uint32_t cold_cost_ms = 0;           // 0: as measured
+    std::uint32_t cpu_percent = 0;            // quota in percent of one CPU: 1 … 6400; 0: none
+    std::uint32_t cpu_weight = 100;           // share against others: 1 … 10000
+    std::uint32_t tmp_mib = 16;               // of a worker's /tmp: 1 … 1024
+    std::uint32_t pids_max = 64;              // processes and threads of a worker: 1 … 1024
+    std::uint32_t log_kib = 64;               // kept of what one invocation writes: 1 … 1024
+    bool single_use = false;                  // a worker serves one invocation, and ends
     bool operator==(const Limits&) const = default;
 };
 
@@ -38,14 +45,27 @@ struct Policy {
     bool operator==(const Policy&) const = default;
 };
 
+// What a version was made of.
+struct Build {
+    std::string archive;  // its digest: where the artifact store has it
+    Runtime runtime;
+    bool operator==(const Build&) const = default;
+};
+
 struct Function {
     std::string name;
     Limits limits;
     Policy policy;
-    std::string current;                // digest, 64 hex digits
+    std::string current;                // digest, 64 hex digits: version_of() its archive
     std::vector<std::string> versions;  // digests, oldest first; contains `current`
+    // Of the versions that are not simply a native archive; see build_of().
+    std::map<std::string, Build> builds;
     // Names that stand for one of its versions, until they are pointed at another: alias → digest.
     std::map<std::string, std::string> aliases;
+
+    Build build_of(const std::string& version) const;
+    // Remembers what the version is made of, and returns its digest. Does not add it.
+    std::string set_build(const Build& build);
 };
 
 // First 8 bytes, big-endian, of SHA-256(name): Header::function_key. Never 0 (then 1).
@@ -67,6 +87,8 @@ bool is_aliased(const Function& function, const std::string& digest);
 // stands for.
 void forget_oldest(Function& function);
 Status validate(const Limits& limits);
+// The two fit together: several invocations at once are a native worker's alone.
+Status validate(const Limits& limits, const Runtime& runtime);
 
 // Function name → regions that may hold it, are to forget it, and have not confirmed that yet.
 using Tombstones = std::map<std::string, std::set<std::string>>;
@@ -104,7 +126,8 @@ class Catalog {
     const Function* find(const std::string& name) const;
 
     State draft() const { return state_; }
-    // Persisted when this returns; gives the draft its epoch.
+    // Persisted when this returns; gives the draft its epoch. ENOSPC: it would be too large to be
+    // read again.
     Status write(State& draft) const;
     // `written` has what was there before, for its caller to free.
     void take(State& written) noexcept { std::swap(state_, written); }

@@ -53,6 +53,18 @@ E word(const json& object, const char* key, const char* const (&words)[N]) {
     throw Damage{std::string("\"") + key + "\" is not one of its words"};
 }
 
+// Of a key that older files do not have.
+std::uint32_t number_or(const json& object, const char* key, std::uint32_t otherwise) {
+    return object.contains(key) ? static_cast<std::uint32_t>(number(object, key)) : otherwise;
+}
+
+bool flag_or(const json& object, const char* key, bool otherwise) {
+    const auto found = object.find(key);
+    if (found == object.end()) return otherwise;
+    if (!found->is_boolean()) throw Damage{std::string("\"") + key + "\" is not true or false"};
+    return found->get<bool>();
+}
+
 Limits read_limits(const json& object) {
     Limits l;
     const std::pair<const char*, std::uint32_t*> fields[] = {
@@ -62,7 +74,42 @@ Limits read_limits(const json& object) {
         {"cold_cost_ms", &l.cold_cost_ms}};
     for (const auto& [key, value] : fields)
         *value = static_cast<std::uint32_t>(number(object, key));
+    const std::pair<const char*, std::uint32_t*> newer[] = {{"cpu_percent", &l.cpu_percent},
+                                                            {"cpu_weight", &l.cpu_weight},
+                                                            {"tmp_mib", &l.tmp_mib},
+                                                            {"pids_max", &l.pids_max},
+                                                            {"log_kib", &l.log_kib}};
+    for (const auto& [key, value] : newer) *value = number_or(object, key, *value);
+    l.single_use = flag_or(object, "single_use", l.single_use);
     return l;
+}
+
+Build read_build(const json& object) {
+    Build build;
+    build.archive = text(member(object, "archive"), "archive");
+    const std::string kind = text(member(object, "runtime"), "runtime");
+    const auto known = runtime::kind_of(kind);
+    if (!known) throw Damage{"\"runtime\" is not one of its words"};
+    build.runtime.kind = *known;
+    build.runtime.handler = text(member(object, "handler"), "handler");
+    const json& environment = member(object, "environment");
+    if (!environment.is_object()) throw Damage{"\"environment\" is not an object"};
+    Variables variables;
+    for (const auto& [name, value] : environment.items())
+        variables.emplace_back(name, text(value, "environment"));
+    auto packed = pack_environment(std::move(variables));
+    if (!packed) throw Damage{packed.error().text};
+    build.runtime.environment = std::move(*packed);
+    return build;
+}
+
+std::map<std::string, Build> read_builds(const json& object) {
+    const auto found = object.find("builds");
+    if (found == object.end()) return {};
+    if (!found->is_object()) throw Damage{"\"builds\" is not an object"};
+    std::map<std::string, Build> all;
+    for (const auto& [version, build] : found->items()) all[version] = read_build(build);
+    return all;
 }
 
 std::map<std::string, std::string> read_aliases(const json& object) {
@@ -83,6 +130,7 @@ Function read_function(const json& object) {
     f.policy.regions = texts(object, "regions");
     f.current = text(member(object, "current"), "current");
     f.versions = texts(object, "versions");
+    f.builds = read_builds(object);
     f.aliases = read_aliases(object);
     return f;
 }
@@ -169,6 +217,14 @@ Status validate(const Function& f) {
         return Error{EINVAL, "versions: needed 1 to " + std::to_string(kMaxVersionsKept) +
                                  " different digests of 64 hex digits"};
     if (different.count(f.current) == 0) return Error{EINVAL, "current is not among the versions"};
+    for (const auto& [version, build] : f.builds) {
+        if (Status valid = validate(build.runtime); !valid) return valid;
+        if (different.count(version) == 0 || !is_digest(build.archive) ||
+            version == build.archive || version_of(build.archive, build.runtime) != version)
+            return Error{EINVAL, "builds: " + version.substr(0, 64) +
+                                     " is no version that is kept, or is made of something else"};
+    }
+    if (Status valid = validate(f.limits, f.build_of(f.current).runtime); !valid) return valid;
     if (f.aliases.size() > kMaxAliases)
         return Error{EINVAL, "aliases: found " + std::to_string(f.aliases.size()) + ", allowed " +
                                  std::to_string(kMaxAliases)};
@@ -180,24 +236,45 @@ Status validate(const Function& f) {
     return ok();
 }
 
+namespace {
+
+json limits_json(const Limits& l) {
+    return {{"memory_mib", l.memory_mib},     {"timeout_ms", l.timeout_ms},
+            {"concurrency", l.concurrency},   {"warm_min", l.warm_min},
+            {"warm_max", l.warm_max},         {"max_payload_bytes", l.max_payload_bytes},
+            {"cold_cost_ms", l.cold_cost_ms}, {"cpu_percent", l.cpu_percent},
+            {"cpu_weight", l.cpu_weight},     {"tmp_mib", l.tmp_mib},
+            {"pids_max", l.pids_max},         {"log_kib", l.log_kib},
+            {"single_use", l.single_use}};
+}
+
+json builds_json(const std::map<std::string, Build>& builds) {
+    json all = json::object();
+    for (const auto& [version, build] : builds) {
+        json environment = json::object();
+        for (const auto& [name, value] : variables_of(build.runtime.environment))
+            environment[name] = value;
+        all[version] = {{"archive", build.archive},
+                        {"runtime", runtime::kind_name(build.runtime.kind)},
+                        {"handler", build.runtime.handler},
+                        {"environment", std::move(environment)}};
+    }
+    return all;
+}
+
+}  // namespace
+
 std::string render(const State& stored) {
     json functions = json::array();
     for (const auto& [name, f] : stored.functions) {
-        const Limits& l = f.limits;
         functions.push_back({{"name", f.name},
-                             {"limits",
-                              {{"memory_mib", l.memory_mib},
-                               {"timeout_ms", l.timeout_ms},
-                               {"concurrency", l.concurrency},
-                               {"warm_min", l.warm_min},
-                               {"warm_max", l.warm_max},
-                               {"max_payload_bytes", l.max_payload_bytes},
-                               {"cold_cost_ms", l.cold_cost_ms}}},
+                             {"limits", limits_json(f.limits)},
                              {"place", kPlaces[static_cast<std::size_t>(f.policy.place)]},
                              {"retry", kRetries[static_cast<std::size_t>(f.policy.retry)]},
                              {"regions", f.policy.regions},
                              {"current", f.current},
                              {"versions", f.versions},
+                             {"builds", builds_json(f.builds)},
                              {"aliases", f.aliases}});
     }
     json tombstones = json::array();

@@ -12,9 +12,9 @@ inline constexpr std::size_t kMaxPathBytes = 1024;
 inline constexpr std::size_t kMaxPathDepth = 32;
 
 // Zip, tar, or tar in gzip. Every entry is made with openat() along real folders, never through a
-// link. Folders become 0755, files 0644 or 0755, `bootstrap` 0755. On an error the folder holds
-// some part of it: the caller removes it. Errors with code EINVAL are the archive's fault, others
-// this machine's.
+// link. Folders become 0755, files 0644 or 0755, `bootstrap`, where there is one, 0755. On an error
+// the folder holds some part of it: the caller removes it. Errors with code EINVAL are the
+// archive's fault, others this machine's.
 Status unpack(std::string_view archive, const std::string& folder);
 
 // The two rules that everything rests on; here for the tests.

@@ -17,6 +17,8 @@ namespace skerry::config {
 enum class Role : std::uint8_t { pop, region };
 enum class Memory : std::uint8_t { huge, no_huge };
 enum class Idle : std::uint8_t { spin, sleep };
+// What limits workers by cgroups: where none can be made, they are not enforced, or nothing starts.
+enum class Cgroups : std::uint8_t { automatic, required, off };
 
 struct Port {                              // [[port]]
     std::string devargs;                   // PCI address or vdev: "net_af_packet0,iface=eth0"
@@ -59,6 +61,10 @@ struct Workers {                       // [workers]
         30000;                  // a worker above the warm minimum, unused this long, ends
     std::uint32_t spin_us = 0;  // how long an idle worker spins before it sleeps
     std::uint32_t start_timeout_ms = 10000;
+    std::uint32_t starts_max = 0;  // at once, of all functions; 0: two for each CPU
+    Cgroups cgroups = Cgroups::automatic;
+    // One folder for each kind of runtime, made by tools/runtime-images.
+    std::string runtimes_dir = "/var/lib/skerry/runtimes";
 };
 
 struct Prober {                           // [prober]

@@ -106,6 +106,8 @@ class Controller final : public admin::Backend, public RegionSync {
     Status adopt(const catalog::Function& function);
     std::uint32_t adopt_old_versions(const catalog::Function& function);
     std::uint32_t workers_max(const catalog::Limits& limits) const;
+    static std::string settings_of(const catalog::Function& function);
+    bool holds(const catalog::Function& function, const std::string& version) const;
     Result<std::uint32_t> open_entry(const catalog::Function& function, const std::string& digest);
     std::uint32_t cold_cost_us(const catalog::Function& function, const std::string& digest) const;
     bool held_back(std::uint32_t entry) const;
@@ -126,8 +128,9 @@ class Controller final : public admin::Backend, public RegionSync {
         std::optional<std::uint32_t> index;           // taken for a new function
         std::set<std::string> new_regions;            // that certainly don't know the function yet
     };
+    std::optional<admin::ApiError> judge_deploy(const admin::DeployRequest& request) const;
     admin::ApiResult<admin::DeployOutcome> deploy_version(const admin::DeployRequest& request,
-                                                          const std::string& digest,
+                                                          const std::string& archive_digest,
                                                           std::string_view archive);
     std::vector<admin::RegionOutcome> replicate(const Plan& plan, std::string_view archive);
     Status warm_up(Lock& lock, const Plan& plan);
@@ -141,6 +144,7 @@ class Controller final : public admin::Backend, public RegionSync {
     bool evict_one();
 
     // converge.cpp
+    static admin::DeployRequest push_of(const catalog::Function& function);
     bool replicates_to(const catalog::Policy& policy, std::uint32_t region) const;
     Status store(const std::function<Status(catalog::State&)>& change,
                  const std::function<void()>& taken, bool even_if_not_written = false);

@@ -36,6 +36,13 @@ Status Controller::store(const std::function<Status(catalog::State&)>& change,
     return written;
 }
 
+// What a region is to be told, for it to have the function's current version.
+admin::DeployRequest Controller::push_of(const catalog::Function& function) {
+    catalog::Build build = function.build_of(function.current);
+    return {function.name, function.limits, function.policy, std::move(build.archive),
+            std::move(build.runtime)};
+}
+
 RegionWork Controller::on_held(std::uint32_t region, const admin::HeldVersions& held) {
     const std::string& region_name = config_.regions[region].name;
     RegionWork work;
@@ -59,7 +66,7 @@ RegionWork Controller::on_held(std::uint32_t region, const admin::HeldVersions& 
             at != there.end() && (at->second->current != function.current ||
                                   at->second->settings != deployed_.at(name).settings);
         if (differs || possession.versions.count({name, function.current}) == 0)
-            work.push.push_back({name, function.limits, function.policy, function.current});
+            work.push.push_back(push_of(function));
     }
     for (const auto& [name, regions] : catalog_.tombstones()) {
         if (regions.count(region_name) == 0 || name == deploying_) continue;
@@ -77,8 +84,9 @@ bool Controller::wants(std::uint32_t region, const admin::DeployRequest& request
     const std::lock_guard lock(mutex_);
     const catalog::Function* function = catalog_.find(request.name);
     return !stopping_ && function != nullptr && request.name != deploying_ &&
-           function->current == request.digest && function->limits == request.limits &&
-           function->policy == request.policy && replicates_to(function->policy, region);
+           function->current == catalog::version_of(request.digest, request.runtime) &&
+           function->limits == request.limits && function->policy == request.policy &&
+           replicates_to(function->policy, region);
 }
 
 bool Controller::buried(std::uint32_t region, const std::string& name) {
@@ -90,7 +98,8 @@ bool Controller::buried(std::uint32_t region, const std::string& name) {
 
 void Controller::on_pushed(std::uint32_t region, const admin::DeployRequest& request) {
     const std::lock_guard lock(mutex_);
-    held_[region].versions.insert({request.name, request.digest});
+    held_[region].versions.insert(
+        {request.name, catalog::version_of(request.digest, request.runtime)});
     publish_soon_ = true;
     nudge();
 }

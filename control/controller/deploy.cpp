@@ -3,12 +3,12 @@
 // nothing that others see has changed here, so a deploy can fail at any step and leave nothing
 // behind.
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
 #include <future>
 
-#include "control/admin/query.hpp"
 #include "control/catalog/sweep.hpp"
 #include "control/controller/controller.hpp"
 #include "control/placement/demand.hpp"
@@ -34,38 +34,69 @@ std::int64_t unix_us() {
         .count();
 }
 
-// The function as it will be: `digest` becomes the newest version and the current one.
-catalog::Function next_function(const catalog::Function* before, const DeployRequest& request,
-                                const std::string& digest) {
+// An image is a folder with the runtime's files; a native function also starts without one.
+Status runtime_is_there(const std::string& images, runtime::Kind kind) {
+    const std::string folder = images + "/" + std::string(runtime::kind_name(kind));
+    struct stat info {};
+    if (kind == runtime::Kind::native ||
+        (stat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode)))
+        return ok();
+    return Error{ENOENT, "the runtime image " + folder +
+                             " is not there; make it with: tools/runtime-images " + images};
+}
+
+// The function as it will be: what the build is called becomes the newest version and the current
+// one. `request.digest` is its archive's.
+catalog::Function next_function(const catalog::Function* before, const DeployRequest& request) {
     catalog::Function next;
     if (before != nullptr) next = *before;
     next.name = request.name;
     next.limits = request.limits;
     next.policy = request.policy;
-    next.current = digest;
-    std::erase(next.versions, digest);
-    next.versions.push_back(digest);
+    next.current = next.set_build({request.digest, request.runtime});
+    std::erase(next.versions, next.current);
+    next.versions.push_back(next.current);
     catalog::forget_oldest(next);
     return next;
 }
 
 }  // namespace
 
-ApiResult<DeployOutcome> Controller::deploy(const DeployRequest& request,
-                                            std::string_view archive) {
+// What can be said of a deploy before anything is done for it.
+std::optional<admin::ApiError> Controller::judge_deploy(const DeployRequest& request) const {
+    const auto no = [](int status, const char* code, const std::string& message) {
+        return admin::ApiError{status, code, message, {}};
+    };
     if (const Status good = catalog::validate_name(request.name); !good)
-        return refuse(400, "bad-name", good.error().text);
+        return no(400, "bad-name", good.error().text);
     if (const Status good = catalog::validate(request.limits); !good)
-        return refuse(400, "bad-limits", good.error().text);
+        return no(400, "bad-limits", good.error().text);
+    if (const Status good = catalog::validate(request.runtime); !good)
+        return no(400, "bad-runtime", good.error().text);
+    if (const Status good = catalog::validate(request.limits, request.runtime); !good)
+        return no(400, "bad-limits", good.error().text);
     // A POP names regions; a region is told the POP's policy, whose names mean nothing to it.
     if (shared_.server.is_pop) {
         std::vector<std::string> known;
         for (const config::Region& region : config_.regions) known.push_back(region.name);
         for (const std::string& name : request.policy.regions)
             if (std::find(known.begin(), known.end(), name) == known.end())
-                return ApiResult<DeployOutcome>::failure(
-                    {400, "no-such-region", "no region is called \"" + name + "\"", known});
+                return admin::ApiError{400, "no-such-region",
+                                       "no region is called \"" + name + "\"", known};
     }
+    // Where it only passes through, no runtime is needed.
+    if (may_have_workers(request.policy))
+        if (const Status there =
+                runtime_is_there(config_.workers.runtimes_dir, request.runtime.kind);
+            !there)
+            return no(422, "no-runtime", there.error().text);
+    return std::nullopt;
+}
+
+ApiResult<DeployOutcome> Controller::deploy(const DeployRequest& request,
+                                            std::string_view archive) {
+    if (auto refusal = judge_deploy(request))
+        return ApiResult<DeployOutcome>::failure(std::move(*refusal));
     const std::string found = catalog::sha256_hex(archive);
     if (!request.digest.empty() && request.digest != found)
         return refuse(409, "digest-mismatch",
@@ -75,7 +106,7 @@ ApiResult<DeployOutcome> Controller::deploy(const DeployRequest& request,
     if (taken == Turn::Taken::busy)
         return refuse(409, "busy", "another deploy or delete is under way; try again later");
     const TurnHolder holder(turn_);
-    const auto digest = artifacts_.install(archive);
+    const auto digest = artifacts_.install(archive, request.runtime);
     if (!digest)
         return catalog::is_archives_fault(digest.error())
                    ? refuse(422, "bad-artifact", digest.error().text)
@@ -84,17 +115,19 @@ ApiResult<DeployOutcome> Controller::deploy(const DeployRequest& request,
 }
 
 ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request,
-                                                    const std::string& digest,
+                                                    const std::string& archive_digest,
                                                     std::string_view archive) {
     DeployOutcome outcome;
     outcome.function = request.name;
-    outcome.version = digest;
+    DeployRequest made = request;
+    made.digest = archive_digest;
     Plan plan;
     Lock lock(mutex_);
     const catalog::Function* before = catalog_.find(request.name);
     if (before != nullptr) plan.before = *before;
-    if (before != nullptr && before->current != digest) outcome.previous = before->current;
-    plan.next = next_function(before, request, digest);
+    plan.next = next_function(before, made);
+    outcome.version = plan.next.current;
+    if (before != nullptr && before->current != outcome.version) outcome.previous = before->current;
     deploying_ = request.name;
     const auto fail = [&](int status, const std::string& code, const std::string& text) {
         const bool stopping = stopping_;
@@ -133,7 +166,7 @@ ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request
 
 std::vector<admin::RegionOutcome> Controller::replicate(const Plan& plan,
                                                         std::string_view archive) {
-    const DeployRequest push{plan.next.name, plan.next.limits, plan.next.policy, plan.next.current};
+    const DeployRequest push = push_of(plan.next);
     std::vector<std::pair<std::uint32_t, std::future<Status>>> calls;
     for (std::uint32_t r = 0; r < replicators_.size(); ++r) {
         if (!replicates_to(push.policy, r)) continue;
@@ -206,8 +239,7 @@ Status Controller::switch_to(const Plan& plan, std::uint64_t& publication) {
             // From what is there now: an alias may have been set since the plan was made.
             const auto there = state.functions.find(plan.next.name);
             return state.put(next_function(
-                there == state.functions.end() ? nullptr : &there->second,
-                {plan.next.name, plan.next.limits, plan.next.policy, {}}, plan.next.current));
+                there == state.functions.end() ? nullptr : &there->second, push_of(plan.next)));
         },
         [&] { publication = commit(plan); });
     if (stored) wake_regions();
@@ -222,7 +254,7 @@ std::uint64_t Controller::commit(const Plan& plan) {
         deployed.index = *plan.index;
         rates_.reset(*plan.index, monotonic_us());
     }
-    deployed.settings = admin::settings_id(next.limits, next.policy);
+    deployed.settings = settings_of(next);
     std::map<std::string, std::uint32_t> entries;
     if (may_have_workers(next.policy))
         for (const std::string& digest : next.versions) {
@@ -258,8 +290,9 @@ void Controller::give_up(const Plan& plan, const std::vector<admin::RegionOutcom
     {
         const std::lock_guard lock(mutex_);
         for (const auto& [digest, entry] : plan.opened) {
+            retire(plan.next.name, digest, entry);
+            retired_.back().announced = retired_.back().closed = true;
             pool_.close_entry(entry);
-            retired_.push_back({plan.next.name, digest, entry, true, true});
         }
         if (plan.opened.count(plan.next.current) == 0 && plan.entry != kNoEntry)
             pool_.update(plan.entry, workers_max(plan.before->limits));

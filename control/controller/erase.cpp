@@ -102,7 +102,8 @@ std::set<std::string> Controller::erase_everywhere(const std::string& name,
 
 // From the next publication on, no target names the entry.
 void Controller::retire(std::string function, std::string digest, std::uint32_t entry) {
-    retired_.push_back({std::move(function), std::move(digest), entry});
+    retired_.push_back({std::move(function), std::move(digest),
+                        artifacts_.digest_of(pool_.spec(entry).artifact_dir), entry});
 }
 
 void Controller::close_retired(const std::vector<std::uint32_t>& entries) {
@@ -144,15 +145,17 @@ bool Controller::sweep() {
     if (turn_.take(std::chrono::milliseconds(0)) != Turn::Taken::yes) return false;
     const TurnHolder holder(turn_);
     std::set<std::string> digests, logs;
-    const auto keep = [&](const std::string& function, const std::string& digest) {
-        digests.insert(digest);
-        logs.insert(catalog::log_name(function, digest));
+    const auto keep = [&](const std::string& function, const std::string& version,
+                          const std::string& archive) {
+        digests.insert(archive);
+        logs.insert(catalog::log_name(function, version));
     };
     {
         const std::lock_guard lock(mutex_);
         for (const auto& [name, function] : catalog_.functions())
-            for (const std::string& digest : function.versions) keep(name, digest);
-        for (const Retired& each : retired_) keep(each.function, each.digest);
+            for (const std::string& version : function.versions)
+                keep(name, version, function.build_of(version).archive);
+        for (const Retired& each : retired_) keep(each.function, each.digest, each.archive);
         logs.insert(spared_logs_.begin(), spared_logs_.end());
     }
     const std::size_t artifacts = catalog::sweep_artifacts(artifacts_, digests);

@@ -15,7 +15,7 @@ namespace skerry::control {
 struct Deployed {
     std::uint32_t index = 0;                       // < kMaxFunctions
     std::map<std::string, std::uint32_t> entries;  // digest → capacity entry, where it may run here
-    std::string settings;                          // admin::settings_id() of its limits and policy
+    std::string settings;                          // admin::settings_id(): limits, policy, runtime
     bool popular = false;
     std::uint32_t busy_looks =
         0;  // consecutive looks that found no free slot of the current version
@@ -23,7 +23,7 @@ struct Deployed {
 
 // An entry that is closed, or about to be: what its workers use is there until they have ended.
 struct Retired {
-    std::string function, digest;
+    std::string function, digest, archive;
     std::uint32_t entry = kNoEntry;
     bool announced = false;  // it is closed when a publication without it has passed
     bool closed = false;

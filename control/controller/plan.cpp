@@ -14,7 +14,10 @@ constexpr std::chrono::seconds kEntryTimeout{10};
 // Workers of the two have different channels or jails: one entry can't serve both.
 bool reshaped(const catalog::Limits& before, const catalog::Limits& next) {
     return before.concurrency != next.concurrency || before.memory_mib != next.memory_mib ||
-           before.max_payload_bytes != next.max_payload_bytes;
+           before.max_payload_bytes != next.max_payload_bytes ||
+           before.cpu_percent != next.cpu_percent || before.cpu_weight != next.cpu_weight ||
+           before.tmp_mib != next.tmp_mib || before.pids_max != next.pids_max ||
+           before.log_kib != next.log_kib || before.single_use != next.single_use;
 }
 
 }  // namespace
@@ -45,8 +48,7 @@ Status Controller::make_plan(Lock& lock, Plan& plan) {
         plan.opened[next.current] = *opened;
     }
     for (const std::string& digest : next.versions) {
-        if (digest == next.current || there.count(digest) != 0 || !artifacts_.holds(digest))
-            continue;
+        if (digest == next.current || there.count(digest) != 0 || !holds(next, digest)) continue;
         const auto opened = open_entry(next, digest);
         if (!opened) break;
         plan.opened[digest] = *opened;

@@ -27,13 +27,37 @@ std::uint32_t Controller::workers_max(const catalog::Limits& limits) const {
 Result<std::uint32_t> Controller::open_entry(const catalog::Function& function,
                                              const std::string& digest) {
     const catalog::Limits& limits = function.limits;
+    catalog::Build build = function.build_of(digest);
+    const bool api = runtime::speaks_runtime_api(build.runtime.kind);
+    // An old version may speak the Runtime API when the current one takes several at once.
+    catalog::Limits shape = limits;
+    if (api) shape.concurrency = 1;
     return pool_.open_entry({.function = function.name,
                              .version_hex = digest,
-                             .artifact_dir = artifacts_.folder(digest),
+                             .artifact_dir = artifacts_.folder(build.archive),
+                             .kind = build.runtime.kind,
+                             .handler = std::move(build.runtime.handler),
+                             .environment = std::move(build.runtime.environment),
                              .memory_mib = limits.memory_mib,
-                             .concurrency = limits.concurrency,
-                             .workers_max = workers_max(limits),
-                             .payload_bytes_max = limits.max_payload_bytes});
+                             .concurrency = shape.concurrency,
+                             .workers_max = workers_max(shape),
+                             .payload_bytes_max = limits.max_payload_bytes,
+                             .cpu_percent = limits.cpu_percent,
+                             .cpu_weight = limits.cpu_weight,
+                             .tmp_mib = limits.tmp_mib,
+                             .pids_max = limits.pids_max,
+                             .log_kib = limits.log_kib,
+                             .single_use = limits.single_use});
+}
+
+// The settings of what is current, as its peers compare them.
+std::string Controller::settings_of(const catalog::Function& function) {
+    return admin::settings_id(function.limits, function.policy,
+                              function.build_of(function.current).runtime);
+}
+
+bool Controller::holds(const catalog::Function& function, const std::string& version) const {
+    return artifacts_.holds(function.build_of(version).archive);
 }
 
 // At start: gives a function of the catalog its index, and its current version an entry.
@@ -43,9 +67,9 @@ Status Controller::adopt(const catalog::Function& function) {
         return Error{ENOSPC, "all " + std::to_string(kMaxFunctions) + " functions are taken"};
     Deployed& deployed = deployed_[function.name];
     deployed.index = *index;
-    deployed.settings = admin::settings_id(function.limits, function.policy);
+    deployed.settings = settings_of(function);
     rates_.reset(*index, monotonic_us());
-    if (!artifacts_.holds(function.current))
+    if (!holds(function, function.current))
         spdlog::warn("{}: the artifact of its current version {} is not there; deploy it again",
                      function.name, function.current);
     else if (may_have_workers(function.policy)) {
@@ -63,7 +87,7 @@ std::uint32_t Controller::adopt_old_versions(const catalog::Function& function) 
     std::uint32_t without = 0;
     Deployed& deployed = deployed_.at(function.name);
     for (const std::string& digest : function.versions) {
-        if (deployed.entries.count(digest) != 0 || !artifacts_.holds(digest)) continue;
+        if (deployed.entries.count(digest) != 0 || !holds(function, digest)) continue;
         const auto entry = open_entry(function, digest);
         if (entry)
             deployed.entries.emplace(digest, *entry);

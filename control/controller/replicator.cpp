@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kLongestRetry{10'000};
 constexpr std::chrono::milliseconds kUrgentPatience{5000};
 
 std::string what(const admin::DeployRequest& request) {
-    return request.digest + admin::settings_id(request.limits, request.policy);
+    return request.digest + admin::settings_id(request.limits, request.policy, request.runtime);
 }
 
 }  // namespace

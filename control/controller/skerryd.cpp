@@ -47,7 +47,7 @@ int fail(const std::string& text) {
 int serve(const config::Config& config) {
     // Before any thread: a forked child of a process with threads may hold their locks for ever.
     auto warden = warden::Client::start({.artifacts_dir = config.state_dir + "/artifacts",
-                                         .runtimes_dir = "/var/lib/skerry/runtimes",
+                                         .runtimes_dir = config.workers.runtimes_dir,
                                          .server_name = config.name});
     if (!warden) return fail("the warden did not start: " + warden.error().text);
     const UniqueFd signals(make_signal_fd());

@@ -187,19 +187,22 @@ std::uint64_t Controller::catalog_epoch() {
 
 admin::HeldVersions Controller::held() {
     admin::HeldVersions held;
+    std::map<std::string, std::string> archives;  // version → digest
     {
         const std::lock_guard lock(mutex_);
         held.boot_id = boot_id();
         held.catalog_epoch = catalog_.epoch();
         for (const auto& [name, function] : catalog_.functions()) {
-            for (const std::string& digest : function.versions)
-                held.versions.push_back({name, digest});
+            for (const std::string& version : function.versions) {
+                held.versions.push_back({name, version});
+                archives[version] = function.build_of(version).archive;
+            }
             held.functions.push_back({name, function.current, deployed_.at(name).settings});
         }
     }
     // What the catalog names may have been lost: then a POP brings it again.
     std::erase_if(held.versions,
-                  [this](const auto& each) { return !artifacts_.holds(each.version); });
+                  [&](const auto& each) { return !artifacts_.holds(archives.at(each.version)); });
     return held;
 }
 

@@ -176,6 +176,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         SKERRY_CHECK(!unpacked.error().text.empty());
         return 0;
     }
+    if (!catalog::check_entry(place.folder(), {})) return 0;
     struct stat info {};
     SKERRY_CHECK(::stat((place.folder() + "/bootstrap").c_str(), &info) == 0);
     SKERRY_CHECK(S_ISREG(info.st_mode) && info.st_size > 0 && (info.st_mode & 0777) == 0755);

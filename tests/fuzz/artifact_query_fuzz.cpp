@@ -23,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     SKERRY_CHECK(static_cast<bool>(catalog::validate(parsed.value.limits)));
+    SKERRY_CHECK(static_cast<bool>(catalog::validate(parsed.value.runtime)));
     admin::DeployRequest request = parsed.value;
     if (request.digest.empty()) request.digest = std::string(64, '0');
     const auto again =
@@ -30,5 +31,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SKERRY_CHECK(again.ok);
     SKERRY_CHECK(again.value.limits == request.limits && again.value.policy == request.policy);
     SKERRY_CHECK(again.value.digest == request.digest);
+    SKERRY_CHECK(again.value.runtime == request.runtime);
     return 0;
 }

@@ -129,13 +129,13 @@ class TarWriter {
     std::unique_ptr<archive, int (*)(archive*)> tar_;
 };
 
-Result<std::string> pack_folder(const std::string& root) {
+Result<std::string> pack_folder(const std::string& root, bool has_handler) {
     auto entries = list_folder(root);
     if (!entries) return entries.error();
     const bool starts = std::any_of(entries->begin(), entries->end(), [](const Entry& e) {
         return e.name == "bootstrap" && (e.type == fs::file_type::symlink || e.executable);
     });
-    if (!starts)
+    if (!starts && !has_handler)
         return refused(root, "no executable called bootstrap in it; next: docs/sdk-guide.md");
     TarWriter tar;
     std::uint64_t total = 0;
@@ -171,18 +171,19 @@ bool is_program(std::string_view bytes) {
 
 }  // namespace
 
-Result<std::string> make_artifact(const std::string& path) {
+Result<std::string> make_artifact(const std::string& path, bool has_handler) {
     std::error_code error;
-    if (fs::is_directory(path, error)) return pack_folder(path);
+    if (fs::is_directory(path, error)) return pack_folder(path, has_handler);
     auto bytes = read_whole(path, kMaxArchiveBytes);
     if (!bytes) return bytes;
     if (is_archive(*bytes)) return bytes;
-    if (!is_program(*bytes))
+    if (!has_handler && !is_program(*bytes))
         return refused(path,
                        "needed is a folder with an executable bootstrap, a zip, tar or tar.gz "
                        "of one, or one executable");
     TarWriter tar;
-    if (Status added = tar.add({"bootstrap", fs::file_type::regular, true}, *bytes); !added)
+    const std::string name = has_handler ? fs::path(path).filename().string() : "bootstrap";
+    if (Status added = tar.add({name, fs::file_type::regular, !has_handler}, *bytes); !added)
         return added.error();
     return tar.finish();
 }

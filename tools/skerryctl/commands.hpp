@@ -16,6 +16,8 @@ struct Common {
 struct DeployOptions {
     std::string name;
     std::string artifact;
+    std::vector<std::string> environment;  // "NAME=value" each
+    std::string runtime = "native";        // among the parameters too, when it was given
     // As the query of the API; only what was given, since the server has the defaults.
     std::vector<std::pair<std::string, std::string>> parameters;
 };

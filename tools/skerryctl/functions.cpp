@@ -1,4 +1,8 @@
 // skerryctl function …
+#include <optional>
+
+#include "control/admin/base64url.hpp"
+#include "control/catalog/runtime.hpp"
 #include "tools/skerryctl/admin_client.hpp"
 #include "tools/skerryctl/artifact.hpp"
 #include "tools/skerryctl/commands.hpp"
@@ -9,6 +13,21 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kShortDigest = 12;
+
+// The variables as the API takes them. Judged here too: a long one would not reach the server.
+std::optional<Failure> pack(const std::vector<std::string>& given, std::string& packed) {
+    catalog::Variables variables;
+    for (const std::string& one : given) {
+        const auto equals = one.find('=');
+        if (equals == std::string::npos)
+            return Failure{kExitUsage, "bad-value", "--env: found \"" + one + "\"", {"NAME=value"}};
+        variables.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+    }
+    auto made = catalog::pack_environment(std::move(variables));
+    if (!made) return Failure{kExitUsage, "bad-value", "--env: " + made.error().text, {}};
+    packed = std::move(*made);
+    return std::nullopt;
+}
 
 std::string function_path(const std::string& name) {
     return "/v1/functions/" + percent_encoded(name);
@@ -30,8 +49,9 @@ const json& current_version(const json& function) {
 
 void print_function(const json& f) {
     std::vector<std::pair<std::string, std::string>> pairs;
-    for (const char* key : {"name", "key", "current", "place", "retry", "regions", "aliases",
-                            "rate_per_s", "popular", "arrivals", "local", "forwarded"})
+    for (const char* key :
+         {"name", "key", "current", "runtime", "handler", "environment", "place", "retry",
+          "regions", "aliases", "rate_per_s", "popular", "arrivals", "local", "forwarded"})
         pairs.emplace_back(key, field(f, key));
     if (f.is_object() && f.contains("limits") && f["limits"].is_object())
         for (const auto& limit : f["limits"].items())
@@ -48,15 +68,20 @@ void print_function(const json& f) {
 }  // namespace
 
 int deploy(const Common& common, const DeployOptions& options) {
-    auto artifact = make_artifact(options.artifact);
+    const auto kind = runtime::kind_of(options.runtime);
+    auto artifact = make_artifact(options.artifact, kind && runtime::needs_handler(*kind));
     if (!artifact)
         return report({kExitUsage, "bad-artifact", artifact.error().text, {}}, common.json);
+    std::string environment;
+    if (auto failure = pack(options.environment, environment)) return report(*failure, common.json);
     std::string target = function_path(options.name) + "/versions";
     char separator = '?';
     for (const auto& [key, value] : options.parameters) {
         target += separator + key + "=" + percent_encoded(value);
         separator = '&';
     }
+    if (!environment.empty())
+        target += separator + std::string("environment=") + admin::base64url(environment);
     const Answer answer = AdminClient(common.admin).post(target, *artifact);
     if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
     const json& done = std::get<json>(answer);

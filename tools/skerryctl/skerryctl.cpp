@@ -48,9 +48,10 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
         add_verb(*function, "deploy", "Make a version current: replicated, warm, then switched");
     deploy->add_option("name", o.deploy.name, "the function's name")->required();
     deploy
-        ->add_option("--artifact", o.deploy.artifact,
-                     "a folder with an executable bootstrap, a zip or tar of one, or one "
-                     "executable")
+        ->add_option(
+            "--artifact", o.deploy.artifact,
+            "a folder with an executable bootstrap or with the handler's file, a zip or tar "
+            "of one, or one executable or handler's file")
         ->required();
     pass_on(*deploy, o.deploy, "--memory-mib", "memory_mib", "memory of a worker (128)");
     pass_on(*deploy, o.deploy, "--timeout-ms", "timeout_ms", "longest invocation (3000)");
@@ -60,6 +61,28 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     pass_on(*deploy, o.deploy, "--place", "place", "auto, pop or region (auto)");
     pass_on(*deploy, o.deploy, "--retry", "retry", "unstarted, idempotent or never (unstarted)");
     pass_on(*deploy, o.deploy, "--regions", "regions", "a,b: replicated to these only (all)");
+    deploy->add_option_function<std::string>(
+        "--runtime",
+        [&](const std::string& value) {
+            o.deploy.runtime = value;
+            o.deploy.parameters.emplace_back("runtime", value);
+        },
+        "native, provided, python3 or nodejs (native)");
+    pass_on(*deploy, o.deploy, "--handler", "handler", "file.function, of python3 and nodejs");
+    deploy
+        ->add_option("--env", o.deploy.environment,
+                     "NAME=value, a variable of the function's environment; may be repeated")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    pass_on(*deploy, o.deploy, "--cpu-percent", "cpu_percent",
+            "most it may use of one CPU; 0: all (0)");
+    pass_on(*deploy, o.deploy, "--cpu-weight", "cpu_weight", "its share against others (100)");
+    pass_on(*deploy, o.deploy, "--tmp-mib", "tmp_mib", "a worker's /tmp (16)");
+    pass_on(*deploy, o.deploy, "--pids-max", "pids_max", "processes and threads of a worker (64)");
+    pass_on(*deploy, o.deploy, "--log-kib", "log_kib", "log kept of one invocation (64)");
+    deploy->add_flag_callback(
+        "--single-use", [&] { o.deploy.parameters.emplace_back("single_use", "true"); },
+        "a worker serves one invocation, and ends");
     pass_on(*deploy, o.deploy, "--cold-cost-ms", "cold_cost_ms",
             "a cold start's cost (as measured)");
     pass_on(*deploy, o.deploy, "--max-payload-bytes", "max_payload_bytes",

@@ -102,7 +102,8 @@ TEST_F(ManagementTest, PushListErase) {
     ASSERT_EQ(one->functions.size(), 1u);
     EXPECT_EQ(one->functions[0].function, "hello");
     EXPECT_EQ(one->functions[0].current, request.digest);
-    EXPECT_EQ(one->functions[0].settings, settings_id(request.limits, request.policy));
+    EXPECT_EQ(one->functions[0].settings,
+              settings_id(request.limits, request.policy, request.runtime));
 
     EXPECT_TRUE(client().erase("hello"));
     const Status again = client().erase("hello");

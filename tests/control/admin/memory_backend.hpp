@@ -79,7 +79,8 @@ class MemoryBackend : public Backend {
         for (const auto& [name, view] : functions_) {
             const catalog::Function& f = view.function;
             for (const auto& version : f.versions) all.versions.push_back({name, version});
-            all.functions.push_back({name, f.current, settings_id(f.limits, f.policy)});
+            all.functions.push_back(
+                {name, f.current, settings_id(f.limits, f.policy, f.build_of(f.current).runtime)});
         }
         return all;
     }
@@ -93,14 +94,15 @@ class MemoryBackend : public Backend {
         FunctionView& view = functions_[request.name];
         DeployOutcome outcome;
         outcome.function = request.name;
-        outcome.version = catalog::sha256_hex(archive);
+        outcome.version = catalog::version_of(catalog::sha256_hex(archive), request.runtime);
         outcome.previous = view.function.current;
         outcome.regions = {{"north", true, ""}, {"south", false, "silent"}};
         outcome.switched_at_unix_us = 1234567;
         view.function.name = request.name;
         view.function.limits = request.limits;
         view.function.policy = request.policy;
-        view.function.current = outcome.version;
+        view.function.current =
+            view.function.set_build({catalog::sha256_hex(archive), request.runtime});
         view.function.versions.push_back(outcome.version);
         ++epoch_;
         return {outcome, true, {}};

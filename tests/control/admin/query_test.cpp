@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "control/admin/base64url.hpp"
+
 namespace skerry::admin {
 namespace {
 
@@ -47,7 +49,7 @@ TEST(DeployQuery, RefusesTheRest) {
     for (const char* bad : {"memory_mib", "=1", "&&", "a=%", "a=%4", "a=%zz",
                             "memory_mib=128&memory_mib=128", "place=pop&pl%61ce=pop"})
         EXPECT_EQ(code_of(bad), "bad-query") << bad;
-    EXPECT_EQ(code_of(std::string(5000, 'a')), "query-too-long");
+    EXPECT_EQ(code_of(std::string(8000, 'a')), "query-too-long");
     std::string many;
     for (int i = 0; i < 40; ++i) many += "a" + std::to_string(i) + "=1&";
     EXPECT_EQ(code_of(many), "bad-query");
@@ -61,7 +63,7 @@ TEST(DeployQuery, SaysWhatIsAllowed) {
     parsed = parse_deploy("f", "memory_mib=1", Api::admin);
     EXPECT_EQ(parsed.error.allowed, (std::vector<std::string>{"16 to 4096"}));
     parsed = parse_deploy("f", "x=1", Api::admin);
-    EXPECT_EQ(parsed.error.allowed.size(), 10u);
+    EXPECT_EQ(parsed.error.allowed.size(), 19u);
 }
 
 TEST(DeployQuery, TheManagementApiNeedsADigest) {
@@ -84,21 +86,93 @@ TEST(DeployQuery, WhatIsRenderedIsReadAgain) {
     EXPECT_EQ(parsed.value.digest, request.digest);
 }
 
-TEST(Settings, DifferWhenLimitsOrPolicyDo) {
+TEST(DeployQuery, RuntimeHandlerAndEnvironment) {
+    const std::string packed("A=1\0B=\xc3\xa4 =\0", 11);
+    auto parsed = parse_deploy("f",
+                               "runtime=python3&handler=app.main&single_use=true&cpu_percent=150&"
+                               "cpu_weight=7&tmp_mib=32&pids_max=9&log_kib=3&environment=" +
+                                   base64url(packed),
+                               Api::admin);
+    ASSERT_TRUE(parsed.ok) << parsed.error.message;
+    EXPECT_EQ(parsed.value.runtime, (catalog::Runtime{runtime::Kind::python3, "app.main", packed}));
+    const catalog::Limits& l = parsed.value.limits;
+    EXPECT_TRUE(l.single_use);
+    EXPECT_EQ(l.cpu_percent, 150u);
+    EXPECT_EQ(l.cpu_weight, 7u);
+    EXPECT_EQ(l.tmp_mib, 32u);
+    EXPECT_EQ(l.pids_max, 9u);
+    EXPECT_EQ(l.log_kib, 3u);
+    parsed.value.digest = kDigest;
+    const auto again = parse_deploy("f", render_deploy(parsed.value), Api::management);
+    ASSERT_TRUE(again.ok) << again.error.message;
+    EXPECT_EQ(again.value.runtime, parsed.value.runtime);
+    EXPECT_EQ(again.value.limits, l);
+    const auto swapped =
+        parse_deploy("f", "environment=" + base64url(std::string("B=2\0A=1\0", 8)), Api::admin);
+    ASSERT_TRUE(swapped.ok);
+    EXPECT_EQ(swapped.value.runtime.environment, std::string("A=1\0B=2\0", 8));
+}
+
+TEST(DeployQuery, WhatIsNewerIsRenderedOnlyWhenItIsNotTheDefault) {
+    DeployRequest request;
+    request.digest = kDigest;
+    const std::string query = render_deploy(request);
+    for (const char* newer :
+         {"runtime", "handler", "environment", "cpu_", "tmp_mib", "pids_max", "log_kib", "single"})
+        EXPECT_EQ(query.find(newer), std::string::npos) << newer;
+}
+
+TEST(DeployQuery, RefusesRuntimesThatDoNotFit) {
+    for (const char* bad :
+         {"runtime=ruby", "runtime=", "runtime=python3", "handler=a.b", "single_use=1",
+          "runtime=python3&handler=app.main&concurrency=2", "runtime=nodejs&handler=app",
+          "runtime=nodejs&handler=../app.main", "runtime=nodejs&handler=%2Fapp.main",
+          "runtime=nodejs&handler=a%20b.main", "runtime=provided&concurrency=64",
+          "cpu_percent=6401", "cpu_weight=0", "tmp_mib=0", "pids_max=1025", "log_kib=0",
+          "environment=QQ", "environment=%3D", "environment=QQ=="})
+        EXPECT_EQ(code_of(bad), "bad-value") << bad;
+    const auto refusal = [](const std::string& environment) {
+        return parse_deploy("f", "environment=" + base64url(environment), Api::admin).error.message;
+    };
+    const auto variable = [](const std::string& text) { return text + '\0'; };
+    for (const char* name : {"AWS_LAMBDA_X", "LAMBDA_TASK_ROOT", "_HANDLER", "_X_AMZN_TRACE_ID",
+                             "SKERRY_X", "AWS_REGION", "AWS_DEFAULT_REGION"})
+        EXPECT_NE(refusal(variable(name + std::string("=x"))).find("reserved"), std::string::npos)
+            << name;
+    EXPECT_NE(refusal(variable("1A=x")).find("allowed are"), std::string::npos);
+    EXPECT_NE(refusal(variable("=x")).find("allowed are"), std::string::npos);
+    EXPECT_NE(refusal(variable("A=x") + variable("A=y")).find("twice"), std::string::npos);
+    EXPECT_NE(refusal(variable("A=\xff")).find("UTF-8"), std::string::npos);
+    EXPECT_NE(refusal(variable("A=" + std::string(4094, 'x'))).find("4097"), std::string::npos);
+    EXPECT_EQ(refusal(variable("A=" + std::string(4093, 'x'))), "");
+}
+
+TEST(Base64Url, BothWays) {
+    for (const char* bytes : {"", "a", "ab", "abc", "\xff\xfe\xfd\xfc"})
+        EXPECT_EQ(base64url_decoded(base64url(bytes)), bytes);
+    EXPECT_EQ(base64url("\xfb\xff"), "-_8");
+    for (const char* bad : {"A", "AB", "A+", "A=", "ABC=", "AAAAA", "AAB"})
+        EXPECT_EQ(base64url_decoded(bad), std::nullopt) << bad;
+}
+
+TEST(Settings, DifferWhenLimitsPolicyOrRuntimeDo) {
     const catalog::Limits limits;
+    catalog::Runtime runtime;
     const catalog::Policy policy;
-    const std::string id = settings_id(limits, policy);
+    const std::string id = settings_id(limits, policy, runtime);
     EXPECT_EQ(id.size(), 16u);
-    EXPECT_EQ(settings_id(limits, policy), id);
+    EXPECT_EQ(settings_id(limits, policy, runtime), id);
     catalog::Limits slower = limits;
     slower.timeout_ms = 3001;
-    EXPECT_NE(settings_id(slower, policy), id);
+    EXPECT_NE(settings_id(slower, policy, runtime), id);
     catalog::Policy narrow = policy;
     narrow.regions = {"north"};
-    EXPECT_NE(settings_id(limits, narrow), id);
+    EXPECT_NE(settings_id(limits, narrow, runtime), id);
     narrow = policy;
     narrow.retry = RetryPolicy::never;
-    EXPECT_NE(settings_id(limits, narrow), id);
+    EXPECT_NE(settings_id(limits, narrow, runtime), id);
+    runtime.environment = std::string("A=1\0", 4);
+    EXPECT_NE(settings_id(limits, policy, runtime), id);
 }
 
 }  // namespace

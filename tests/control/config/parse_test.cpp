@@ -85,6 +85,9 @@ first_uid = 300000
 idle_timeout_ms = 1000
 spin_us = 5
 start_timeout_ms = 2000
+starts_max = 3
+cgroups = "required"
+runtimes_dir = "/srv/runtimes"
 [prober]
 period_ms = 100
 failures_to_eject = 2

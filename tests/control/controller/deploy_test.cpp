@@ -172,6 +172,51 @@ TEST_F(Deploys, AFullMachineIsNoBadArtifact) {
     EXPECT_EQ(failed.error.http_status, 507);
 }
 
+TEST_F(Deploys, AnotherEnvironmentIsAnotherVersionOfTheSameArchive) {
+    open();
+    const std::string archive = echo_archive("1"), digest = catalog::sha256_hex(archive);
+    ASSERT_TRUE(deploy("f", archive).ok);
+    admin::DeployRequest greeting = request("f");
+    greeting.runtime.environment = std::string("GREETING=hello\0", 15);
+    const auto outcome = controller_->deploy(greeting, archive);
+    ASSERT_TRUE(outcome.ok) << outcome.error.message;
+    EXPECT_EQ(outcome.value.previous, digest);
+    const std::string version = outcome.value.version;
+    EXPECT_EQ(version, catalog::version_of(digest, greeting.runtime));
+    ASSERT_NE(entry("f"), kNoEntry);
+    EXPECT_NE(entry("f", digest), entry("f")) << "workers of their own";
+    close();
+    open();
+    EXPECT_NE(entry("f", digest), kNoEntry);
+    EXPECT_NE(entry("f", version), kNoEntry);
+    EXPECT_NE(entry("f", digest), entry("f", version));
+    const auto held = controller_->held();
+    EXPECT_EQ(held.versions.size(), 2u) << "both of the one archive";
+    // The same once more is no news.
+    const auto again = controller_->deploy(greeting, archive);
+    ASSERT_TRUE(again.ok);
+    EXPECT_EQ(again.value.version, version);
+    EXPECT_EQ(again.value.previous, "");
+    // What the newest one was made of is there as long as an older one needs it.
+    ASSERT_TRUE(controller_->erase("f").ok);
+    EXPECT_TRUE(eventually([&] { return !fs::exists(artifact(digest)); }));
+}
+
+TEST_F(Deploys, AMissingRuntimeIsNamed) {
+    config_.workers.runtimes_dir = state() + "/runtimes";
+    open();
+    admin::DeployRequest bash = request("f");
+    bash.runtime.kind = runtime::Kind::provided;
+    const auto refused = controller_->deploy(bash, echo_archive("1"));
+    EXPECT_EQ(refused.error.code, "no-runtime");
+    EXPECT_EQ(refused.error.http_status, 422);
+    EXPECT_NE(refused.error.message.find(state() + "/runtimes/provided"), std::string::npos);
+    EXPECT_NE(refused.error.message.find("tools/runtime-images"), std::string::npos);
+    bash.limits.concurrency = 2;
+    EXPECT_EQ(controller_->deploy(bash, echo_archive("1")).error.code, "bad-limits");
+    EXPECT_FALSE(fs::exists(artifact(catalog::sha256_hex(echo_archive("1")))));
+}
+
 // The entry serves meanwhile: its limit is the switch's to change.
 TEST_F(Deploys, AFailedUpdateLeavesALivingVersionAsItWas) {
     open();

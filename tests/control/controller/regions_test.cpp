@@ -57,18 +57,21 @@ TEST_F(Regions, TwoFunctionsWithTheSameBytesGoTheirOwnWays) {
     EXPECT_EQ(held_by("a"), Names{"north"});
 }
 
-TEST_F(Regions, LimitsAndPolicyConvergeToo) {
+TEST_F(Regions, LimitsPolicyAndRuntimeConvergeToo) {
     open();
     ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
     north().stop();
     admin::DeployRequest changed = request("f");
     changed.limits.timeout_ms = 1234;
     changed.policy.retry = RetryPolicy::never;
+    changed.limits.cpu_percent = 50;
+    changed.runtime.environment = std::string("A=1\0", 4);
     ASSERT_TRUE(controller_->deploy(changed, echo_archive("1")).ok);
     const auto there = [&] {
         const auto view = north().backend.function("f");
         return view.value.function.limits == changed.limits &&
-               view.value.function.policy == changed.policy;
+               view.value.function.policy == changed.policy &&
+               view.value.function.build_of(view.value.function.current).runtime == changed.runtime;
     };
     EXPECT_FALSE(there());
     north().start();
