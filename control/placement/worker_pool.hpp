@@ -88,6 +88,8 @@ class WorkerPool {
     // Ends, at once, the workers above the minimum that have nothing to do.
     void trim(std::uint32_t entry);
 
+    // Of an entry that is open, or closed and not yet free.
+    const VersionSpec& spec(std::uint32_t entry) const { return entries_[entry].spec; }
     std::uint32_t workers() const { return static_cast<std::uint32_t>(workers_.size()); }
     std::uint32_t workers(std::uint32_t entry) const;
     std::uint32_t ready(std::uint32_t entry) const;

@@ -77,8 +77,11 @@ class Rig:
             return json.loads(done.stdout)
         return done
 
+    def new_folder(self):
+        return pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
+
     def artifact(self, function, **files):
-        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
+        folder = self.new_folder()
         (folder / "bootstrap").write_bytes(
             (self.plan.build / "tools/functions" / function / "bootstrap").read_bytes())
         (folder / "bootstrap").chmod(0o755)

@@ -115,7 +115,8 @@ def main():
     arguments = parse()
     out = sys.stderr if arguments.json else sys.stdout
     if not arguments.no_build:
-        for step in ((ROOT / "tools/setup",), (ROOT / "tools/build", "--product", arguments.build)):
+        for step in ((ROOT / "tools/setup",), (ROOT / "tools/build", "--product", arguments.build),
+                     (ROOT / "tools/runtime-images", pathlib.Path(arguments.build) / "runtimes")):
             if run(*step) != 0:
                 return 1
     plan = Plan(client.process_name(), arguments.build)

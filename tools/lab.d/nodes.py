@@ -91,6 +91,7 @@ reply_cache_entries = {settings["reply_cache_entries"]}
 [workers]
 first_uid = {plan.first_uid + number * 100}
 idle_timeout_ms = {settings["idle_timeout_ms"]}
+runtimes_dir = "{plan.build / "runtimes"}"
 
 [prober]
 period_ms = {settings["probe_period_ms"]}

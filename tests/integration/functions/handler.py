@@ -1,0 +1,21 @@
+"""A handler for the managed Python runtime."""
+import os
+import time
+
+started = time.monotonic()
+
+
+def handle(event, context):
+    what = event.get("do") if isinstance(event, dict) else None
+    if what == "error":
+        raise ValueError("no")
+    if what == "exit":
+        os._exit(3)
+    if what == "sleep":
+        time.sleep(30)
+    if what == "log":
+        print("a line of", context.aws_request_id)
+    if what == "big":
+        return "x" * event["bytes"]
+    return {"event": event, "id": context.aws_request_id, "left_ms": context.get_remaining_time_in_millis(),
+            "name": context.function_name, "variable": os.environ.get("COLOUR")}

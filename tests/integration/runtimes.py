@@ -1,0 +1,132 @@
+"""Functions in any language: custom runtimes and managed ones, each with its invocations' every end."""
+import json
+import pathlib
+import sys
+
+import rig
+import tap
+from rig import status
+from tap import equal
+
+FUNCTIONS = pathlib.Path(__file__).resolve().parent / "functions"
+# name → options of its deploy, files of its artifact
+KINDS = {
+    "shell": (("--runtime", "provided", "--memory-mib", "128"), {"bootstrap": "bash_bootstrap"}),
+    "snake": (("--runtime", "python3", "--handler", "handler.handle"), {"handler.py": "handler.py"}),
+    "node": (("--runtime", "nodejs", "--handler", "handler.handle"), {"handler.mjs": "handler.mjs"}),
+}
+
+
+def artifact(lab, files):
+    folder = lab.new_folder()
+    for name, source in files.items():
+        (folder / name).write_bytes((FUNCTIONS / source).read_bytes())
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def deploy(lab, name, kind, *options):
+    words, files = KINDS[kind]
+    return lab.ctl("function", "deploy", name, "--artifact", artifact(lab, files), *words, "--env", "COLOUR=blue",
+                   "--place", "pop", "--warm-min", "1", *options)
+
+
+def ask(client, name, event, deadline_ms=10000):
+    reply = client.invoke(name, json.dumps(event).encode(), deadline_ms=deadline_ms)
+    return status(reply), json.loads(reply.payload) if reply.payload else None
+
+
+def answers(kind):
+    def test(lab):
+        deploy(lab, kind, kind, "--timeout-ms", "2000")
+        client = lab.client()
+        for number in range(20):
+            equal(ask(client, kind, {"n": number})[1]["event"], {"n": number})
+        client.close()
+    return test
+
+
+def errors(kind):
+    def test(lab):
+        client = lab.client()
+        said, body = ask(client, kind, {"do": "error"})
+        equal((said, body["errorMessage"]), ("function_error", "no"))
+        equal(ask(client, kind, {"n": 1})[0], "ok", "after an error")
+        client.close()
+    return test
+
+
+def ends(kind):
+    def test(lab):
+        client = lab.client()
+        said, body = ask(client, kind, {"do": "exit"})
+        equal((said, body["errorType"]), ("worker_died", "Runtime.ExitError"))
+        assert body["errorMessage"].endswith("Error: Runtime exited with error: exit status 3"), body
+        equal(ask(client, kind, {"n": 1})[0], "ok", "after its end")
+        said, body = ask(client, kind, {"do": "sleep"})
+        equal((said, body["errorType"]), ("worker_hung", "Sandbox.Timedout"))
+        assert body["errorMessage"].endswith("Task timed out after 2.00 seconds"), body
+        equal(ask(client, kind, {"n": 1})[0], "ok", "after its time limit")
+        client.close()
+    return test
+
+
+for each in KINDS:
+    for what in (answers, errors, ends):
+        globals()[f"test_{each}_{what.__name__}"] = what(each)
+
+
+def test_what_a_handler_is_told(lab):
+    client = lab.client()
+    for kind in ("snake", "node"):
+        said, body = ask(client, kind, {})
+        equal((said, body["name"], body["variable"]), ("ok", kind, "blue"))
+        assert 0 < body["left_ms"] <= 2000, body
+        equal(len(body["id"]), 36)
+    client.close()
+
+
+def test_the_environment_of_a_custom_runtime(lab):
+    client = lab.client()
+    said, lines = ask(client, "shell", {"do": "environment"})
+    equal(said, "ok")
+    variables = dict(line.split("=", 1) for line in lines)
+    equal({name: variables.get(name) for name in ("AWS_LAMBDA_FUNCTION_NAME", "LAMBDA_TASK_ROOT", "COLOUR", "AWS_REGION",
+                                                  "AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_INITIALIZATION_TYPE")},
+          {"AWS_LAMBDA_FUNCTION_NAME": "shell", "LAMBDA_TASK_ROOT": "/var/task", "COLOUR": "blue", "AWS_REGION": "pop",
+           "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"})
+    client.close()
+
+
+def test_an_answer_larger_than_allowed(lab):
+    client = lab.client()
+    said, body = ask(client, "snake", {"do": "big", "bytes": 70000})
+    equal((said, body["errorType"]), ("answer_too_large", "Function.ResponseSizeTooLarge"))
+    equal(ask(client, "snake", {"n": 1})[0], "ok", "the same worker serves on")
+    client.close()
+
+
+def test_a_worker_for_each_invocation(lab):
+    deploy(lab, "once", "shell", "--single-use", "--warm-max", "2")
+    client = lab.client()
+    for number in range(4):
+        equal(ask(client, "once", {"n": number})[0], "ok")
+    client.close()
+    words = lab.ctl("function", "describe", "once")
+    assert words["limits"]["single_use"], words
+
+
+def test_a_handler_that_can_not_be_loaded(lab):
+    folder = lab.new_folder()
+    (folder / "handler.py").write_text("import nothing_of_this_name\n")
+    done = lab.ctl("function", "deploy", "broken", "--artifact", folder, "--runtime", "python3", "--handler",
+                   "handler.handle", "--place", "pop", "--warm-min", "1", check=False)
+    assert done.returncode != 0, done.stdout
+    assert "Runtime.ImportModuleError" in done.stdout + done.stderr, done.stdout + done.stderr
+    assert "nothing_of_this_name" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    with rig.Rig(sys.argv[1], "r", regions=1) as made:
+        code = tap.run(sys.modules["__main__"], made)
+    sys.exit(code)
