@@ -9,73 +9,62 @@
 namespace skerry::runtime_api {
 namespace {
 
-constexpr std::string_view kOk = R"({"status":"OK"})";
-
-bool is_error_type(std::string_view type) {
-    for (const std::string_view prefix : {"Runtime.", "Function."}) {
-        if (type.substr(0, prefix.size()) != prefix) continue;
-        const std::string_view name = type.substr(prefix.size());
-        return name.size() >= 2 && name[0] >= 'A' && name[0] <= 'Z' &&
-               std::all_of(name.begin(), name.end(),
-                           [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
-    }
-    return false;
-}
-
-bool same_hex(std::string_view a, std::string_view lower_case) {
-    return a.size() == lower_case.size() &&
-           std::equal(a.begin(), a.end(), lower_case.begin(), [](char x, char y) {
-               return x == y || (x >= 'A' && x <= 'F' && x - 'A' + 'a' == y);
-           });
-}
-
-int base64_value(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '+' || c == '-') return 62;
-    return c == '/' || c == '_' ? 63 : -1;
-}
-
-// The decoded bytes; 0: it is not base64, or does not fit.
-std::size_t decode_base64(std::string_view text, std::byte* to, std::size_t room) {
-    while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-    if (text.size() % 4 == 1 || text.size() * 3 / 4 > room) return 0;
-    std::uint32_t bits = 0;
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const int value = base64_value(text[i]);
-        if (value < 0) return 0;
-        bits = bits << 6 | static_cast<std::uint32_t>(value);
-        if (i % 4 != 0) to[size++] = static_cast<std::byte>(bits >> (6 - 2 * (i % 4)));
-    }
-    return size;
-}
+// Which connections may be hung up to make room, the least missed first.
+enum Worth : int {
+    kIdle,          // between two requests
+    kHeld,          // asked for an extension's event: there are none
+    kHalfAsked,     // in a head, or in a body that nobody keeps
+    kListening,     // being answered
+    kIndispensable  // waits for the invocation, gets it, or brings its answer
+};
 
 }  // namespace
 
-int Peer::idle_connection() const {
+int Peer::worth(std::uint32_t index) const {
+    const Connection& c = connections_[index];
+    const int self = static_cast<int>(index);
+    if (self == parked_ || self == delivering_ || self == area_user_) return kIndispensable;
+    if (c.sending()) return kListening;
+    if (c.reader.state() == RequestReader::State::complete) return kHeld;
+    return c.reader.untouched() && c.in_begin == c.in_end ? kIdle : kHalfAsked;
+}
+
+// Hangs one up, of those that are worth at most `most`; the one that has been there longest.
+void Peer::make_room(int most, int newest) {
+    int chosen = -1;
+    int lowest = most + 1;
     for (std::uint32_t i = 0; i < kConnections; ++i) {
         const Connection& c = connections_[i];
-        if (c.open() && !c.closing && !c.sending() && c.reader.untouched() &&
-            c.in_begin == c.in_end && parked_ != static_cast<int>(i))
-            return static_cast<int>(i);
+        if (c.closing) return;  // there is room as soon as the driver has closed it
+        if (static_cast<int>(i) == newest) continue;
+        const int worth_of = worth(i);
+        if (worth_of > lowest) continue;
+        if (worth_of == lowest && (chosen < 0 || c.serial > connections_[chosen].serial)) continue;
+        lowest = worth_of;
+        chosen = static_cast<int>(i);
     }
-    return -1;
+    if (chosen >= 0) lost(static_cast<std::uint32_t>(chosen));
 }
 
 int Peer::adopt(int fd) {
-    for (std::uint32_t i = 0; i < kConnections; ++i) {
-        if (connections_[i].open()) continue;
-        connections_[i].fd = fd;
-        return static_cast<int>(i);
+    int index = -1;
+    std::uint32_t room = 0;
+    for (std::uint32_t i = 0; i < kConnections; ++i)
+        if (!connections_[i].open() && room++ == 0) index = static_cast<int>(i);
+    if (index >= 0) {
+        Connection& c = connections_[static_cast<std::uint32_t>(index)];
+        c.fd = fd;
+        c.serial = ++serial_;
     }
-    // Makes room for the next that comes. This one is the newest, and its client tries again.
-    if (const int idle = idle_connection(); idle >= 0) lost(static_cast<std::uint32_t>(idle));
-    return -1;
+    // The next one that comes is to find room: a client that is hung up on before it was heard
+    // may well give up. If all others are busy, that one is refused, and the least of them goes.
+    if (room == 1) make_room(kHeld, index);
+    if (room == 0) make_room(kListening, -1);
+    return index;
 }
 
 void Peer::closed(std::uint32_t index) {
+    lost(index);  // if it was not yet
     Connection& c = connections_[index];
     c.fd = -1;
     ++c.generation;
@@ -84,12 +73,8 @@ void Peer::closed(std::uint32_t index) {
     c.in_begin = c.in_end = c.out_begin = c.out_end = 0;
     c.payload = nullptr;
     c.payload_bytes = c.payload_sent = 0;
-}
-
-bool Peer::is_direct(std::uint32_t index) const {
-    const Connection& c = connections_[index];
-    std::byte* at = nullptr;
-    return c.in_begin == c.in_end && c.reader.direct_space(at) != 0;
+    c.lent = nullptr;
+    c.lent_bytes = 0;
 }
 
 bool Peer::may_feed(std::uint32_t index) const {
@@ -102,25 +87,36 @@ bool Peer::may_feed(std::uint32_t index) const {
 }
 
 bool Peer::wants_read(std::uint32_t index) const {
-    return may_feed(index) && (is_direct(index) || connections_[index].in_end < kInBytes);
+    const Connection& c = connections_[index];
+    return may_feed(index) && (c.in_begin == c.in_end || c.in_end < kInBytes);
 }
 
 iovec Peer::space(std::uint32_t index) {
     Connection& c = connections_[index];
-    std::byte* at = nullptr;
+    c.lent = nullptr;
     if (c.in_begin == c.in_end) {
-        if (const std::size_t room = c.reader.direct_space(at); room != 0) return {at, room};
         c.in_begin = c.in_end = 0;
+        c.lent_bytes = c.reader.direct_space(c.lent);
     }
-    return {c.in.data() + c.in_end, kInBytes - c.in_end};
+    c.lent_direct = c.lent != nullptr;
+    if (!c.lent_direct) {
+        c.lent = c.in.data() + c.in_end;
+        c.lent_bytes = kInBytes - c.in_end;
+    }
+    return {c.lent, c.lent_bytes};
 }
 
 void Peer::received(std::uint32_t index, std::size_t bytes) {
     Connection& c = connections_[index];
-    if (is_direct(index)) {
+    if (!c.open() || c.closing) return;
+    SKERRY_CHECK(bytes <= c.lent_bytes);
+    c.lent_bytes = 0;
+    if (c.lent_direct) {
         c.reader.direct_received(bytes);
     } else {
-        SKERRY_CHECK(bytes <= kInBytes - c.in_end);
+        // What was before them may have been consumed since.
+        std::byte* const at = c.in.data() + c.in_end;
+        if (c.lent != at) std::memmove(at, c.lent, bytes);
         c.in_end += static_cast<std::uint32_t>(bytes);
     }
     process(index);
@@ -132,13 +128,8 @@ void Peer::lost(std::uint32_t index) {
     if (!c.open() || c.closing) return;
     c.closing = true;
     if (parked_ == self) parked_ = -1;
-    if (delivering_ == self) {
-        delivering_ = -1;
-        if (c.sending() && phase_ == Phase::running) phase_ = Phase::granted;
-    }
-    if (area_user_ != self) return;
-    area_user_ = -1;
-    if (phase_ == Phase::running) finish(Outcome::truncated, 0);
+    if (delivering_ == self) delivering_ = -1;  // the worker may ask again
+    if (area_user_ == self) drop_answer(Outcome::truncated);
 }
 
 std::uint32_t Peer::to_send(std::uint32_t index, iovec (&pieces)[2]) const {
@@ -154,6 +145,7 @@ std::uint32_t Peer::to_send(std::uint32_t index, iovec (&pieces)[2]) const {
 
 void Peer::sent(std::uint32_t index, std::size_t bytes) {
     Connection& c = connections_[index];
+    if (!c.open() || c.closing) return;
     const auto of_head = std::min<std::size_t>(bytes, c.out_end - c.out_begin);
     SKERRY_CHECK(bytes - of_head <= c.payload_bytes - c.payload_sent);
     c.out_begin += static_cast<std::uint32_t>(of_head);
@@ -163,7 +155,10 @@ void Peer::sent(std::uint32_t index, std::size_t bytes) {
     c.payload = nullptr;
     c.payload_bytes = c.payload_sent = 0;
     if (delivering_ == static_cast<int>(index)) delivering_ = -1;
-    if (c.close_when_sent) {
+    // One that is held was not answered yet: that was "100 Continue".
+    const bool held =
+        parked_ == static_cast<int>(index) || c.reader.state() == RequestReader::State::complete;
+    if (c.close_when_sent && !held) {
         lost(index);
     } else {
         process(index);
@@ -184,10 +179,7 @@ void Peer::process(std::uint32_t index) {
             if (call == Call::extension_next) return;  // never answered: there are no events
             c.reader.reset();
         } else if (c.reader.state() == State::failed && !c.close_when_sent) {
-            c.close_when_sent = true;
-            refuse(index, c.reader.failure_status(), "InvalidRequest",
-                   "the request can't be understood, or is larger than allowed");
-            return;
+            return on_failure(index);
         } else if (may_feed(index) && c.in_begin != c.in_end) {
             c.in_begin += static_cast<std::uint32_t>(
                 c.reader.feed(c.in.data() + c.in_begin, c.in_end - c.in_begin));
@@ -196,213 +188,6 @@ void Peer::process(std::uint32_t index) {
         }
     }
     if (c.in_begin == c.in_end) c.in_begin = c.in_end = 0;
-}
-
-bool Peer::is_current(const RequestHead& head) const {
-    if (phase_ != Phase::running) return false;
-    char text[64];
-    Writer id(text, sizeof text);
-    id.uuid(grant_.request_id_hi, grant_.request_id_lo);
-    if (!same_hex(head.request_id.view(), {text, id.size()})) return false;
-    Writer attempt(text, sizeof text);
-    attempt.hex(grant_.attempt, 16);
-    return head.invocation_id.size == 0 ||
-           same_hex(head.invocation_id.view(), {text, attempt.size()});
-}
-
-bool Peer::may_use_area(const RequestHead& head) const {
-    if (area_user_ >= 0) return false;
-    if (head.call == Call::init_error) return phase_ == Phase::initialising;
-    return (head.call == Call::response || head.call == Call::error) && is_current(head);
-}
-
-void Peer::take_head(std::uint32_t index) {
-    Connection& c = connections_[index];
-    if (may_use_area(c.reader.head())) {
-        area_user_ = static_cast<std::int8_t>(index);
-        c.reader.begin_body(area_, area_bytes_);
-    } else {
-        c.reader.begin_body(nullptr, 0);
-    }
-    if (!c.reader.head().expects_continue || c.reader.state() != RequestReader::State::body) return;
-    Writer out(c.out.data() + c.out_end, kOutBytes - c.out_end);
-    out << kContinue;
-    c.out_end += static_cast<std::uint32_t>(out.size());
-}
-
-void Peer::take_request(std::uint32_t index) {
-    const Call call = connections_[index].reader.head().call;
-    if (!connections_[index].reader.head().keep_alive) connections_[index].close_when_sent = true;
-    switch (call) {
-        case Call::next:
-            return on_next(index);
-        case Call::response:
-        case Call::error:
-            return on_result(index);
-        case Call::init_error:
-            return on_init_error(index);
-        case Call::restore_next:
-            return answer(index, 200, {});
-        case Call::restore_error:
-            return answer(index, 202, kOk);
-        case Call::ping:
-            return answer(index, 200, "pong");
-        case Call::extension_register:
-        case Call::extension_next:
-        case Call::extension_error:
-        case Call::logs:
-        case Call::telemetry:
-            return on_extension(index, call);
-        case Call::wrong_method:
-            return answer(index, 405, {});
-        case Call::unknown:
-            return answer(index, 404, "404 page not found");
-    }
-}
-
-void Peer::park(std::uint32_t index) {
-    // The worker asks anew: it has given up the connection on which it asked before.
-    if (parked_ >= 0 && parked_ != static_cast<int>(index))
-        lost(static_cast<std::uint32_t>(parked_));
-    parked_ = static_cast<std::int8_t>(index);
-    phase_ = Phase::waiting;
-    news_ |= kAsked;
-}
-
-void Peer::on_next(std::uint32_t index) {
-    switch (phase_) {
-        case Phase::initialising:
-        case Phase::waiting:
-        case Phase::answered:
-            return park(index);
-        case Phase::granted:
-            return hand_over(index);
-        case Phase::running:
-            return refuse(index, 403, "InvalidStateTransition",
-                          "the invocation before has not been answered");
-    }
-}
-
-void Peer::begin(const Grant& grant) {
-    SKERRY_CHECK(phase_ == Phase::waiting);
-    grant_ = grant;
-    outcome_ = Outcome::none;
-    answer_bytes_ = 0;
-    error_type_.size = 0;
-    phase_ = Phase::granted;
-    if (parked_ < 0) return;
-    const auto index = static_cast<std::uint32_t>(parked_);
-    parked_ = -1;
-    hand_over(index);
-}
-
-void Peer::hand_over(std::uint32_t index) {
-    Connection& c = connections_[index];
-    Writer out(c.out.data() + c.out_end, kOutBytes - c.out_end);
-    write_next_head(out, grant_, function_arn_, !c.close_when_sent);
-    SKERRY_CHECK(out.good());
-    c.out_end += static_cast<std::uint32_t>(out.size());
-    c.payload = grant_.payload;
-    c.payload_bytes = grant_.payload_bytes;
-    c.payload_sent = 0;
-    delivering_ = static_cast<std::int8_t>(index);
-    phase_ = Phase::running;
-}
-
-void Peer::on_result(std::uint32_t index) {
-    const RequestReader& reader = connections_[index].reader;
-    const RequestHead& head = reader.head();
-    if (!is_current(head)) return refuse(index, 400, "InvalidRequestID", "Invalid request ID");
-    if (area_user_ != static_cast<int>(index))
-        return refuse(index, 403, "InvalidStateTransition", "another answer is being sent");
-    area_user_ = -1;
-    if (head.bad_response_mode && head.call == Call::response)
-        return refuse(index, 400, "InvalidFunctionResponseMode",
-                      "Invalid function response mode: only streaming is known");
-    if (!reader.body_fits()) {
-        char text[96];
-        Writer message(text, sizeof text);
-        message << "Exceeded maximum allowed payload size (" << area_bytes_ << " bytes).";
-        refuse(index, 413, "RequestEntityTooLarge", {text, message.size()});
-        return finish(Outcome::too_large, 0);
-    }
-    if (head.call == Call::error || head.failed_in_stream) keep_error_type(head.error_type.view());
-    answer(index, 202, kOk);
-    auto bytes = static_cast<std::uint32_t>(reader.body_bytes());
-    if (head.failed_in_stream) bytes = take_stream_error(head);
-    finish(head.call == Call::response && !head.failed_in_stream ? Outcome::ok
-                                                                 : Outcome::function_error,
-           bytes);
-}
-
-void Peer::keep_error_type(std::string_view type) {
-    (void)error_type_.set(is_error_type(type) ? type : "Function.Unknown");
-}
-
-// The response broke off with an error in its trailers: the caller gets that instead of half a
-// response.
-std::uint32_t Peer::take_stream_error(const RequestHead& head) {
-    const std::size_t decoded = decode_base64(head.error_body.view(), area_, area_bytes_);
-    if (decoded != 0) return static_cast<std::uint32_t>(decoded);
-    Writer text(reinterpret_cast<char*>(area_), area_bytes_);
-    text << R"({"errorType":")" << error_type_.view()
-         << R"(","errorMessage":"the response ended with an error"})";
-    return static_cast<std::uint32_t>(text.size());
-}
-
-void Peer::on_init_error(std::uint32_t index) {
-    const RequestReader& reader = connections_[index].reader;
-    if (area_user_ != static_cast<int>(index) || phase_ != Phase::initialising)
-        return refuse(index, 403, "InvalidStateTransition", "the initialisation has ended");
-    area_user_ = -1;
-    keep_error_type(reader.head().error_type.view());
-    answer(index, 202, kOk);
-    outcome_ = Outcome::init_failed;
-    answer_bytes_ =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(reader.body_bytes(), area_bytes_));
-    news_ |= kAnswered;
-}
-
-// As AWS's own emulator does: a runtime that brings its extensions along goes on without them.
-void Peer::on_extension(std::uint32_t index, Call call) {
-    switch (call) {
-        case Call::extension_register:
-            return answer(index, 200, R"({"functionName":"","functionVersion":"","handler":""})",
-                          "Lambda-Extension-Identifier: 00000000-0000-0000-0000-000000000000\r\n");
-        case Call::extension_error:
-            return answer(index, 202, kOk);
-        case Call::logs:
-            return refuse(index, 202, "Logs.NotSupported", "Logs API is not supported");
-        case Call::telemetry:
-            return refuse(index, 202, "Telemetry.NotSupported", "Telemetry API is not supported");
-        default:
-            return;
-    }
-}
-
-void Peer::answer(std::uint32_t index, int status, std::string_view body,
-                  std::string_view headers) {
-    Connection& c = connections_[index];
-    Writer out(c.out.data() + c.out_end, kOutBytes - c.out_end);
-    write_answer(out, status, body, !c.close_when_sent, headers);
-    SKERRY_CHECK(out.good());
-    c.out_end += static_cast<std::uint32_t>(out.size());
-}
-
-void Peer::refuse(std::uint32_t index, int status, std::string_view type,
-                  std::string_view message) {
-    Connection& c = connections_[index];
-    Writer out(c.out.data() + c.out_end, kOutBytes - c.out_end);
-    write_error(out, status, type, message, !c.close_when_sent);
-    SKERRY_CHECK(out.good());
-    c.out_end += static_cast<std::uint32_t>(out.size());
-}
-
-void Peer::finish(Outcome outcome, std::uint32_t bytes) {
-    outcome_ = outcome;
-    answer_bytes_ = bytes;
-    phase_ = Phase::answered;
-    news_ |= kAnswered;
 }
 
 }  // namespace skerry::runtime_api

@@ -9,9 +9,11 @@
 //   begin(grant)                          the answer to /next is on its way
 //   the worker answers          kAnswered the caller can be told; the runtime may still clean up
 //   the worker asks again       kAsked    the slot is free again
+// A worker that asks again before it has answered is told of the same invocation once more, as
+// Lambda does it: the connection on which it was told may have been lost. kDeliveries in all.
 //
-// Limits: kConnections connections (another one replaces an idle one, or is closed), one request
-// at a time on each; see request_reader.hpp for its size.
+// Limits: kConnections connections; with the last of them the one that is missed least is hung up,
+// so that the next finds room. One request at a time on each; see request_reader.hpp for its size.
 #pragma once
 
 #include <sys/uio.h>
@@ -28,6 +30,8 @@ namespace skerry::runtime_api {
 inline constexpr std::uint32_t kConnections = 4;
 inline constexpr std::size_t kInBytes = 4096;
 inline constexpr std::size_t kOutBytes = 1536;  // the longest answer without a payload
+inline constexpr std::size_t kArnBytesMax = 512;
+inline constexpr std::uint8_t kDeliveries = 4;  // each costs a payload's copy
 
 // One invocation, as the runtime is told of it. `payload` stays where it is until the answer.
 struct Grant {
@@ -59,7 +63,11 @@ struct Connection {
     bool closing = false;
     bool close_when_sent = false;
     RequestReader reader;
+    bool lent_direct = false;
+    std::uint32_t serial = 0;  // the order in which they came
     std::uint32_t in_begin = 0, in_end = 0;
+    std::byte* lent = nullptr;  // see space()
+    std::size_t lent_bytes = 0;
     std::uint32_t out_begin = 0, out_end = 0;
     const std::byte* payload = nullptr;  // goes after `out`
     std::uint32_t payload_bytes = 0, payload_sent = 0;
@@ -72,13 +80,15 @@ struct Connection {
 
 class Peer {
   public:
-    // `area`: where answers go. All that is referred to outlives the Peer.
+    // `area`: where answers go. `function_arn`: at most kArnBytesMax. All that is referred to
+    // outlives the Peer.
     Peer(std::byte* area, std::size_t area_bytes, std::string_view function_arn)
         : area_(area), area_bytes_(area_bytes), function_arn_(function_arn) {}
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
 
-    // A connection was accepted (non-blocking). Its index; -1: no room, close it.
+    // A connection was accepted (non-blocking). Its index; -1: no room, close it. Another one may
+    // be to be closed afterwards.
     int adopt(int fd);
     Connection& connection(std::uint32_t index) { return connections_[index]; }
     const Connection& connection(std::uint32_t index) const { return connections_[index]; }
@@ -93,12 +103,15 @@ class Peer {
         return connections_[index].open() && connections_[index].closing;
     }
     // Where to receive; never empty while wants_read(). The bytes are the driver's until it says
-    // how many came.
+    // how many came, or asks anew. May also be asked of the connection that is parked, to see
+    // whether it is still there; it is empty then if the worker has sent too much already.
     iovec space(std::uint32_t index);
     void received(std::uint32_t index, std::size_t bytes);
-    // The other end has closed, or the connection is broken.
+    // The other end has closed, or the connection is broken. Of a connection that is to be closed
+    // nothing counts any more: received() and sent() may come, and do nothing.
     void lost(std::uint32_t index);
-    // What is to be sent: one or two pieces, the number of them.
+    // What is to be sent: one or two pieces, the number of them. The payload is not touched after
+    // kAnswered: a connection that has not sent all of it by then is hung up.
     std::uint32_t to_send(std::uint32_t index, iovec (&pieces)[2]) const;
     void sent(std::uint32_t index, std::size_t bytes);
 
@@ -124,16 +137,19 @@ class Peer {
         granted,   // there is one, and nobody to hand it to
         running,   // it has been handed over
         answered,  // and the runtime has not asked for the next one yet
+        broken,    // its initialisation failed; nothing but its end is expected
     };
 
     void process(std::uint32_t index);
     bool may_feed(std::uint32_t index) const;
-    bool is_direct(std::uint32_t index) const;
     void take_head(std::uint32_t index);
     void take_request(std::uint32_t index);
     bool is_current(const RequestHead& head) const;
     bool may_use_area(const RequestHead& head) const;
-    int idle_connection() const;
+    int worth(std::uint32_t index) const;
+    void make_room(int most, int newest);
+    void on_failure(std::uint32_t index);
+    void drop_answer(Outcome outcome);
     void park(std::uint32_t index);
     void on_next(std::uint32_t index);
     void on_result(std::uint32_t index);
@@ -146,6 +162,7 @@ class Peer {
     void finish(Outcome outcome, std::uint32_t bytes);
     void keep_error_type(std::string_view type);
     std::uint32_t take_stream_error(const RequestHead& head);
+    std::uint32_t write_error_to_area(std::string_view message);
 
     std::byte* const area_;
     const std::size_t area_bytes_;
@@ -153,10 +170,12 @@ class Peer {
     Phase phase_ = Phase::initialising;
     Outcome outcome_ = Outcome::none;
     std::uint8_t news_ = 0;
+    std::uint8_t deliveries_ = 0;
     std::int8_t parked_ = -1;
     std::int8_t area_user_ = -1;   // the connection whose body goes to the area
     std::int8_t delivering_ = -1;  // the connection on which the grant is being sent
     std::uint32_t answer_bytes_ = 0;
+    std::uint32_t serial_ = 0;
     Text<128> error_type_;
     Grant grant_;
     std::array<Connection, kConnections> connections_;

@@ -106,6 +106,7 @@ void RequestReader::end_line() {
     } else if (part_ == Part::chunk_end) {
         if (!line.empty()) return fail(400);
         part_ = Part::chunk_size;
+        head_bytes_ = 0;  // a chunk has brought something: kBodyBytesMax bounds their number
     } else if (!line.empty()) {
         header(line);
     } else {
@@ -130,7 +131,10 @@ void RequestReader::start_line(std::string_view line) {
         return fail(400);
     if (version != "HTTP/1.1" && version != "HTTP/1.0")
         return fail(version.substr(0, 5) == "HTTP/" ? 505 : 400);
-    head_.keep_alive = version == "HTTP/1.1";
+    // Clients of 1.0 are told that the connection is closed, also if they would keep it. So are
+    // those that send HEAD: they would take the body of our answer for the next answer.
+    head_.is_1_0 = version == "HTTP/1.0";
+    head_.keep_alive = !head_.is_1_0 && method != "HEAD";
     head_.call = route(method, target, head_.request_id);
     part_ = Part::headers;
 }
@@ -162,11 +166,10 @@ void RequestReader::apply(std::string_view name, std::string_view value) {
     } else if (same(name, "connection")) {
         for_each_item(value, [this](std::string_view item) {
             if (same(item, "close")) head_.keep_alive = false;
-            if (same(item, "keep-alive")) head_.keep_alive = true;
         });
     } else if (same(name, "expect")) {
         if (!same(value, "100-continue")) return fail(417);
-        head_.expects_continue = true;
+        head_.expects_continue = !head_.is_1_0;
     } else if (same(name, "lambda-runtime-function-response-mode")) {
         head_.bad_response_mode = !same(value, "streaming");
     } else if (same(name, "lambda-runtime-invocation-id")) {

@@ -3,7 +3,8 @@
 //
 // The bytes are hostile. Nothing is allocated; what is kept of a head is bounded (Text), a header
 // line that is longer than kLineBytes is read past (runtimes send X-Ray causes of up to a
-// megabyte), a whole head longer than kHeadBytesMax is a failure. A body goes to where begin_body()
+// megabyte), a whole head longer than kHeadBytesMax (or that much of chunk sizes and trailers
+// behind the last byte of the body) is a failure. A body goes to where begin_body()
 // says, what does not fit is read past and counted.
 //
 // One thread at a time; no system calls.
@@ -47,7 +48,7 @@ struct Text {
     std::string_view view() const { return {bytes.data(), size}; }
     bool set(std::string_view text) {
         if (text.size() > kBytes) return false;
-        std::memcpy(bytes.data(), text.data(), text.size());
+        if (!text.empty()) std::memcpy(bytes.data(), text.data(), text.size());
         size = static_cast<std::uint16_t>(text.size());
         return true;
     }
@@ -55,6 +56,7 @@ struct Text {
 
 struct RequestHead {
     Call call = Call::unknown;
+    bool is_1_0 = false;
     bool keep_alive = true;
     bool expects_continue = false;
     bool chunked = false;

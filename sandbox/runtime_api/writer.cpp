@@ -9,7 +9,7 @@ Writer& Writer::operator<<(std::string_view text) {
         good_ = false;
         return *this;
     }
-    std::memcpy(at_ + size_, text.data(), text.size());
+    if (!text.empty()) std::memcpy(at_ + size_, text.data(), text.size());
     size_ += text.size();
     return *this;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders.
+"""Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders,
+runtime_api.
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
 """
@@ -213,14 +214,79 @@ def orders():
     yield "kindless", b"\x0e" + order(runtime=9, cores=0)
 
 
+# What runtime_api_fuzz.cpp makes of bytes: its steps, and the numbers of its phrases.
+(NEXT, RESPONSE, ERROR, INIT_ERROR, EXTENSION_NEXT, PING_1_0, LENGTH_40, LENGTH_4000, LENGTH_HUGE, CHUNKED, EXPECT,
+ CLOSE, STREAMING, ERROR_TYPE, ERROR_BODY, END, CHUNK_40, LAST_CHUNK, BODY_40) = range(19)
+
+
+def connect():
+    return b"\x00"
+
+
+def lose(c=0):
+    return bytes([1 | c << 4, 8 | c << 4])
+
+
+def hear(c=0):
+    return bytes([4 | c << 4])
+
+
+def hear_some(c=0, size=20):
+    return bytes([2 | c << 4, size])
+
+
+def begin(size=40):
+    return bytes([5, size])
+
+
+def say(*phrases, c=0):
+    return b"".join(bytes([12 | c << 4, phrase]) for phrase in phrases)
+
+
+def say_text(text, c=0, pieces=0):
+    return b"".join(bytes([10 | (pieces << 6 | c << 4), len(part)]) + part
+                    for part in (text[i:i + 255] for i in range(0, len(text), 255)))
+
+
+def runtime_api():
+    told = connect() + say(NEXT, END) + begin() + hear()
+    answered = told + say(RESPONSE, LENGTH_40, END, BODY_40) + hear()
+    chunks = say(CHUNKED, END, CHUNK_40, CHUNK_40, LAST_CHUNK)
+    yield "next", connect() + say(NEXT, END)
+    yield "response", answered + say(NEXT, END)
+    yield "response-close", told + say(RESPONSE, LENGTH_40, CLOSE, END, BODY_40) + hear()
+    yield "error", told + say(ERROR, ERROR_TYPE, LENGTH_40, END, BODY_40) + hear() + say(NEXT, END)
+    yield "init-error", connect() + say(INIT_ERROR, ERROR_TYPE, LENGTH_40, END, BODY_40) + hear()
+    yield "init-error-half", connect() + say(INIT_ERROR, LENGTH_40, END) + connect() + say(NEXT, END, c=1) + begin()
+    yield "twice-response", answered + say(RESPONSE, LENGTH_40, END, BODY_40) + hear()
+    yield "twice-next", told + say(NEXT, END) + hear() + say(NEXT, END) + hear_some()
+    yield "too-large", told + say(RESPONSE, LENGTH_4000, END) + bytes([9, 240]) + hear()
+    yield "huge", told + say(RESPONSE, LENGTH_HUGE, END) + hear()
+    yield "expect", told + say(RESPONSE, EXPECT, LENGTH_40, END) + hear() + say(BODY_40) + hear()
+    yield "expect-next-close", connect() + say(NEXT, EXPECT, CLOSE, LENGTH_40, END, BODY_40) + hear() + begin() + hear()
+    yield "streamed", told + say(RESPONSE, STREAMING) + chunks + say(END) + hear()
+    yield "streamed-error", told + say(RESPONSE, STREAMING) + chunks + say(ERROR_TYPE, ERROR_BODY, END) + hear()
+    unread = connect() + say(NEXT, END) + begin() + hear_some()
+    yield "answer-unread", unread + connect() + say(RESPONSE, LENGTH_40, END, BODY_40, c=1) + hear(1) + hear()
+    yield "lost-while-told", unread + lose() + connect() + say(NEXT, END) + hear()
+    yield "lost-while-answering", unread + connect() + say(RESPONSE, LENGTH_40, END, c=1) + lose() + say(BODY_40, c=1)
+    yield "lost-in-answer", told + say(RESPONSE, LENGTH_40, END) + lose() + connect() + say(NEXT, END)
+    yield "four", b"".join(connect() + say(EXTENSION_NEXT, END, c=c) for c in range(4)) + connect()
+    yield "loris", b"".join(connect() + say(NEXT, c=c) for c in range(4)) + connect()
+    yield "old", connect() + say(PING_1_0, END) + hear()
+    yield "text", connect() + say_text(
+        b"GET http://127.0.0.1:9001/2018-06-01/runtime/invocation/next?a=%30 HTTP/1.1\r\nHOST: x\r\n\r\n", pieces=1)
+
+
 def main():
-    for folder in ("frame", "message", "reply", "archive", "orders"):
+    for folder in ("frame", "message", "reply", "archive", "orders", "runtime_api"):
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
         (HERE / "frame" / name).write_bytes(bytes([flags]) + data)
     for name, data in messages():
         (HERE / "message" / name).write_bytes(data)
-    for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders)):
+    for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders),
+                          ("runtime_api", runtime_api)):
         for name, data in seeds():
             (HERE / folder / name).write_bytes(data)
 

@@ -73,6 +73,11 @@ TEST(RuntimeApi, CallsOutOfOrderAreRefused) {
     worker.say(c, kNext);
     worker.begin("x");
     worker.hear(c);
+    // Lambda tells a worker again that asks again: its connection may have been lost.
+    for (int i = 1; i < kDeliveries; ++i) {
+        worker.say(c, kNext);
+        EXPECT_NE(worker.hear(c).find("\r\n\r\nx"), std::string::npos);
+    }
     worker.say(c, kNext);
     const std::string refused = worker.hear(c);
     EXPECT_NE(refused.find("403 Forbidden"), std::string::npos);
@@ -152,6 +157,11 @@ TEST(RuntimeApi, ErrorsKeepTheirType) {
     EXPECT_EQ(worker.peer.outcome(), Outcome::init_failed);
     EXPECT_EQ(worker.peer.error_type(), "Runtime.ImportModuleError");
     EXPECT_EQ(worker.hear(c), kAccepted);
+}
+
+TEST(RuntimeApi, ErrorsOfInvocationsToo) {
+    Wire worker;
+    const std::uint32_t c = worker.connect();
     worker.say(c, kNext);
     worker.begin("x");
     worker.hear(c);
@@ -160,7 +170,7 @@ TEST(RuntimeApi, ErrorsKeepTheirType) {
                        "Lambda-Runtime-Function-XRay-Error-Cause: " +
                            std::string(700000, 'x') + "\r\n"));
     EXPECT_EQ(worker.peer.outcome(), Outcome::function_error);
-    EXPECT_EQ(worker.peer.error_type(), "Function.Unknown");
+    EXPECT_EQ(worker.peer.error_type(), "Runtime.Unknown");
     EXPECT_EQ(worker.answer(), "{\"errorMessage\":\"m\"}");
 }
 

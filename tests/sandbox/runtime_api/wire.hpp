@@ -48,6 +48,11 @@ class Wire {
         }
         return heard;
     }
+    // No more than `bytes`, so that something may be left.
+    void hear_some(std::uint32_t connection, std::size_t bytes) {
+        peer.sent(connection, bytes);
+        news |= peer.take_news();
+    }
     bool closes(std::uint32_t connection) const { return peer.wants_close(connection); }
     void lose(std::uint32_t connection) {
         peer.lost(connection);
@@ -59,7 +64,8 @@ class Wire {
         news = 0;
         return all;
     }
-    void begin(const std::string& payload_text, std::uint64_t id = 1) {
+    void begin(const std::string& payload_text, std::uint64_t id = 1,
+               std::uint64_t attempt = 0x77) {
         payload = payload_text;
         peer.begin({.payload = reinterpret_cast<const std::byte*>(payload.data()),
                     .payload_bytes = static_cast<std::uint32_t>(payload.size()),
@@ -68,7 +74,7 @@ class Wire {
                     .trace_id_hi = 0x5759e988bd862e3f,
                     .trace_id_lo = 0xe1be46a994272793,
                     .deadline_unix_ms = 1700000000123,
-                    .attempt = 0x77});
+                    .attempt = attempt});
     }
     std::string answer() const { return area.substr(0, peer.answer_bytes()); }
 
