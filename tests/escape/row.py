@@ -68,6 +68,14 @@ class Ends:
             raise Unexpected(f"{status}, expected {self.status}: {answer}")
 
 
+class Silent:
+    """The child that tried it is dead, its worker lives."""
+
+    def check(self, status, answer, _scene):
+        if (status, answer) != ("ok", ""):
+            raise Unexpected(f"{status}, expected silence: {answer}")
+
+
 class Either:
     """Which of them depends on what is reached first; each of them is a closed door."""
 

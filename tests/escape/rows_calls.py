@@ -1,5 +1,5 @@
 """Single system calls. Most are no function's business; a few are what ordinary programs try, and get an errno for."""
-from row import DIES, EVERYWHERE, NATIVE, Either, Refused, Row
+from row import DIES, EVERYWHERE, NATIVE, Either, Refused, Row, Silent
 
 FILTER = "filter of system calls"
 
@@ -36,8 +36,8 @@ KERNEL = (forbidden("bpf", "perf_event_open", "userfaultfd", "io_setup", "init_m
           + refused("EPERM ENOSYS", "io_uring_setup")
           + refused("EPERM", "memfd_create")
           + refused("EMFILE ENOSYS", "mq_open", fence="RLIMIT_MSGQUEUE")
-          + [Row("call x32", "the same calls by their x32 numbers", DIES, FILTER + ": other architectures", kinds=EVERYWHERE),
-             Row("call int80", "the same calls by the 32-bit entry", DIES, FILTER + ": other architectures", kinds=EVERYWHERE)])
+          + [Row("call x32", "the same calls by their x32 numbers", Either(DIES, Silent()), FILTER + ": other architectures", kinds=EVERYWHERE),
+             Row("call int80", "the same calls by the 32-bit entry", Either(DIES, Silent()), FILTER + ": other architectures", kinds=EVERYWHERE)])
 SOCKETS = forbidden("socket_packet", "socket_vsock", "socket_alg", "socket_xdp", "socket_bluetooth", "socket_can",
                     "socket_tipc", "socket_smc", "socket_key", "socket_raw", "socket_raw6", "interface_flags", "buffer_force")
 LATER = "the allow-list"

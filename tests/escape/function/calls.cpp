@@ -129,7 +129,7 @@ constexpr Call kProcesses[] = {
          const rlimit more{1 << 20, 1 << 20};
          return raw(SYS_prlimit64, 0, RLIMIT_NOFILE, &more, nullptr);
      }},
-    {"prlimit_of_other", [] { return raw(SYS_prlimit64, 2, RLIMIT_NOFILE, nullptr, nullptr); }},
+    {"prlimit_of_other", [] { return raw(SYS_prlimit64, 9999, RLIMIT_NOFILE, nullptr, nullptr); }},
     {"ioprio_set", [] { return raw(SYS_ioprio_set, 1, 0, 1 << 13); }},  // real-time class
     {"seccomp", [] { return raw(SYS_seccomp, 1, 8, zeros.data()); }},   // a listener of its own
     {"setuid", [] { return raw(SYS_setuid, 0); }},

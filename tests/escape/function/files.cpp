@@ -42,7 +42,7 @@ void read_only_places(Report& report, const Words&) {
 // Out of the artifact's folder or of /tmp by a link that names the host's path.
 void links(Report& report, const Words& words) {
     const std::string up = "../../../../../../../../../..";
-    for (const char* target : {"/etc/shadow", "/root", "/etc/passwd", "/sys", "/run", "/var/lib"}) {
+    for (const char* target : {"/etc/shadow", "/root", "/etc/hostname", "/sys", "/run", "/var/lib"}) {
         (void)::unlink("/tmp/link");
         (void)!::symlink((up + target).c_str(), "/tmp/link");
         report.tried(target, ::open("/tmp/link", O_RDONLY | O_CLOEXEC));
@@ -61,7 +61,7 @@ void roots_of_proc(Report& report, const Words&) {
                              "/proc/self/task/1/root", "/proc/1/cwd/../../.."}) {
         const std::string base = root;
         report.tried(base, ::open((base + "/etc/shadow").c_str(), O_RDONLY | O_CLOEXEC));
-        report.tried(base + "/up", ::open((base + "/../../../etc").c_str(), O_RDONLY | O_CLOEXEC));
+        report.tried(base + "/up", ::open((base + "/../../../run").c_str(), O_RDONLY | O_CLOEXEC));
     }
     for (const char* other : {"/proc/2/root", "/proc/2/mem", "/proc/thread-self/root/etc/shadow"})
         report.tried(other, ::open(other, O_RDONLY | O_CLOEXEC));
