@@ -42,7 +42,8 @@ void read_only_places(Report& report, const Words&) {
 // Out of the artifact's folder or of /tmp by a link that names the host's path.
 void links(Report& report, const Words& words) {
     const std::string up = "../../../../../../../../../..";
-    for (const char* target : {"/etc/shadow", "/root", "/etc/hostname", "/sys", "/run", "/var/lib"}) {
+    for (const char* target :
+         {"/etc/shadow", "/root", "/etc/hostname", "/sys", "/run", "/var/lib"}) {
         (void)::unlink("/tmp/link");
         (void)!::symlink((up + target).c_str(), "/tmp/link");
         report.tried(target, ::open("/tmp/link", O_RDONLY | O_CLOEXEC));
