@@ -5,6 +5,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,8 @@ struct StatusView {
     std::uint32_t cores = 0, workers = 0, functions = 0;
     std::uint32_t regions_healthy = 0, regions_all = 0;
     std::uint64_t in_flight = 0;
+    // Workers ended for a system call that their policy does not allow, by the call's name.
+    std::map<std::string, std::uint64_t> denied_calls;
     int pid = 0, warden_pid = 0;
 };
 

@@ -60,6 +60,9 @@ void add_server(Families& f, Backend& backend) {
     f.add(status.draining ? 1.0 : 0.0);
     f.gauge("workers", "Worker processes");
     f.add(std::uint64_t{status.workers});
+    f.counter("worker_denied_calls_total",
+              "Workers ended for a system call that their policy does not allow");
+    for (const auto& [call, count] : status.denied_calls) f.add(count, {{"call", call}});
     f.gauge("functions", "Functions in the catalog");
     f.add(std::uint64_t{status.functions});
     f.gauge("catalog_epoch", "Grows with each change of the catalog");

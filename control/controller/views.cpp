@@ -50,6 +50,7 @@ admin::StatusView Controller::status() {
         if (standing.fresh && standing.weight_permille != 0) ++view.regions_healthy;
     }
     view.in_flight = in_flight();
+    view.denied_calls = pool_.totals().denied_calls;
     view.pid = getpid();
     view.warden_pid = warden_pid_;
     return view;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <csignal>
 
 #include "sandbox/base/check.hpp"
 
@@ -171,12 +172,29 @@ void WorkerPool::on_event(warden::Event& event, std::uint64_t now_us) {
     }
 }
 
+// What it ended of, for people; counts it if that was a system call.
+std::string WorkerPool::end_text(const warden::Event& event) {
+    std::string call = event.denied_call;
+    if (call.empty() && event.signal == SIGSYS) call = "unknown";
+    if (!call.empty()) {
+        const bool room = totals_.denied_calls.size() < kDeniedCallsMax;
+        ++totals_.denied_calls[room || totals_.denied_calls.count(call) != 0 ? call : "other"];
+        if (call == "unknown")
+            return "the worker made a system call which its policy does not allow";
+        return "the worker made the system call " + call + ", which its policy does not allow";
+    }
+    if (event.signal != 0) return "the worker was ended by signal " + std::to_string(event.signal);
+    return "the worker exited with code " + std::to_string(event.exit_code);
+}
+
 void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us) {
     worker.exited = true;
     const bool unasked = !worker.end_wanted;
-    if (event.kind == warden::MessageKind::failed) {
+    const bool failed = event.kind == warden::MessageKind::failed;
+    const std::string why = failed ? event.text : end_text(event);
+    if (failed) {
         ++totals_.failed;
-        start_failed(worker.entry, event.text, now_us);
+        start_failed(worker.entry, why, now_us);
     } else if (unasked) {
         ++totals_.crashed;
         // A request in hand may have been its end, and says nothing about the next start. What the
@@ -184,12 +202,7 @@ void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint6
         const bool early =
             worker.state == Worker::State::starting ||
             (now_us - worker.started_us < kEarlyEnd_us && !is_claimed(*shared_.capacity, worker));
-        if (early)
-            start_failed(worker.entry,
-                         event.signal != 0
-                             ? "the worker was ended by signal " + std::to_string(event.signal)
-                             : "the worker exited with code " + std::to_string(event.exit_code),
-                         now_us);
+        if (early) start_failed(worker.entry, why, now_us);
     }
     // Nobody has ever heard of the slots of a worker that was not ready.
     if (worker.state == Worker::State::starting) worker.owned = worker.slots;

@@ -110,7 +110,12 @@ class WorkerPool {
     struct Totals {
         std::uint64_t started = 0, crashed = 0, hung = 0, malformed = 0, idle_ended = 0, failed = 0;
         std::uint64_t spent = 0;  // after their only invocation
+        // Workers that were ended for a system call, by its name. Names are what workers make of
+        // them: behind kDeniedCallsMax, all count as "other". A call that the kernel ended by
+        // itself, so that nobody knows it, is "unknown".
+        std::map<std::string, std::uint64_t> denied_calls;
     };
+    static constexpr std::size_t kDeniedCallsMax = 64;
     const Totals& totals() const { return totals_; }
 
   private:
@@ -142,6 +147,7 @@ class WorkerPool {
                        UniqueFd& doorbells);
     void on_spawned(Worker& worker, warden::Event& event);
     void on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us);
+    std::string end_text(const warden::Event& event);
     void check_starting(Worker& worker, std::uint64_t now_us);
     void give_up_start(Worker& worker, const std::string& why, std::uint64_t now_us);
     void end(Worker& worker);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -113,12 +112,12 @@ void arrange_descriptors(Received& received, Reporter& reporter) {
                   Step::descriptors);
 }
 
-void install_seccomp(const SeccompProgram& seccomp, const Reporter& reporter) {
+void install_filter(const seccomp::Filter& filter, const Reporter& reporter) {
     reporter.need(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Step::no_new_privs);
-    // The kernel only reads the program; its interface is older than const.
-    const sock_fprog program{static_cast<unsigned short>(seccomp.size()),
-                             const_cast<sock_filter*>(seccomp.data())};
-    reporter.need(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &program), Step::seccomp);
+    const seccomp::Installed installed = seccomp::install(filter);
+    if (installed.error != 0) reporter.fail(Step::seccomp, installed.error);
+    // With it the worker could allow itself anything: it is closed here, and on exec anyway.
+    if (installed.listener) reporter.filtered(installed.listener.get());
 }
 
 const char* program_of(runtime::Kind kind) {
@@ -143,7 +142,7 @@ const char* program_of(runtime::Kind kind) {
 
 }  // namespace
 
-void become_worker(const SeccompProgram& seccomp, int link_fd) {
+void become_worker(const seccomp::Filters& filters, int link_fd) {
     Reporter reporter(link_fd);
     reset_signals(reporter);
     die_with_warden(reporter, Step::signals);
@@ -164,7 +163,7 @@ void become_worker(const SeccompProgram& seccomp, int link_fd) {
     drop_privileges(reporter);
     die_with_warden(reporter, Step::capabilities);
     set_limits(received.order, reporter);
-    install_seccomp(seccomp, reporter);
+    install_filter(filters.of(received.order.kind), reporter);
     execute(received.order, reporter);
 }
 

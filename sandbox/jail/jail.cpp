@@ -36,9 +36,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t kNamespaces =
     CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
-// A filter of some hundred instructions; the kernel's own limit is BPF_MAXINSNS.
-constexpr std::size_t kSeccompInstructionsMax = 4096;
-
 // The warden may live in a PID namespace of its own, while /proc is the host's. The kernel tells
 // the number that fits /proc; -1: it does not (no /proc, or the process is gone).
 pid_t pid_for_proc(int pidfd) {
@@ -105,7 +102,8 @@ Status send_order(const Plan& plan, const Orders& orders, const Embryo& embryo) 
     return errno_error("start a worker: give it its order", error);
 }
 
-// From the order to the exec. The child speaks in this order: prepared, needs_id_map, end.
+// From the order to the exec. The child speaks in this order: prepared,
+// needs_id_map, filtered (not everywhere: seccomp::install), end.
 Status accompany(const Plan& plan, const Embryo& embryo, Started& started) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(kStartTimeoutMs);
     std::uint64_t since_us = monotonic_us();
@@ -120,7 +118,7 @@ Status accompany(const Plan& plan, const Embryo& embryo, Started& started) {
         if (!heard) return heard.error();
         if (heard->end) {
             started.phases.exec_us = lap(monotonic_us());
-            if (expected == ReportKind::failed) return ok();
+            if (expected == ReportKind::filtered) return ok();
             return Error{ECHILD, "start a worker: its process ended before it had a jail"};
         }
         const Report& report = heard->report;
@@ -129,6 +127,12 @@ Status accompany(const Plan& plan, const Embryo& embryo, Started& started) {
                                report.error);
         if (report.kind != expected)
             return Error{EPROTO, "start a worker: a report that makes no sense"};
+        if (report.kind == ReportKind::filtered) {
+            if (started.denials || !heard->fd)
+                return Error{EPROTO, "start a worker: its filter came twice, or without listener"};
+            started.denials = std::move(heard->fd);
+            continue;
+        }
         if (report.kind == ReportKind::prepared) {
             started.phases.namespaces_us = lap(report.at_us);
             if (runtime::speaks_runtime_api(plan.kind)) started.listener = std::move(heard->fd);
@@ -138,7 +142,7 @@ Status accompany(const Plan& plan, const Embryo& embryo, Started& started) {
         started.phases.mounts_us = lap(report.at_us);
         if (auto status = map_ids(embryo, plan.host_uid); !status) return status;
         started.phases.identity_us = lap(monotonic_us());
-        expected = ReportKind::failed;
+        expected = ReportKind::filtered;
     }
 }
 
@@ -153,9 +157,7 @@ Embryo::~Embryo() {
     }
 }
 
-Result<Embryo> prepare(const SeccompProgram& seccomp) {
-    if (seccomp.empty() || seccomp.size() > kSeccompInstructionsMax)
-        return Error{EINVAL, "start a worker: there is no filter of system calls"};
+Result<Embryo> prepare(const seccomp::Filters& filters) {
     auto link = make_link();
     if (!link) return link.error();
     // The system call itself, not fork(): it makes the namespaces at once. The caller has one
@@ -170,7 +172,7 @@ Result<Embryo> prepare(const SeccompProgram& seccomp) {
         return errno_error("start a worker: new namespaces (needs root, and Linux 5.12 or newer)");
     if (pid == 0) {
         link->warden_end.reset();
-        become_worker(seccomp, link->child_end.get());
+        become_worker(filters, link->child_end.get());
     }
     const UniqueFd pidfd(pidfd_number);
     return Embryo(pid, pid_for_proc(pidfd.get()), std::move(link->warden_end));
@@ -180,7 +182,7 @@ Result<Started> start(const Plan& plan, Embryo embryo) {
     auto orders = order_of(plan);
     if (!orders) return orders.error();
     if (auto status = send_order(plan, *orders, embryo); !status) return status.error();
-    Started started{embryo.pid(), embryo.host_pid(), UniqueFd(), Phases{}};
+    Started started{embryo.pid(), embryo.host_pid(), UniqueFd(), UniqueFd(), Phases{}};
     if (auto status = accompany(plan, embryo, started); !status) return status.error();
     embryo.release();
     return started;

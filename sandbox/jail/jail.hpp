@@ -11,7 +11,6 @@
 // namespaces that runs our code only and waits; start() tells it what to become.
 #pragma once
 
-#include <linux/filter.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -22,6 +21,7 @@
 #include "sandbox/base/result.hpp"
 #include "sandbox/base/unique_fd.hpp"
 #include "sandbox/runtime/kind.hpp"
+#include "sandbox/seccomp/filters.hpp"
 
 namespace skerry::jail {
 
@@ -54,10 +54,6 @@ struct Plan {
     int log_fd = -1;
     std::vector<int> channel_fds;  // become 3, 4, 5, …: see layout.hpp; none for the Runtime API
 };
-
-// The filter as the kernel's program; made once, used for every worker.
-using SeccompProgram = std::vector<sock_filter>;
-Result<SeccompProgram> make_seccomp_program();
 
 std::uint64_t monotonic_us();  // CLOCK_MONOTONIC
 
@@ -100,12 +96,15 @@ struct Started {
     // Listens on 127.0.0.1:kRuntimeApiPort in the worker's network namespace; non-blocking. Made
     // before the worker's code ran, and not among its descriptors. None for native.
     UniqueFd listener;
+    // The listener of its filter of system calls, for seccomp::Listeners; none where the kernel
+    // ends it by itself (sandbox/seccomp).
+    UniqueFd denials;
     Phases phases;
 };
 
-// Takes about a millisecond in the caller; the child goes on by itself. `seccomp` must outlive it
+// Takes about a millisecond in the caller; the child goes on by itself. `filters` must outlive it
 // not: the child has a copy. It is a child of the caller, who reaps it.
-Result<Embryo> prepare(const SeccompProgram& seccomp);
+Result<Embryo> prepare(const seccomp::Filters& filters);
 
 // Returns when the worker has executed its bootstrap, or after everything of it is gone again;
 // never takes more than kStartTimeoutMs. Errors carry the failed step and its errno. The caller

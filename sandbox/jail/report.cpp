@@ -31,7 +31,7 @@ constexpr std::array<const char*, static_cast<std::size_t>(Step::count)> kTexts 
     "drop capabilities",
     "set resource limits",
     "set no_new_privs",
-    "install the seccomp filter",
+    "install the filter of system calls (needs Linux 5.0 or newer)",
     "execute its bootstrap (must be executable by everybody, and its loader or interpreter must be "
     "in the jail)",
 };
@@ -58,6 +58,11 @@ void Reporter::prepared(int listener_fd) const {
 void Reporter::needs_id_map(std::uint64_t mounted_us) const {
     const Report report{ReportKind::needs_id_map, Step::user_namespace, 0, 0, mounted_us};
     if (send_record(fd_, &report, sizeof report, {}) != 0) ::_exit(127);
+}
+
+void Reporter::filtered(int denials_fd) const {
+    const Report report{ReportKind::filtered, Step::seccomp, 0, 0, monotonic_us()};
+    if (send_record(fd_, &report, sizeof report, {denials_fd}) != 0) ::_exit(127);
 }
 
 void Reporter::fail(Step step, int error) const {

@@ -39,7 +39,8 @@ const char* step_text(Step step);
 enum class ReportKind : std::uint32_t {
     prepared = 1,      // it waits for its order; comes with the listener
     needs_id_map = 2,  // it is in its user namespace, and waits for the id maps
-    failed = 3,
+    filtered = 3,      // its filter of system calls is installed; comes with that one's listener
+    failed = 4,
 };
 
 struct Report {
@@ -59,6 +60,7 @@ class Reporter {
 
     void prepared(int listener_fd) const;
     void needs_id_map(std::uint64_t mounted_us) const;
+    void filtered(int denials_fd) const;
     // Reports and ends the process.
     [[noreturn]] void fail(Step step, int error) const;
     // For system calls: `result` below zero is a failure with errno.

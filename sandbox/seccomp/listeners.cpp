@@ -48,30 +48,41 @@ Status Listeners::add(std::uint64_t worker_id, UniqueFd listener) {
     event.data.u64 = worker_id;
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener.get(), &event) != 0)
         return errno_error("watch the listener of a filter");
-    listeners_[worker_id] = std::move(listener);
+    listeners_[worker_id] = Listener{std::move(listener), ""};
     return ok();
 }
 
-std::vector<Denial> Listeners::take() {
-    std::vector<Denial> denials;
+std::string Listeners::remove(std::uint64_t worker_id) {
+    const auto found = listeners_.find(worker_id);
+    if (found == listeners_.end()) return {};
+    std::string call = std::move(found->second.denied_call);
+    listeners_.erase(found);
+    return call;
+}
+
+std::vector<std::uint64_t> Listeners::take() {
+    std::vector<std::uint64_t> denied;
     std::array<epoll_event, kDenialsAtOnce> events;
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
     for (int i = 0; i < count; ++i) {
-        const std::uint64_t worker_id = events[static_cast<std::size_t>(i)].data.u64;
-        const auto found = listeners_.find(worker_id);
+        const epoll_event& event = events[static_cast<std::size_t>(i)];
+        const auto found = listeners_.find(event.data.u64);
         if (found == listeners_.end()) continue;
-        const int fd = found->second.get();
+        const int fd = found->second.fd.get();
         seccomp_notif notification{};
         // Something waits in the queue, so this does not block. ENOENT: who made the call has been
         // killed meanwhile.
-        const bool denied = (events[static_cast<std::size_t>(i)].events & EPOLLIN) != 0 &&
-                            ::ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &notification) == 0;
-        if (denied) denials.push_back({worker_id, name_of(notification.data)});
+        const bool told = (event.events & EPOLLIN) != 0 &&
+                          ::ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &notification) == 0;
+        if (told) {
+            found->second.denied_call = name_of(notification.data);
+            denied.push_back(event.data.u64);
+        }
         // Also when all of its processes are gone: the end of the worker is told by other means.
-        if (denied || (events[static_cast<std::size_t>(i)].events & EPOLLHUP) != 0)
+        if (told || (event.events & EPOLLHUP) != 0)
             (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     }
-    return denials;
+    return denied;
 }
 
 }  // namespace skerry::seccomp

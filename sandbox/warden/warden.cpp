@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,6 +18,7 @@
 #include <map>
 
 #include "sandbox/jail/jail.hpp"
+#include "sandbox/seccomp/listeners.hpp"
 #include "sandbox/warden/orders.hpp"
 #include "sandbox/warden/transport.hpp"
 
@@ -24,9 +26,15 @@ namespace skerry::warden {
 namespace {
 
 constexpr int kSocketFd = 3;
+constexpr rlim_t kDescriptorsMax = 4 * kWorkersMax;
 
 [[noreturn]] void give_up(const char* doing) {
     std::fprintf(stderr, "skerry warden: %s: %s\n", doing, std::strerror(errno));
+    ::_exit(1);
+}
+
+[[noreturn]] void give_up(const Error& error) {
+    std::fprintf(stderr, "skerry warden: %s\n", error.text.c_str());
     ::_exit(1);
 }
 
@@ -35,17 +43,20 @@ constexpr int kSocketFd = 3;
 // warden wait without filling its memory.
 class Warden {
   public:
-    Warden(int socket, int signals, Fence fence, jail::SeccompProgram seccomp)
+    Warden(int socket, int signals, Fence fence, seccomp::Filters filters,
+           seccomp::Listeners listeners)
         : socket_(socket),
           signals_(signals),
           fence_(std::move(fence)),
-          seccomp_(std::move(seccomp)) {}
+          filters_(std::move(filters)),
+          listeners_(std::move(listeners)) {}
     void serve();
 
   private:
     void flush();
     void obey();
     void reap();
+    void end_denied();
     void spawn(const Message& order, const std::vector<UniqueFd>& fds);
     Status try_spawn(const Message& order, const std::vector<UniqueFd>& fds);
     void kill(std::uint64_t worker_id);
@@ -59,16 +70,20 @@ class Warden {
     int socket_;
     int signals_;
     Fence fence_;
-    jail::SeccompProgram seccomp_;
+    seccomp::Filters filters_;
+    seccomp::Listeners listeners_;
     std::map<std::uint64_t, pid_t> workers_;  // ≤ kWorkersMax; not yet reaped
     std::deque<Answer> outbox_;
 };
 
 void Warden::serve() {
     while (true) {
-        pollfd waiting[2] = {{socket_, static_cast<short>(outbox_.empty() ? POLLIN : POLLOUT), 0},
-                             {signals_, POLLIN, 0}};
-        if (::poll(waiting, 2, -1) < 0 && errno != EINTR) give_up("poll");
+        pollfd waiting[3] = {{socket_, static_cast<short>(outbox_.empty() ? POLLIN : POLLOUT), 0},
+                             {signals_, POLLIN, 0},
+                             {listeners_.fd(), POLLIN, 0}};
+        if (::poll(waiting, 3, -1) < 0 && errno != EINTR) give_up("poll");
+        // Before reaping: the names of calls go with the ends of their workers.
+        if (waiting[2].revents != 0) end_denied();
         if (waiting[1].revents != 0) reap();
         if (waiting[0].revents == 0) continue;
         if (outbox_.empty()) obey();
@@ -120,11 +135,15 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
     if (workers_.size() >= kWorkersMax)
         return Error{EAGAIN, "spawn: there are " + std::to_string(kWorkersMax) +
                                  " workers already, which is the limit"};
-    auto embryo = jail::prepare(seccomp_);
+    auto embryo = jail::prepare(filters_);
     if (!embryo) return embryo.error();
     auto started = jail::start(*plan, std::move(*embryo));
     if (!started) return started.error();
     workers_[order.worker_id] = started->pid;
+    // Unwatched, it would wait at a denied call for ever.
+    if (started->denials)
+        if (auto status = listeners_.add(order.worker_id, std::move(started->denials)); !status)
+            kill(order.worker_id);
     Message answer;
     answer.kind = MessageKind::spawned;
     answer.worker_id = order.worker_id;
@@ -139,6 +158,11 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
 void Warden::kill(std::uint64_t worker_id) {
     const auto found = workers_.find(worker_id);
     if (found != workers_.end()) ::kill(found->second, SIGKILL);
+}
+
+// Workers that made a call which they may not make: they are stopped at it, and never go on.
+void Warden::end_denied() {
+    for (const std::uint64_t worker_id : listeners_.take()) kill(worker_id);
 }
 
 void Warden::refuse(std::uint64_t worker_id, const Error& error) {
@@ -165,6 +189,7 @@ void Warden::reap() {
         message.worker_id = worker->first;
         message.exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
         message.signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
+        put_text(message.denied_call, listeners_.remove(worker->first));
         outbox_.push_back({message});
         workers_.erase(worker);
     }
@@ -190,6 +215,14 @@ int make_signalfd() {
     return fd;
 }
 
+// A descriptor for each worker's filter, and some more: the usual soft limit would be too few.
+void raise_descriptor_limit() {
+    rlimit limit;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) give_up("RLIMIT_NOFILE");
+    limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, kDescriptorsMax));
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) give_up("RLIMIT_NOFILE");
+}
+
 // Keeps standard output and error (they are skerryd's), and nothing else it was forked with.
 void arrange_descriptors(UniqueFd socket) {
     const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -208,17 +241,23 @@ void run(UniqueFd socket, const Options& options) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up("PR_SET_PDEATHSIG");
     (void)::prctl(PR_SET_NAME, "skerry-warden", 0, 0, 0);
     arrange_signals();
+    raise_descriptor_limit();
     arrange_descriptors(std::move(socket));
     if (::chdir("/") != 0) give_up("chdir /");
     ::umask(0077);
     const int signals = make_signalfd();
-    auto seccomp = jail::make_seccomp_program();
-    if (!seccomp) {
-        errno = seccomp.error().code;
-        give_up(seccomp.error().text.c_str());
-    }
+    auto filters = seccomp::Filters::make();
+    if (!filters) give_up(filters.error());
+    auto listeners = seccomp::Listeners::make();
+    if (!listeners) give_up(listeners.error());
+    auto own_filter = seccomp::make_warden_program();
+    if (!own_filter) give_up(own_filter.error());
+    // From here on it can do what its orders take, and little else.
+    if (const int error = seccomp::install(*own_filter); error != 0)
+        give_up(errno_error("install its filter of system calls", error));
     Fence fence{options.artifacts_dir, options.runtimes_dir, options.server_name};
-    Warden(kSocketFd, signals, std::move(fence), std::move(*seccomp)).serve();
+    Warden(kSocketFd, signals, std::move(fence), std::move(*filters), std::move(*listeners))
+        .serve();
     ::_exit(1);
 }
 

@@ -52,7 +52,7 @@ struct Recorded {
 
 bool recorded_well(const Policy& policy, const std::vector<std::string>& command) {
     Recorded seen;
-    auto state = test::record(command, kSecondsMax, [&](const seccomp_data& call) {
+    auto state = test::record(command, kSecondsMax, [&](pid_t, const seccomp_data& call) {
         const std::uint64_t* arguments = reinterpret_cast<const std::uint64_t*>(call.args);
         const Line* line = test::line_for(policy, call.nr, arguments);
         if (line != nullptr) seen.used.insert(line);
@@ -104,7 +104,7 @@ bool filtered_well(runtime::Kind kind, std::vector<std::string> command) {
 
 int learn(const std::vector<std::string>& command) {
     std::map<std::string, std::uint64_t> calls;
-    auto state = test::record(command, kSecondsMax, [&calls](const seccomp_data& call) {
+    auto state = test::record(command, kSecondsMax, [&calls](pid_t, const seccomp_data& call) {
         char text[160];
         std::snprintf(text, sizeof text, "%s arg0=%#llx arg1=%#llx arg2=%#llx",
                       call_name(call.nr).c_str(), call.args[0], call.args[1], call.args[2]);

@@ -106,7 +106,7 @@ void answer(int listener, const Judge& judge) {
     if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) return;
     seccomp_notif_resp verdict{};
     verdict.id = call.id;
-    verdict.error = -judge(call.data);
+    verdict.error = -judge(static_cast<pid_t>(call.pid), call.data);
     if (verdict.error == 0) verdict.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     (void)::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &verdict);
 }

@@ -15,7 +15,7 @@
 namespace skerry::seccomp::test {
 
 // 0: the call may go on; else the errno that it returns.
-using Judge = std::function<int(const seccomp_data& call)>;
+using Judge = std::function<int(pid_t thread, const seccomp_data& call)>;
 
 // Returns when all processes of the program have ended: the wait status of the first of them. They
 // are killed after `seconds_max`.

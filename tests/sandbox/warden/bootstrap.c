@@ -4,20 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ipc.h>
 #include <sys/mman.h>
-#include <sys/msg.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/sem.h>
-#include <sys/shm.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sandbox/sdk/skerry.h"
@@ -84,14 +78,19 @@ static void say_status(void) {
     fclose(file);
 }
 
+/* From the kernel's table: the C library would ask by netlink, which no worker has. */
 static void say_interfaces(void) {
     char list[256] = ",";
-    struct if_nameindex* all = if_nameindex();
-    for (const struct if_nameindex* one = all; one != NULL && one->if_name != NULL; ++one) {
-        strncat(list, one->if_name, sizeof list - strlen(list) - 1);
+    char line[256];
+    FILE* file = fopen("/proc/self/net/dev", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        char* colon = strchr(line, ':');
+        if (colon == NULL) continue;
+        *colon = '\0';
+        strncat(list, line + strspn(line, " "), sizeof list - strlen(list) - 1);
         strncat(list, ",", sizeof list - strlen(list) - 1);
     }
-    if (all != NULL) if_freenameindex(all);
+    if (file != NULL) fclose(file);
     say("interfaces", list);
 }
 
@@ -187,37 +186,38 @@ static void tell_files(void) {
     say_tried("memory", large == MAP_FAILED ? -1 : 0);
 }
 
-static void tell_calls(void) {
-    char params[256] = {0};
-    say_tried("setuid", setuid(0));
-    say_tried("io_uring_setup", syscall(SYS_io_uring_setup, 4, params));
-    say_tried("bpf", syscall(SYS_bpf, 0, params, sizeof params));
-    say_tried("perf_event_open", syscall(SYS_perf_event_open, params, 0, -1, -1, 0));
-    say_tried("keyctl", syscall(SYS_keyctl, 0, 0, 0));
-    say_tried("mount", syscall(SYS_mount, "none", "/tmp", "tmpfs", 0, NULL));
-    say_tried("unshare", unshare(CLONE_NEWUSER));
-    say_tried("clone", syscall(SYS_clone, CLONE_NEWUSER | 17, 0, 0, 0, 0));
-    say_tried("clone3", syscall(SYS_clone3, params, 64));
-    say_tried("userfaultfd", syscall(SYS_userfaultfd, 0));
-    say_tried("ptrace", ptrace(PTRACE_TRACEME, 0, NULL, NULL));
-    say_tried("kexec", syscall(SYS_kexec_load, 0, 0, NULL, 0));
-    say_tried("module", syscall(SYS_init_module, params, 0, ""));
-    say_tried("memfd_create", memfd_create("x", 0));
-    say_tried("memfd_secret", syscall(447, 0));
-    say_tried("shmget", shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600));
-    say_tried("msgget", msgget(IPC_PRIVATE, IPC_CREAT | 0600));
-    say_tried("semget", semget(IPC_PRIVATE, 1, IPC_CREAT | 0600));
-    say_tried("io_setup", syscall(SYS_io_setup, 1, params));
-    cpu_set_t processors;
-    struct sched_param priority = {0};
-    sched_getaffinity(0, sizeof processors, &processors);
-    say_tried("sched_setaffinity", sched_setaffinity(0, sizeof processors, &processors));
-    say_tried("sched_setscheduler", sched_setscheduler(0, SCHED_OTHER, &priority));
-    say_tried("sched_setparam", sched_setparam(0, &priority));
-    say_tried("sched_setattr", syscall(SYS_sched_setattr, 0, params, 0));
-    say_tried("vsock", socket(AF_VSOCK, SOCK_STREAM, 0));
-    say_tried("packet", socket(AF_PACKET, SOCK_RAW, 0));
-    say_tried("unix", socket(AF_UNIX, SOCK_STREAM, 0));
+static long make_call(const char* order) {
+    unsigned long number = 0, a[6] = {0};
+    sscanf(order, "%lu %lx %lx %lx %lx %lx %lx", &number, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5]);
+    return syscall((long)number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static void* call_thread(void* order) {
+    make_call(order);
+    return NULL;
+}
+
+/* "try NUMBER ARGUMENTS": a system call, its arguments in hexadecimal; by itself, by a thread, by a
+ * child, or (NUMBER alone) by the entry of 32-bit programs. */
+static void tell_call(const char* order) {
+    int state;
+    pthread_t thread;
+    if (strncmp(order, "try ", 4) == 0) say_tried("try", make_call(order + 4));
+    if (strncmp(order, "thread ", 7) == 0) {
+        pthread_create(&thread, NULL, call_thread, (void*)(order + 7));
+        pthread_join(thread, NULL);
+    }
+    if (strncmp(order, "child ", 6) == 0) {
+        if (fork() == 0) _exit(make_call(order + 6) < 0 ? errno : 0);
+        wait(&state);
+    }
+#ifdef __x86_64__
+    if (strncmp(order, "int80 ", 6) == 0) {
+        long result = atol(order + 6);
+        __asm__ volatile("int $0x80" : "+a"(result) : "b"(0), "c"(0), "d"(0) : "memory");
+        say_number("int80", result);
+    }
+#endif
 }
 
 /* What its artifact's file `data` says it is: the eventfds are open files that skerryd has, too. */
@@ -231,6 +231,7 @@ static void be_hostile(void) {
         fcntl(6, F_SETFL, O_RDWR);
         for (;;) pause();
     }
+    if (strncmp(kind, "forbidden", 9) == 0) syscall(SYS_ptrace, 0, 0, 0, 0);
     /* Rings it, takes that back, and works against everybody who reads or writes any of them. */
     if (strncmp(kind, "fighting", 8) == 0) {
         const unsigned long long one = 1, full = ~1ull;
@@ -248,12 +249,12 @@ int main(void) {
     struct skerry_invocation inv;
     be_hostile();
     while (skerry_next(&inv) == 0) {
-        char order[64] = "";
-        memcpy(order, inv.payload, inv.payload_bytes < 63 ? inv.payload_bytes : 63);
+        char order[256] = "";
+        memcpy(order, inv.payload, inv.payload_bytes < 255 ? inv.payload_bytes : 255);
         used = 0;
         if (strcmp(order, "identity") == 0) tell_identity();
         if (strcmp(order, "files") == 0) tell_files();
-        if (strcmp(order, "calls") == 0) tell_calls();
+        tell_call(order);
         if (strcmp(order, "limits") == 0) tell_limits();
         if (strcmp(order, "namespaces") == 0) tell_namespaces();
         if (strcmp(order, "doorbells") == 0) tell_doorbells();

@@ -92,40 +92,6 @@ TEST_F(Jail, CanWriteToTmpOnlyAndNotWithoutEnd) {
     EXPECT_FALSE(std::filesystem::exists(folder_.artifact() + "/new"));
 }
 
-TEST_F(Jail, IsRefusedTheListedCalls) {
-    auto told = ask("calls");
-    for (const char* call : {"setuid",
-                             "io_uring_setup",
-                             "bpf",
-                             "perf_event_open",
-                             "keyctl",
-                             "mount",
-                             "unshare",
-                             "clone",
-                             "userfaultfd",
-                             "ptrace",
-                             "kexec",
-                             "module",
-                             "memfd_create",
-                             "memfd_secret",
-                             "shmget",
-                             "msgget",
-                             "semget",
-                             "io_setup",
-                             "sched_setaffinity",
-                             "sched_setscheduler",
-                             "sched_setparam",
-                             "sched_setattr"}) {
-        // setuid is refused by the id map: there is no other user.
-        const int expected = std::string(call) == "setuid" ? EINVAL : EPERM;
-        EXPECT_EQ(told[call], std::to_string(expected)) << call;
-    }
-    EXPECT_EQ(told["clone3"], std::to_string(ENOSYS));
-    EXPECT_EQ(told["vsock"], std::to_string(EAFNOSUPPORT));
-    EXPECT_EQ(told["packet"], std::to_string(EAFNOSUPPORT));
-    EXPECT_EQ(told["unix"], "0");
-}
-
 TEST_F(Jail, CannotWriteTheDoorbells) {
     doorbells_.lines[0].asleep.store(1);
     auto told = ask("doorbells");

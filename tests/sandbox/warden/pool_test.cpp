@@ -77,5 +77,15 @@ TEST_F(HostileWorker, ThatFightsForItsEventfdsCanBeEnded) {
     EXPECT_EQ(pool_->ready(entry_), 1u) << read_all(folder_.artifact() + "/../hostile-00ff.log");
 }
 
+TEST_F(HostileWorker, ThatMakesAForbiddenCallIsToldByItsName) {
+    start("forbidden");
+    if (IsSkipped()) return;
+    run(std::chrono::milliseconds(300));
+    EXPECT_EQ(pool_->ready(entry_), 0u);
+    EXPECT_EQ(pool_->start_failure(entry_),
+              "the worker made the system call ptrace, which its policy does not allow");
+    EXPECT_GE(pool_->totals().denied_calls.at("ptrace"), 1u);
+}
+
 }  // namespace
 }  // namespace skerry::test

@@ -184,12 +184,15 @@ TEST_F(Warden, KeepsNoDescriptorItDoesNotNeed) {
     client_.reset();
     start();
     spawn(1);
-    // 0 to 2, the socket, the signals.
-    EXPECT_EQ(open_descriptors(client_->pid()), 5u);
+    // 0 to 2, the socket, the signals, the set of listeners and the one of the worker.
+    EXPECT_EQ(open_descriptors(client_->pid()), 7u);
     Place place(folder_, doorbells_, 2);
     place.order.artifact_dir = folder_.path() + "/absent";
     for (int i = 0; i < 20; ++i) EXPECT_EQ(try_spawn(place.order).kind, MessageKind::failed);
-    EXPECT_EQ(open_descriptors(client_->pid()), 5u);
+    EXPECT_EQ(open_descriptors(client_->pid()), 7u);
+    ASSERT_TRUE(client_->kill(1));
+    EXPECT_EQ(next_event(*client_)->kind, MessageKind::exited);
+    EXPECT_EQ(open_descriptors(client_->pid()), 6u);
 }
 
 TEST_F(Warden, LeavesSignalsOfTheGroupToSkerryd) {
