@@ -8,6 +8,7 @@
 
 #include "sandbox/channel/handover.hpp"
 #include "sandbox/sdk/attach.hpp"
+#include "sandbox/sdk/template.hpp"
 #include "sandbox/sdk/waiter.hpp"
 
 namespace {
@@ -55,6 +56,7 @@ int fail(int error) {
 
 int attach_once() {
     if (state.attach_error == kNotTried) {
+        sdk::snapshot_if_template();
         state.attach_error = sdk::attach(state.at);
         if (state.attach_error == 0) state.waiter.start(state.at.spin_us);
     }

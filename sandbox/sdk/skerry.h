@@ -14,6 +14,24 @@
  * concurrency above one, several invocations may be taken with skerry_next before the first is
  * answered, and answered in any order.
  *
+ * A function that takes long to initialise may be copied instead of started anew (a template): one
+ * process runs up to its first call of skerry_next, skerry_try_next or skerry_concurrency, which
+ * ends it; in each copy of its memory that call goes on and serves. That is sound if, until then,
+ *   - there is one thread, and no child process;
+ *   - no file, socket or other descriptor is left open (what was read from them is kept);
+ *   - no memory is shared with anybody (MAP_SHARED), locked (mlock) or from hugetlbfs;
+ *   - no timer or alarm is armed, no lock on a file is held, no file in /tmp is needed later;
+ *   - nothing is kept that must differ between workers (unique names, seeds of random numbers,
+ *     nonces, keys) or that gets old (times, tokens). skerry_after_copy takes hooks that make such
+ *     things anew; OpenSSL's random numbers are seeded again without;
+ *   - no memory that is private is expected to be zero after madvise(MADV_DONTNEED): it has the
+ *     contents of the template again. glibc's malloc is fine. Programs whose malloc is not
+ *     glibc's, or that have SKERRY_SNAPSHOT_EXACT in their environment, are copied such that it is
+ *     zero, which takes longer.
+ * The first three and armed timers are noticed: then workers are started anew as before. The log of
+ * the template says why. Addresses, stack protectors and seeds of hash tables are the same in all
+ * copies of one template, as they are after fork.
+ *
  * Standard error is the function's log. Standard input and output are empty. There is no network,
  * and nothing may be written but /tmp.
  */
@@ -58,6 +76,10 @@ int skerry_try_next(struct skerry_invocation *inv);
  * that is outstanding): nothing was sent, and the invocation may still be answered. */
 int skerry_respond(const struct skerry_invocation *inv, enum skerry_status status,
                    const void *data, size_t bytes);
+
+/* Calls `hook` in every copy before the call that makes it returns there, in the order of these
+ * calls. Has no effect in a worker that is no copy. 0, or -1: there are 16 already. */
+int skerry_after_copy(void (*hook)(void));
 
 /* How many invocations may be outstanding at once: the declared concurrency. */
 uint32_t skerry_concurrency(void);

@@ -1,0 +1,140 @@
+// Templates and their copies as plain processes: the descriptors of a jail, and no jail.
+#pragma once
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "sandbox/base/unique_fd.hpp"
+#include "sandbox/template/layout.hpp"
+
+namespace skerry::test {
+
+struct Outcome {
+    int code = -1;  // -1: a signal ended it, `signal`
+    int signal = 0;
+    std::string output;  // of descriptors 1 and 2
+};
+
+class Running {
+  public:
+    // descriptors: 0 null, 1 and 2 a pipe, kSnapshotFd (unless -1), and `more` as 3, 4, …
+    Running(const std::vector<std::string>& command, int memfd,
+            const std::vector<std::string>& environment = {}, const std::vector<int>& more = {}) {
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
+        output_.reset(ends[0]);
+        pid_ = ::fork();
+        if (pid_ == 0) become(command, memfd, environment, more, ends[1]);
+        ::close(ends[1]);
+    }
+    ~Running() {
+        if (pid_ <= 0) return;
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+    }
+    Running(const Running&) = delete;
+
+    pid_t pid() const { return pid_; }
+
+    Outcome wait() {
+        Outcome outcome;
+        char bytes[4096];
+        for (ssize_t got; (got = ::read(output_.get(), bytes, sizeof bytes)) != 0;)
+            if (got > 0)
+                outcome.output.append(bytes, static_cast<std::size_t>(got));
+            else if (errno != EINTR)
+                break;
+        int state = 0;
+        while (::waitpid(pid_, &state, 0) < 0 && errno == EINTR) {
+        }
+        pid_ = -1;
+        if (WIFEXITED(state)) outcome.code = WEXITSTATUS(state);
+        if (WIFSIGNALED(state)) outcome.signal = WTERMSIG(state);
+        return outcome;
+    }
+
+  private:
+    [[noreturn]] static void become(const std::vector<std::string>& command, int memfd,
+                                    const std::vector<std::string>& environment,
+                                    const std::vector<int>& more, int log) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        constexpr int kParkingFd = 200;
+        const int null_fd = ::open("/dev/null", O_RDONLY);
+        std::vector<int> parked;
+        for (const int fd : {null_fd, log, log}) parked.push_back(::fcntl(fd, F_DUPFD, kParkingFd));
+        for (const int fd : more) parked.push_back(::fcntl(fd, F_DUPFD, kParkingFd));
+        const int snapshot = memfd < 0 ? -1 : ::fcntl(memfd, F_DUPFD, kParkingFd);
+        int next = 0;
+        for (const int fd : parked) ::dup2(fd, next++);
+        ::syscall(SYS_close_range, static_cast<unsigned>(next), kParkingFd - 1u, 0u);
+        if (snapshot >= 0) ::dup2(snapshot, snapshot::kSnapshotFd);
+        ::syscall(SYS_close_range, static_cast<unsigned>(kParkingFd), ~0u, 0u);
+        for (const std::string& variable : environment) ::putenv(::strdup(variable.c_str()));
+        std::vector<char*> arguments;
+        for (const std::string& word : command) arguments.push_back(::strdup(word.c_str()));
+        arguments.push_back(nullptr);
+        ::execv(arguments[0], arguments.data());
+        ::_exit(127);
+    }
+
+    UniqueFd output_;
+    pid_t pid_ = -1;
+};
+
+inline UniqueFd empty_snapshot() {
+    return UniqueFd(::memfd_create("skerry-snapshot", MFD_ALLOW_SEALING | MFD_CLOEXEC));
+}
+
+// As skerryd does when the template has ended.
+inline bool seal(int memfd) {
+    return ::fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) ==
+           0;
+}
+
+inline std::string subject() {
+    return std::getenv("SKERRY_TEST_SUBJECT");
+}
+inline std::string restorer() {
+    return std::getenv("SKERRY_TEST_RESTORER");
+}
+
+// A template and its snapshot.
+class Template {
+  public:
+    explicit Template(const std::vector<std::string>& command,
+                      const std::vector<std::string>& environment = {},
+                      const std::vector<int>& more = {})
+        : memfd_(empty_snapshot()) {
+        std::vector<std::string> variables = environment;
+        variables.push_back(std::string(snapshot::kSnapshotVariable) + "=" +
+                            std::to_string(snapshot::kSnapshotFd));
+        Running process(command, memfd_.get(), variables, more);
+        outcome_ = process.wait();
+        sealed_ = seal(memfd_.get());
+    }
+    const Outcome& outcome() const { return outcome_; }
+    bool good() const { return outcome_.code == 0 && sealed_; }
+    int memfd() const { return memfd_.get(); }
+
+    Outcome copy(const std::vector<int>& more = {}) const {
+        return Running({restorer()}, memfd_.get(), {}, more).wait();
+    }
+
+  private:
+    UniqueFd memfd_;
+    Outcome outcome_;
+    bool sealed_ = false;
+};
+
+}  // namespace skerry::test
