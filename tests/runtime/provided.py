@@ -1,27 +1,13 @@
 """Bootstraps of kind `provided`: bash with curl, and C++ with nothing.   provided.py BUILD"""
 import json
-import shutil
 import sys
 
 import common
 import rig
-from rig import ROOT, Client, Rig
-from tap import Skip, equal, run
+from rig import ROOT, Client, Rig, bash, cpp
+from tap import equal, run
 
 ADA = {"name": "Ada 😀"}
-
-
-def bash():
-    for program in ("bash", "curl", "jq"):
-        if shutil.which(program) is None:
-            raise Skip(f"{program} is not installed")
-    folder = ROOT / "tools/functions/greet-bash"
-    return Client("bash", [folder / "bootstrap"], folder)
-
-
-def cpp(build):
-    folder = f"{build}/tools/functions/word-count"
-    return Client("cpp", [folder + "/bootstrap"], folder)
 
 
 def test_bytes_of_bash_and_curl(_build):

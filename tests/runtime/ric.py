@@ -4,17 +4,10 @@ What it sends is kept as bytes, and what it makes of refusals is what our server
 import sys
 
 import common
-import rig
-from rig import HERE, Client, Rig
+from rig import HERE, Rig, ric
 from tap import equal, run
 
 ECHO = {"do": "echo", "value": {"text": "naïve 😀", "number": 1.5}}
-
-
-def ric(build, handler="app.handler", root=HERE / "functions/nodejs"):
-    folder = rig.npm_folder(build, "ric")
-    return Client("ric", [rig.nodejs().command[0], folder / "node_modules/aws-lambda-ric/bin/index.mjs", handler],
-                  root, handler)
 
 
 def test_bytes(build):

@@ -55,6 +55,25 @@ def npm_folder(build, name):
     return pathlib.Path(done.stdout.strip())
 
 
+def ric(build, handler="app.handler", root=HERE / "functions/nodejs"):
+    """AWS's own client."""
+    program = npm_folder(build, "ric") / "node_modules/aws-lambda-ric/bin/index.mjs"
+    return Client("ric", [nodejs().command[0], program, handler], root, handler)
+
+
+def bash():
+    for program in ("bash", "curl", "jq"):
+        if shutil.which(program) is None:
+            raise Skip(f"{program} is not installed")
+    folder = ROOT / "tools/functions/greet-bash"
+    return Client("bash", [folder / "bootstrap"], folder)
+
+
+def cpp(build):
+    folder = f"{build}/tools/functions/word-count"
+    return Client("cpp", [folder + "/bootstrap"], folder)
+
+
 class Rig:
     def __init__(self, client, **environment):
         self.client, self.stub = client, Stub()
