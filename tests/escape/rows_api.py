@@ -12,6 +12,14 @@ class TooLarge:
             raise Unexpected(f"{status} {answer[:200]}")
 
 
+class AnyEnd:
+    """What it comes to is the worker's affair; that all is well afterwards is seen by what follows each attempt."""
+
+    def check(self, status, _answer, _scene):
+        if status not in ("ok", "function_error", "worker_died", "worker_hung", "worker_malformed"):
+            raise Unexpected(status)
+
+
 ROWS = [
     Row("api_many_connections", "200 connections with half a request each", Either(Answers(tried="yes"), HANGS),
         "bounded connections of a worker", fouls=True, kinds=API),
@@ -25,6 +33,8 @@ ROWS = [
     Row("api_large_answer", "an answer of 8 MiB", TooLarge(), "size of an answer", kinds=API),
     Row("api_half_answer", "half an answer, and then nothing", HANGS, "time limit", kinds=API),
     Row("api_unread_answers", "requests whose answers nobody reads", Answers(bounded="yes"), "one answer at a time", kinds=API),
+    *[Row(f"api_random_requests {seed}", "requests cut and mended at random", AnyEnd(), PARSER, fouls=True, kinds=API)
+      for seed in (1, 2, 3)],
     Row("api_listen_there", "its own listener in skerryd's place", Refused("EADDRINUSE", reuse_port=("done", "EPERM")),
         "the listener is made before the worker", kinds=API),
 ]

@@ -199,6 +199,47 @@ void unread_answers(Report& report, const Words&) {
     report.say("bounded", sent < std::size_t{64} << 20 ? "yes" : "no");
 }
 
+// Requests, right and wrong, cut and mended at random, over several connections at once. SEED.
+void random_requests(Report& report, const Words& words) {
+    std::uint64_t state = words.empty() ? 1 : std::strtoull(words[0].c_str(), nullptr, 10);
+    const auto below = [&state](std::uint64_t bound) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        return (state >> 33) % bound;
+    };
+    const std::string here = "/invocation/" + current_id;
+    const std::string parts[] = {
+        get("/invocation/next"),
+        post(here + "/response", "random=yes\n"),
+        post(here + "/error", "{}"),
+        post("/init/error", "{}"),
+        "Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+        "\r\n",
+        "\r\n\r\n",
+        "Content-Length: 70000\r\n",
+        "Expect: 100-continue\r\n",
+        "Connection: close\r\n",
+        "Lambda-Runtime-Function-Response-Mode: streaming\r\n",
+        std::string(5000, 'y'),
+        std::string(3, '\0'),
+    };
+    int fds[6] = {-1, -1, -1, -1, -1, -1};
+    for (int round = 0; round < 3000; ++round) {
+        int& fd = fds[below(6)];
+        if (fd < 0) fd = connect_api();
+        std::string text = parts[below(std::size(parts))];
+        if (below(3) == 0) text = text.substr(0, below(text.size() + 1));
+        if (below(3) == 0 && !text.empty())
+            text[below(text.size())] = static_cast<char>(below(256));
+        (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        char block[512];
+        if (below(2) == 0) (void)::recv(fd, block, sizeof block, MSG_DONTWAIT);
+        if (below(8) != 0) continue;
+        ::close(fd);
+        fd = -1;
+    }
+    report.say("random", "yes");
+}
+
 void listen_there(Report& report, const Words&) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int one = 1;
@@ -221,6 +262,7 @@ constexpr Attempt kAttempts[] = {
     {"api_large_answer", large_answer},
     {"api_half_answer", half_answer},
     {"api_unread_answers", unread_answers},
+    {"api_random_requests", random_requests},
     {"api_listen_there", listen_there},
 };
 
