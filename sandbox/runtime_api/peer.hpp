@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sandbox/base/check.hpp"
 #include "sandbox/runtime_api/request_reader.hpp"
 
 namespace skerry::runtime_api {
@@ -83,7 +84,9 @@ class Peer {
     // `area`: where answers go. `function_arn`: at most kArnBytesMax. All that is referred to
     // outlives the Peer.
     Peer(std::byte* area, std::size_t area_bytes, std::string_view function_arn)
-        : area_(area), area_bytes_(area_bytes), function_arn_(function_arn) {}
+        : area_(area), area_bytes_(area_bytes), function_arn_(function_arn) {
+        SKERRY_CHECK(function_arn.size() <= kArnBytesMax);
+    }
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
 

@@ -64,12 +64,12 @@ class Wire {
         news = 0;
         return all;
     }
-    void begin(const std::string& payload_text, std::uint64_t id = 1,
-               std::uint64_t attempt = 0x77) {
+    void begin(const std::string& payload_text, std::uint64_t id = 1, std::uint64_t attempt = 0x77,
+               std::uint64_t id_hi = 0x0123456789abcdef) {
         payload = payload_text;
         peer.begin({.payload = reinterpret_cast<const std::byte*>(payload.data()),
                     .payload_bytes = static_cast<std::uint32_t>(payload.size()),
-                    .request_id_hi = 0x0123456789abcdef,
+                    .request_id_hi = id_hi,
                     .request_id_lo = id,
                     .trace_id_hi = 0x5759e988bd862e3f,
                     .trace_id_lo = 0xe1be46a994272793,
