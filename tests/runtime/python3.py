@@ -1,11 +1,15 @@
 """The managed runtime for Python, as an ordinary process against a stub.   python3.py BUILD"""
+import os
+import pathlib
 import re
+import shutil
 import sys
+import tempfile
 
 import common
 import rig
 from rig import Rig
-from tap import equal, run
+from tap import Skip, equal, run
 
 CLIENT = rig.python3()
 ECHO = {"do": "echo", "value": {"text": "naïve 😀", "number": 1.5, "list": [1, None, True]}}
@@ -110,6 +114,37 @@ def test_a_handler_that_exits(_build):
 def test_a_mebibyte_each_way(_build):
     equal(common.takes_a_mebibyte(CLIENT, {"do": "size", "value": "é" * common.MEBIBYTE}), b"1048576", "in")
     equal(len(common.takes_a_mebibyte(CLIENT, {"do": "big", "bytes": common.MEBIBYTE})), common.MEBIBYTE + 2, "out")
+
+
+def test_copies_of_a_template(build):
+    """The bootstrap becomes a template, and a copy serves: with the image's files in a folder, without a jail."""
+    built = pathlib.Path(build) / "sandbox/template"
+    if os.geteuid() != 0:
+        raise Skip("needs root, as the warden is")
+    with tempfile.TemporaryDirectory(prefix="skerry-template-") as name:
+        folder = pathlib.Path(name)
+        shutil.copytree(rig.RUNTIMES / "python3", folder, dirs_exist_ok=True)
+        shutil.copy(rig.ROOT / "sandbox/template/snapshot.py", folder / "skerry_runtime")
+        shutil.copy(built / "libskerry_snapshot.so", folder)
+        memfd = os.memfd_create("snapshot", os.MFD_ALLOW_SEALING)
+        os.dup2(memfd, 100)
+        os.close(memfd)
+        try:
+            command = [CLIENT.command[0], folder / "bootstrap.py"]
+            copy_serves(rig.Client("python3", command, CLIENT.root, CLIENT.handler), folder, built)
+        finally:
+            os.close(100)
+
+
+def copy_serves(client, runtime, built):
+    with Rig(client, pass_fds=(100,), SKERRY_SNAPSHOT_FD="100", LAMBDA_RUNTIME_DIR=str(runtime)) as template:
+        equal(template.exit_code(), 0, f"exit code: {template.log()}")
+        equal(template.stub.requests, [], "requests of a template")
+        restorer = rig.Client("python3", [built / "skerry-restore"], client.root, client.handler)
+        # A copy has its template's environment: the address of the template's stub, too.
+        with Rig(restorer, stub=template.stub, pass_fds=(100,)) as copy:
+            equal(copy.result(ECHO), ECHO["value"], f"result; log: {copy.log()}")
+            equal(copy.error({"do": "throw"})[0], "OopsError", "error")
 
 
 def test_refusals_and_connections(_build):

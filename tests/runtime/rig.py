@@ -75,8 +75,8 @@ def cpp(build):
 
 
 class Rig:
-    def __init__(self, client, **environment):
-        self.client, self.stub = client, Stub()
+    def __init__(self, client, stub=None, pass_fds=(), **environment):
+        self.client, self.stub = client, stub or Stub()
         self.log_file = tempfile.NamedTemporaryFile(prefix="skerry-runtime-")
         self.offered = 0
         given = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": ":UTC", "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1",
@@ -86,7 +86,8 @@ class Rig:
                  "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/tested",
                  "AWS_LAMBDA_LOG_STREAM_NAME": "stream", "AWS_REGION": "local"} | environment
         self.process = subprocess.Popen(client.command, env=given, cwd=client.root, stdin=subprocess.DEVNULL,
-                                        stdout=self.log_file, stderr=subprocess.STDOUT, start_new_session=True)
+                                        stdout=self.log_file, stderr=subprocess.STDOUT, start_new_session=True,
+                                        pass_fds=pass_fds)
 
     def __enter__(self):
         return self

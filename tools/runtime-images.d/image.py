@@ -135,19 +135,15 @@ def check(image, kind):
             *command)
 
 
-def make(image, name, kind, packages, sources):
-    """All of it; `sources` is the folder sandbox/runtime."""
+def make(image, kind, packages, ours):
+    """All of it; `ours` is place in the image → file."""
     image.mkdir(parents=True)
     copy_packages(image, kind, packages)
     link(image, kind)
     write_etc(image)
-    managed = sources / name
-    if managed.is_dir():
-        for path in sorted(managed.rglob("*")):
-            if path.is_file() and path.suffix != ".md" and "__pycache__" not in path.parts:
-                copy_file(path, image / "var/runtime" / path.relative_to(managed))
-    else:
-        (image / "var/runtime").mkdir(parents=True)
+    (image / "var/runtime").mkdir(parents=True)
+    for place, path in ours.items():
+        copy_file(path, image / place)
     linker_cache(image)
     compile_modules(image, kind)
     close_up(image)

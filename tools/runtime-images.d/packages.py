@@ -14,13 +14,14 @@ class Kind:
     """One kind's rows of kinds.txt, those of the kind it is like included."""
 
     def __init__(self):
-        self.packages, self.without, self.links, self.drops, self.checks, self.bytecode = [], [], [], [], [], []
+        self.packages, self.without, self.drops, self.checks, self.bytecode = [], [], [], [], []
+        self.links, self.also, self.built = [], [], []
 
     def add(self, word, rest):
         if word == "check":
             self.checks.append(shlex.split(rest))
-        elif word == "link":
-            self.links.append(tuple(rest.split()))
+        elif word in ("link", "also", "built"):
+            {"link": self.links, "also": self.also, "built": self.built}[word].append(tuple(rest.split()))
         elif word in ("packages", "without", "drop", "bytecode"):
             {"packages": self.packages, "without": self.without, "drop": self.drops,
              "bytecode": self.bytecode}[word].extend(rest.split())
@@ -57,7 +58,8 @@ class Installed:
         self.versions, self.depends, self.provided_by = {}, {}, {}
         for line in said.splitlines():
             status, name, version, architecture, depends, provides = line.split("\t")
-            if status != "installed" or architecture not in (native, "all"):
+            # While another package is installed, libc-bin is often one that waits for a trigger: its files are there.
+            if status not in ("installed", "triggers-pending", "triggers-awaited") or architecture not in (native, "all"):
                 continue
             self.versions[name] = version
             self.depends[name] = depends
@@ -95,12 +97,14 @@ def install_missing(kinds):
     missing = sorted({name for kind in kinds for name in kind.packages if not there.find(name)})
     if not missing:
         return there
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
+    # Somebody else may be at it.
+    apt = ["apt-get", "-o", "DPkg::Lock::Timeout=300"]
+    command = [*apt, "install", "-y", "-qq", "--no-install-recommends", *missing]
     if os.geteuid() != 0:
         raise ImageError("packages are missing, and only root can install them: sudo " + " ".join(command))
     print(f"installing {' '.join(missing)}", file=sys.stderr)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for step in (["apt-get", "update", "-qq"], command):
+    for step in ([*apt, "update", "-qq"], command):
         done = subprocess.run(step, env=environment, text=True, capture_output=True)
         if done.returncode != 0:
             raise ImageError(f"{' '.join(step)} failed: " + " ".join((done.stderr or done.stdout).split())[-400:])

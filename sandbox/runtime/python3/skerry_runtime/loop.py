@@ -113,6 +113,13 @@ def complain(what):
     print(f"skerry runtime: {what}", file=sys.__stderr__, flush=True)
 
 
+def snapshot_if_template():
+    """Nothing, in an ordinary worker. A template ends here; its copies go on."""
+    if "SKERRY_SNAPSHOT_FD" in os.environ:
+        from .snapshot import take  # of sandbox/template; the image has it here
+        take()
+
+
 def main():
     address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "")
     if not address:
@@ -122,6 +129,8 @@ def main():
     handler = initialise(client)
     if handler is None:
         return 1
+    # There is no connection yet: the client makes one when it first has something to say.
+    snapshot_if_template()
     try:
         while serve_one(client, handler):
             pass
