@@ -1,4 +1,5 @@
 """Makes one image in a folder that is not there yet: files out of packages, and what they need around them."""
+import errno
 import fnmatch
 import os
 import pathlib
@@ -36,13 +37,16 @@ def copy_file(source, target):
     if stat.S_ISLNK(information.st_mode):
         target.symlink_to(os.readlink(source))
     elif stat.S_ISREG(information.st_mode):
-        # In the kernel, and shared where the file system can share blocks.
-        with open(source, "rb") as old, open(target, "xb") as new:
-            left = information.st_size
-            while left > 0 and (done := os.copy_file_range(old.fileno(), new.fileno(), left)) > 0:
-                left -= done
-            if left:
-                shutil.copyfileobj(old, new)
+        with open(source, "rb", buffering=0) as old, open(target, "xb", buffering=0) as new:
+            try:
+                # In the kernel, and shared where the file system can share blocks.
+                while os.copy_file_range(old.fileno(), new.fileno(), 1 << 30) > 0:
+                    pass
+            except OSError as problem:
+                if problem.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                    raise
+            # The rest, or all of it where the kernel can't: between some file systems, and out of some.
+            shutil.copyfileobj(old, new, 1 << 20)
         os.chmod(target, 0o755 if information.st_mode & 0o111 else 0o644)
         os.utime(target, ns=(information.st_mtime_ns, information.st_mtime_ns))
 
