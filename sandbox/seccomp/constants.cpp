@@ -132,6 +132,7 @@ constexpr Entry kConstants[] = {
     {"F_OFD_SETLKW", 38},
     {"F_SETPIPE_SZ", 1031},
     {"F_GETPIPE_SZ", 1032},
+    {"F_GET_SEALS", 1034},
     // ioctl
     NAMED(TCGETS),
     NAMED(TCSETS),
@@ -162,6 +163,10 @@ constexpr Entry kConstants[] = {
     NAMED(PR_SET_NO_NEW_PRIVS),
     NAMED(PR_GET_NO_NEW_PRIVS),
     NAMED(PR_CAPBSET_READ),
+    NAMED(PR_GET_TID_ADDRESS),
+    NAMED(PR_SET_MM),
+    NAMED(PR_SET_MM_MAP),
+    NAMED(PR_SET_MM_MAP_SIZE),
     NAMED(PR_CAPBSET_DROP),
     NAMED(PR_SET_SECUREBITS),
     NAMED(PR_CAP_AMBIENT),

@@ -1,13 +1,18 @@
-// Runs a runtime's exercise program under that runtime's policy:   seccomp-exercise KIND PROGRAM…
+// Runs a runtime's exercise programs under that runtime's policy:
+//     seccomp-exercised KIND PROGRAM… [-- TEMPLATE… -- RESTORER]
 // First recorded: every call must be one that a line allows or refuses, and every line that allows
 // one must have been used. Then under the filter as workers get it: the program must end well.
+// The template's program gets an empty snapshot, and the restorer the same one, sealed.
 // --learn: says what was called, and how often, and judges nothing.
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <string>
@@ -15,6 +20,7 @@
 
 #include "sandbox/seccomp/filters.hpp"
 #include "sandbox/seccomp/policies.hpp"
+#include "sandbox/template/layout.hpp"
 #include "tests/sandbox/seccomp/evaluate.hpp"
 #include "tests/sandbox/seccomp/recording.hpp"
 
@@ -50,28 +56,84 @@ struct Recorded {
     std::map<std::string, std::uint64_t> denied;
 };
 
-bool recorded_well(const Policy& policy, const std::vector<std::string>& command) {
+// A program, and the number under which it finds the snapshot.
+struct Step {
+    std::vector<std::string> command;
+    std::map<int, int> fds;
+    bool is_template = false;
+};
+
+// As the warden does when the template has ended.
+void seal(const Step& step) {
+    if (!step.is_template) return;
+    constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+    if (::fcntl(step.fds.begin()->second, F_ADD_SEALS, kSeals) != 0)
+        std::printf("the snapshot can't be sealed\n");
+}
+
+std::vector<Step> steps_of(char** first, char** last) {
+    std::vector<Step> steps(1);
+    for (; first != last; ++first) {
+        if (std::string(*first) != "--") {
+            steps.back().command.emplace_back(*first);
+            continue;
+        }
+        steps.emplace_back();
+        steps.back().is_template = steps.size() == 2;
+    }
+    return steps;
+}
+
+// A new snapshot for each run of them: it is sealed for ever.
+UniqueFd give_snapshot(std::vector<Step>& steps) {
+    UniqueFd snapshot(::memfd_create("snapshot", MFD_ALLOW_SEALING | MFD_CLOEXEC));
+    for (std::size_t i = 1; i < steps.size(); ++i)
+        steps[i].fds = {{snapshot::kSnapshotFd, snapshot.get()}};
+    return snapshot;
+}
+
+Result<int> filtered(const Program& program, const Step& step) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        std::vector<char*> arguments;
+        for (const std::string& word : step.command)
+            arguments.push_back(const_cast<char*>(word.c_str()));
+        arguments.push_back(nullptr);
+        test::arrange_descriptors(step.fds);
+        if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || install(program) != 0) ::_exit(125);
+        ::execv(arguments[0], arguments.data());
+        ::_exit(127);
+    }
+    int state = 0;
+    while (::waitpid(pid, &state, 0) < 0 && errno == EINTR) {
+    }
+    return state;
+}
+
+bool recorded_well(const Policy& policy, std::vector<Step> steps) {
     Recorded seen;
-    auto state = test::record(command, kSecondsMax, [&](pid_t, const seccomp_data& call) {
-        const std::uint64_t* arguments = reinterpret_cast<const std::uint64_t*>(call.args);
+    const auto judge = [&](pid_t, const seccomp_data& call) {
+        const auto* arguments = reinterpret_cast<const std::uint64_t*>(call.args);
         const Line* line = test::line_for(policy, call.nr, arguments);
         if (line != nullptr) seen.used.insert(line);
         // Goes on, so that one run tells of all of them.
         if (line == nullptr) ++seen.denied[described(policy, call)];
         return line == nullptr || line->verdict == Verdict::allow ? 0 : line->error;
-    });
-    if (!state) {
-        std::printf("%s\n", state.error().text.c_str());
-        return false;
+    };
+    bool good = true;
+    const UniqueFd snapshot = give_snapshot(steps);
+    for (const Step& step : steps) {
+        auto state = test::record(step.command, step.fds, kSecondsMax, judge);
+        if (!state) std::printf("%s\n", state.error().text.c_str());
+        good = state && ended_well("recorded: " + step.command[0], *state) && good;
+        seal(step);
     }
-    bool good = ended_well("recorded", *state);
     for (const auto& [call, count] : seen.denied) {
         std::printf("no line allows %s, made %llu times\n", call.c_str(),
                     static_cast<unsigned long long>(count));
         good = false;
     }
     for (const Line& line : policy.lines) {
-        // What other policies allow is proven by their own exercises.
         if (line.number < 0 || line.verdict != Verdict::allow || seen.used.count(&line) != 0)
             continue;
         std::printf("%s: the line for %s was never used\n", line.place.c_str(), line.call.c_str());
@@ -80,31 +142,25 @@ bool recorded_well(const Policy& policy, const std::vector<std::string>& command
     return good;
 }
 
-bool filtered_well(runtime::Kind kind, std::vector<std::string> command) {
+bool filtered_well(runtime::Kind kind, std::vector<Step> steps) {
     auto filters = Filters::make();
     if (!filters) {
         std::printf("%s\n", filters.error().text.c_str());
         return false;
     }
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        std::vector<char*> arguments;
-        for (std::string& word : command) arguments.push_back(word.data());
-        arguments.push_back(nullptr);
-        if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || install(filters->of(kind).kill) != 0)
-            ::_exit(125);
-        ::execv(arguments[0], arguments.data());
-        ::_exit(127);
+    bool good = true;
+    const UniqueFd snapshot = give_snapshot(steps);
+    for (const Step& step : steps) {
+        const auto state = filtered(filters->of(kind).kill, step);
+        good = ended_well("filtered: " + step.command[0], *state) && good;
+        seal(step);
     }
-    int state = 0;
-    while (::waitpid(pid, &state, 0) < 0 && errno == EINTR) {
-    }
-    return ended_well("filtered", state);
+    return good;
 }
 
 int learn(const std::vector<std::string>& command) {
     std::map<std::string, std::uint64_t> calls;
-    auto state = test::record(command, kSecondsMax, [&calls](pid_t, const seccomp_data& call) {
+    auto state = test::record(command, {}, kSecondsMax, [&calls](pid_t, const seccomp_data& call) {
         char text[160];
         std::snprintf(text, sizeof text, "%s arg0=%#llx arg1=%#llx arg2=%#llx",
                       call_name(call.nr).c_str(), call.args[0], call.args[1], call.args[2]);
@@ -125,8 +181,7 @@ int main(int argc, char** argv) {
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
     if (argc < 3) return 2;
     const std::string kind_name = argv[1];
-    const std::vector<std::string> command(argv + 2, argv + argc);
-    if (kind_name == "--learn") return learn(command);
+    if (kind_name == "--learn") return learn({argv + 2, argv + argc});
     const auto kind = runtime::kind_of(kind_name);
     if (!kind) return 2;
     auto policy = parse_policy(kind_name + ".policy", policy_text);
@@ -134,6 +189,8 @@ int main(int argc, char** argv) {
         std::printf("%s\n", policy.error().text.c_str());
         return 1;
     }
-    const bool recorded = recorded_well(*policy, command);
-    return filtered_well(*kind, command) && recorded ? 0 : 1;
+    const std::vector<Step> steps = steps_of(argv + 2, argv + argc);
+    ::setenv(snapshot::kSnapshotVariable, std::to_string(snapshot::kSnapshotFd).c_str(), 1);
+    const bool recorded = recorded_well(*policy, steps);
+    return filtered_well(*kind, steps) && recorded ? 0 : 1;
 }

@@ -60,13 +60,14 @@ void prepare(msghdr& header, iovec& part, Control& control) {
     header.msg_controllen = sizeof control.bytes;
 }
 
-[[noreturn]] void become(const std::vector<std::string>& command, int pass_fd) {
+[[noreturn]] void become(const std::vector<std::string>& command, const std::map<int, int>& fds,
+                         int pass_fd) {
     std::vector<char*> arguments;
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     (void)::setpgid(0, 0);
     if (::dup3(pass_fd, kPassFd, O_CLOEXEC) < 0) ::_exit(125);
-    if (::syscall(SYS_close_range, 3u, static_cast<unsigned>(kPassFd - 1), 0u) != 0) ::_exit(125);
+    arrange_descriptors(fds);
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ::_exit(125);
 
     char byte = 0;
@@ -113,8 +114,22 @@ void answer(int listener, const Judge& judge) {
 
 }  // namespace
 
-Result<int> record(const std::vector<std::string>& command, unsigned seconds_max,
-                   const Judge& judge) {
+void arrange_descriptors(const std::map<int, int>& fds) {
+    unsigned first = 3;
+    for (const auto& [number, fd] : fds) {
+        if (fd != number && ::dup2(fd, number) < 0) ::_exit(125);
+        if (::fcntl(number, F_SETFD, 0) != 0) ::_exit(125);
+    }
+    for (const auto& [number, fd] : fds) {
+        const auto end = static_cast<unsigned>(number);
+        if (end > first) ::syscall(SYS_close_range, first, end - 1, 0u);
+        first = end + 1;
+    }
+    ::syscall(SYS_close_range, first, static_cast<unsigned>(kPassFd - 1), 0u);
+}
+
+Result<int> record(const std::vector<std::string>& command, const std::map<int, int>& fds,
+                   unsigned seconds_max, const Judge& judge) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return errno_error("socketpair");
@@ -122,7 +137,7 @@ Result<int> record(const std::vector<std::string>& command, unsigned seconds_max
     UniqueFd its(ends[1]);
     const pid_t pid = ::fork();
     if (pid < 0) return errno_error("fork");
-    if (pid == 0) become(command, its.get());
+    if (pid == 0) become(command, fds, its.get());
     its.reset();
     const UniqueFd listener = receive_listener(ours.get());
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds_max);

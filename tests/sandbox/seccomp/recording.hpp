@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,13 @@ namespace skerry::seccomp::test {
 // 0: the call may go on; else the errno that it returns.
 using Judge = std::function<int(pid_t thread, const seccomp_data& call)>;
 
-// Returns when all processes of the program have ended: the wait status of the first of them. They
-// are killed after `seconds_max`.
-Result<int> record(const std::vector<std::string>& command, unsigned seconds_max,
-                   const Judge& judge);
+// `fds`: what the program has besides 0 to 2, and under which numbers (below 1000). Returns when
+// all processes of the program have ended: the wait status of the first of them. They are killed
+// after `seconds_max`.
+Result<int> record(const std::vector<std::string>& command, const std::map<int, int>& fds,
+                   unsigned seconds_max, const Judge& judge);
+
+// In a child: the descriptors of a program, and no other below 1000.
+void arrange_descriptors(const std::map<int, int>& fds);
 
 }  // namespace skerry::seccomp::test

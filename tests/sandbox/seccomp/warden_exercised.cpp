@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
     std::map<std::string, std::uint64_t> denied;
     std::uint64_t judged = 0;
     auto state = test::record(
-        {argv + 1, argv + argc}, kSecondsMax, [&](pid_t thread, const seccomp_data& call) {
+        {argv + 1, argv + argc}, {}, kSecondsMax, [&](pid_t thread, const seccomp_data& call) {
             if (!wardens.are_judged(thread, call)) return 0;
             ++judged;
             const auto* arguments = reinterpret_cast<const std::uint64_t*>(call.args);
