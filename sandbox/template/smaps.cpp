@@ -63,7 +63,10 @@ Line take_first_line(Rest rest, Vma& vma) {
         rest.take_number(16, vma.offset) && rest.take(' ') && rest.take_number(16, device) &&
         rest.take(':') && rest.take_number(16, device) && rest.take(' ') &&
         rest.take_number(10, vma.inode);
-    if (!good || vma.end <= vma.start) return Line::malformed;
+    if (!good || vma.end <= vma.start) {
+        vma.end = 0;  // there is no area until the next first line
+        return Line::malformed;
+    }
     rest.skip_blanks();
     size_t length = static_cast<size_t>(rest.end - rest.at);
     vma.name_cut = length >= sizeof vma.name;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders,
-runtime_api.
+runtime_api, snapshot.
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
 """
@@ -278,15 +278,53 @@ def runtime_api():
         b"GET http://127.0.0.1:9001/2018-06-01/runtime/invocation/next?a=%30 HTTP/1.1\r\nHOST: x\r\n\r\n", pieces=1)
 
 
+SMAPS = b"""t55719fd5f000-55719fd60000 rw-p 00001000 fe:00 10954596                   /usr/lib/a library.so (deleted)
+Size:                  4 kB
+Rss:                   4 kB
+Anonymous:             4 kB
+Swap:                  8 kB
+VmFlags: rd wr mr mw me gd ac wf
+7fc8f9a61000-7fc8f9a63000 r-xp 00000000 00:00 0                          [vdso]
+VmFlags: rd ex mr mw me de sd
+"""
+
+
+def snapshot(*areas, specials=(), files=(), mxcsr=0x1F80):
+    """areas: (start, bytes, offset, kind, protection, flags, file)."""
+    special = [number for pair in specials for number in pair] + [0] * (8 - 2 * len(specials))
+    head = struct.pack("<Q6IQQ11Q8Q8Q2I", 0x31304E5359524B53, 1, len(files), len(areas), len(specials),
+                       max(len(specials) - 1, 0), 0, 8 << 20, 0x7F0000000740, *range(11), *special, *range(8), mxcsr, 0x37F)
+    tables = b"".join(struct.pack("<QQQqq280s", 1, 2, 3, 4, 5, path) for path in files)
+    return head + tables + b"".join(struct.pack("<QQQIHHII", *area, 0) for area in areas)
+
+
+def snapshots():
+    text, data, bss, stack = 0x555555554000, 0x555555560000, 0x555555570000, 0x7FFFFFFDD000
+    vdso = [(0x7FFFF7FC0000, 0x4000), (0x7FFFF7FC4000, 0x2000), (0x7FFFF7FC6000, 0x2000)]
+    good = [(text, 0x8000, 0x1000, 2, 5, 0, 0), (data, 0x3000, 1 << 20, 1, 3, 0, 0), (bss, 0x10000, 0, 0, 3, 2, 0),
+            (stack, 0x21000, 0, 0, 3, 1, 0), (stack + 0x1F000, 0x2000, (1 << 20) + 0x3000, 3, 3, 0, 0)]
+    yield "good", snapshot(*good, specials=vdso, files=[b"/usr/lib/libc.so.6"])
+    yield "no-vdso", snapshot(*good[1:])
+    yield "wipe", snapshot((bss, 0x10000, 0, 0, 3, 4, 0))
+    yield "overlap", snapshot(good[1], (data + 0x1000, 0x3000, 0, 0, 3, 0, 0))
+    yield "low", snapshot((0x10000, 0x1000, 0, 0, 3, 0, 0))
+    yield "outside", snapshot((data, 0x3000, 1 << 40, 1, 3, 0, 0))
+    yield "wraps", snapshot((data, (1 << 64) - data, 0, 0, 3, 0, 0))
+    yield "fill-alone", snapshot((data, 0x3000, 1 << 20, 3, 3, 0, 0))
+    yield "relative", snapshot(good[0], files=[b"libc.so.6"])
+    yield "special-far", snapshot(specials=[(data, 0x1000), (stack, 0x1000)])
+    yield "smaps", SMAPS
+
+
 def main():
-    for folder in ("frame", "message", "reply", "archive", "orders", "runtime_api"):
+    for folder in ("frame", "message", "reply", "archive", "orders", "runtime_api", "snapshot"):
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
         (HERE / "frame" / name).write_bytes(bytes([flags]) + data)
     for name, data in messages():
         (HERE / "message" / name).write_bytes(data)
     for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders),
-                          ("runtime_api", runtime_api)):
+                          ("runtime_api", runtime_api), ("snapshot", snapshots)):
         for name, data in seeds():
             (HERE / folder / name).write_bytes(data)
 

@@ -5,6 +5,8 @@
 #include <linux/close_range.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -30,11 +33,17 @@ class Running {
   public:
     // descriptors: 0 null, 1 and 2 a pipe, kSnapshotFd (unless -1), and `more` as 3, 4, …
     Running(const std::vector<std::string>& command, int memfd,
-            const std::vector<std::string>& environment = {}, const std::vector<int>& more = {}) {
+            const std::vector<std::string>& environment = {}, const std::vector<int>& more = {},
+            rlim_t cpu_seconds = RLIM_INFINITY) {
         int ends[2];
         if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
         output_.reset(ends[0]);
         pid_ = ::fork();
+        if (pid_ == 0) {
+            const rlimit no_core{0, 0}, cpu{cpu_seconds, cpu_seconds};
+            ::setrlimit(RLIMIT_CORE, &no_core);
+            ::setrlimit(RLIMIT_CPU, &cpu);
+        }
         if (pid_ == 0) become(command, memfd, environment, more, ends[1]);
         ::close(ends[1]);
     }

@@ -1,9 +1,10 @@
 // Processes that are copied, outside of any jail and with address randomisation as it is.
 #include <gtest/gtest.h>
 
+#include <random>
 #include <set>
-#include <thread>
 
+#include "sandbox/template/check.hpp"
 #include "tests/sandbox/template/copies.hpp"
 
 namespace skerry::test {
@@ -74,6 +75,20 @@ TEST(Template, CopiesHaveDifferentRandomNumbers) {
     for (int i = 0; i < 20; ++i) EXPECT_TRUE(seen.insert(taken.copy().output).second);
 }
 
+// Process ids tell OpenSSL nothing here: in jails template and copies are all number 1.
+TEST(Template, OpensslIsSeededAgain) {
+    const Template taken({std::getenv("SKERRY_TEST_OPENSSL_SUBJECT")});
+    ASSERT_TRUE(taken.good()) << taken.outcome().output;
+    std::set<std::string> seen;
+    for (int i = 0; i < 20; ++i) {
+        const Outcome copy = taken.copy();
+        ASSERT_EQ(copy.code, 0) << copy.output;
+        EXPECT_EQ(copy.output.size(), 65u);  // 16 bytes of each of its two generators
+        EXPECT_TRUE(seen.insert(copy.output.substr(0, 32)).second);
+        EXPECT_TRUE(seen.insert(copy.output.substr(32)).second);
+    }
+}
+
 TEST(Template, RefusesWhatCannotBeCopied) {
     const std::pair<const char*, const char*> cases[] = {{"threads", "threads"},
                                                          {"descriptors", "descriptors"},
@@ -106,6 +121,47 @@ TEST(Restorer, SaysWhatIsWrongWithASnapshot) {
     ASSERT_EQ(::ftruncate(file.get(), 2 << 20), 0);
     EXPECT_EQ(outcome(file.get()).output, "skerry-restore: not a finished snapshot\n");
     EXPECT_EQ(outcome(file.get()).code, snapshot::kRestoreFailedExit);
+}
+
+// Mutations of a real one. The restorer refuses exactly what check.hpp says is wrong; of the rest
+// nothing is expected but that it comes to an end like any process that may be killed.
+TEST(Restorer, HostileTablesEndInAMessageOrAProcess) {
+    const Template taken({subject(), "plain"});
+    ASSERT_TRUE(taken.good());
+    struct stat found;
+    ASSERT_EQ(::fstat(taken.memfd(), &found), 0);
+    std::vector<char> original(snapshot::kDataOffset + (4u << 20));
+    ASSERT_GT(::pread(taken.memfd(), original.data(), original.size(), 0), 0);
+    std::mt19937 random(3);
+    int refused = 0;
+    for (int round = 0; round < 200; ++round) {
+        std::vector<char> bytes = original;
+        auto* header = reinterpret_cast<snapshot::Header*>(bytes.data());
+        const auto* files =
+            reinterpret_cast<snapshot::File*>(bytes.data() + snapshot::kFilesOffset);
+        const auto* areas =
+            reinterpret_cast<snapshot::Area*>(bytes.data() + snapshot::kAreasOffset);
+        const std::size_t table_bytes = header->area_count * sizeof(snapshot::Area);
+        for (int change = 0; change < 2; ++change) {
+            const bool in_header = random() % 3 == 0;
+            const std::size_t at = in_header ? random() % sizeof(snapshot::Header)
+                                             : snapshot::kAreasOffset + random() % table_bytes;
+            bytes[at] = static_cast<char>(bytes[at] ^ (1 << random() % 8));
+        }
+        const UniqueFd file = empty_snapshot();
+        ASSERT_EQ(::ftruncate(file.get(), found.st_size), 0);
+        ASSERT_EQ(::pwrite(file.get(), bytes.data(), bytes.size(), 0),
+                  static_cast<ssize_t>(bytes.size()));
+        const char* wrong =
+            snapshot::flaw({header, files, areas}, static_cast<uint64_t>(found.st_size));
+        Running process({restorer()}, file.get(), {}, {}, 2);
+        const Outcome outcome = process.wait();
+        if (wrong == nullptr) continue;
+        ++refused;
+        EXPECT_EQ(outcome.code, snapshot::kRestoreFailedExit) << wrong;
+        EXPECT_EQ(outcome.output, std::string("skerry-restore: ") + wrong + "\n");
+    }
+    EXPECT_GT(refused, 20);
 }
 
 }  // namespace
