@@ -110,6 +110,13 @@ struct Context {
                instant_tsc / (tsc_hz / 1000);
     }
 
+    // CLOCK_MONOTONIC, for the log.
+    std::uint64_t monotonic_us(std::uint64_t instant_tsc) const {
+        return shared.monotonic_us_at_tsc_zero.load(std::memory_order_relaxed) +
+               instant_tsc / (tsc_hz / 1000) * 1000 +
+               instant_tsc % (tsc_hz / 1000) * 1000 / (tsc_hz / 1000);
+    }
+
     // A complete frame; ownership moves here.
     void send(rte_mbuf* mbuf, std::uint8_t port) {
         Tx& queue = tx[port];

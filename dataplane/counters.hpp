@@ -74,11 +74,12 @@ struct alignas(64) CoreCounters {
     Counter turns;   // of the poll function
     Counter sleeps;  // times the core blocked
     Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
-    Counter doorbells;    // eventfd writes submitted to workers
-    Counter retransmits;  // of forwarded requests
-    Gauge in_flight;      // slots this core has in use
-    Gauge waiting;        // requests waiting for a slot
-    Gauge pending;        // requests that regions have
+    Counter doorbells;        // eventfd writes submitted to workers
+    Counter log_events_lost;  // the collector's ring was full
+    Counter retransmits;      // of forwarded requests
+    Gauge in_flight;          // slots this core has in use
+    Gauge waiting;            // requests waiting for a slot
+    Gauge pending;            // requests that regions have
     std::array<FunctionCounters, kMaxFunctions> functions;
     std::array<RegionCounters, kMaxRegions> regions;
     // Requests sent to region r for function f: what this POP knows of the region's warmth.

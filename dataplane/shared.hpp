@@ -9,6 +9,7 @@
 //   counters[core]    that core             control        relaxed atomics
 //   probes[core]      control / that core   the other      two SPSC rte_rings of fixed records
 //   handover[core]    cores                 that core      MPSC rte_ring of mbufs
+//   log_events[core]  that core             log collector  SPSC rte_ring of fixed records
 //   doorbells[core]   that core             workers        channel/layout.hpp
 #pragma once
 
@@ -25,6 +26,7 @@
 #include "dataplane/capacity/slot_table.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/dispatch/channel.hpp"
+#include "dataplane/log_events.hpp"
 #include "dataplane/net/frame.hpp"
 #include "dataplane/net/neighbours.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
@@ -93,10 +95,13 @@ struct Shared {
     std::array<std::unique_ptr<CoreCounters>, channel::kMaxCores> counters;
     std::array<rte_ring*, channel::kMaxCores> probe_commands{};  // elements: ProbeCommand
     std::array<rte_ring*, channel::kMaxCores> probe_results{};   // elements: ProbeResult
+    std::array<rte_ring*, channel::kMaxCores> log_events{};      // elements: LogEvent; or none
     std::array<rte_ring*, channel::kMaxCores> handover{};        // elements: rte_mbuf*
     channel::CoreDoorbell* doorbells = nullptr;                  // kMaxCores of them, in a memfd
     std::atomic<std::uint64_t> catalog_epoch{0};                 // told to probing peers
-    // Wall clock minus TSC, in ms (modulo 2^64); kept by control.
+    // CLOCK_MONOTONIC in µs, and wall clock in ms, when the TSC was 0 (modulo 2^64); kept by
+    // control.
+    std::atomic<std::uint64_t> monotonic_us_at_tsc_zero{0};
     std::atomic<std::uint64_t> unix_ms_at_tsc_zero{0};
     std::atomic<std::uint32_t> idle_slots{0};  // kept by control, told to peers
     // eventfd of each core (EFD_NONBLOCK): whoever puts something into one of its rings writes it,

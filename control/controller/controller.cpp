@@ -89,7 +89,7 @@ Status Controller::prepare() {
                      kMaxEntries);
     // With an empty catalog, somebody may be about to restore it.
     sweep_due_ = !catalog_.functions().empty();
-    set_wall_clock();
+    set_clocks();
     publish();
     return ok();
 }
@@ -130,14 +130,18 @@ void Controller::stop() {
     for (const auto& replicator : replicators_) replicator->stop();
 }
 
-// Cores read no clock but the TSC; workers are told deadlines of the calendar.
-void Controller::set_wall_clock() {
+// Cores read no clock but the TSC; workers are told deadlines of the calendar, and logs have times.
+void Controller::set_clocks() {
     timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);
     const std::uint64_t unix_ms = static_cast<std::uint64_t>(now.tv_sec) * 1000 +
                                   static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
-    shared_.unix_ms_at_tsc_zero.store(unix_ms - rte_rdtsc() / (shared_.server.tsc_hz / 1000),
-                                      std::memory_order_relaxed);
+    const std::uint64_t tsc = rte_rdtsc();
+    const std::uint64_t tsc_a_ms = shared_.server.tsc_hz / 1000;
+    shared_.unix_ms_at_tsc_zero.store(unix_ms - tsc / tsc_a_ms, std::memory_order_relaxed);
+    shared_.monotonic_us_at_tsc_zero.store(
+        monotonic_us() - (tsc / tsc_a_ms * 1000 + tsc % tsc_a_ms * 1000 / tsc_a_ms),
+        std::memory_order_relaxed);
 }
 
 void Controller::add_descriptors(std::vector<pollfd>& to) {
@@ -166,7 +170,7 @@ int Controller::step() {
     while (::read(shared_.server.control_fd, &drained, sizeof drained) > 0) {
     }
     const std::uint64_t now_us = monotonic_us();
-    set_wall_clock();
+    set_clocks();
     std::uint64_t next_us = std::min(monitor_.step(now_us), pool_.step(now_us));
     if (now_us >= next_placement_us_) {
         next_placement_us_ = now_us + kPlacementPeriod_us;

@@ -116,7 +116,7 @@ class Controller final : public admin::Backend, public RegionSync {
     void place(std::uint64_t now_us);
     void note_changes(std::uint64_t now_us);
     void nudge();
-    void set_wall_clock();
+    void set_clocks();
 
     // deploy.cpp
     // What a deploy has got ready. Nobody else knows of it before commit().

@@ -182,6 +182,7 @@ void Dispatcher::fail_all(Seat& seat, Reason reason) {
         slots &= slots - 1;
         const std::uint32_t index = seat.owner[slot];
         Invocation& invocation = context_.invocations[index];
+        log_ended(seat, invocation, LogEnd::died);
         fail(invocation, reason);
         leave(seat, index, true);
     }
@@ -237,6 +238,7 @@ void Dispatcher::on_timer(std::uint32_t index) {
         return;
     }
     blame(invocation.channel, WorkerFault::hung);
+    log_ended(seats_[invocation.channel->index], invocation, LogEnd::timed_out);
     fail(invocation, Reason::failed_worker_hung);
     leave(seats_[invocation.channel->index], index, true);
 }

@@ -83,6 +83,9 @@ class Dispatcher {
     void completed_api(std::uint64_t completion, int result);
     void take_api_news();
     void answer_api(Seat& seat, std::uint32_t index);
+    // What the log collector is told; one of each for an invocation.
+    void log_started(Seat& seat, const Invocation& invocation);
+    void log_ended(Seat& seat, const Invocation& invocation, LogEnd end);
     void answer_lambda(Invocation& invocation, Reason reason, const LambdaError& error);
     // Answers the caller, unless that was done, that its worker has failed.
     void fail(Invocation& invocation, Reason reason);

@@ -12,6 +12,30 @@ RequestId id_of(const Invocation& invocation) {
     return {invocation.header.request_id_hi.get(), invocation.header.request_id_lo.get()};
 }
 
+// A ring that is full, or a collector that is not there, costs the log a line.
+void tell_log(Context& context, const Channel& channel, const Invocation& invocation,
+              LogEvent event) {
+    rte_ring* ring = context.shared.log_events[context.core];
+    if (ring == nullptr) return;
+    event.request_id_hi = invocation.header.request_id_hi.get();
+    event.request_id_lo = invocation.header.request_id_lo.get();
+    event.generation = channel.generation;
+    event.channel = channel.index;
+    if (rte_ring_sp_enqueue_elem(ring, &event, sizeof event) != 0)
+        context.counters.log_events_lost.add();
+}
+
+LogEnd log_end(runtime_api::Outcome outcome) {
+    switch (outcome) {
+        case runtime_api::Outcome::ok:
+            return LogEnd::answered;
+        case runtime_api::Outcome::function_error:
+            return LogEnd::function_error;
+        default:
+            return LogEnd::malformed;
+    }
+}
+
 }  // namespace
 
 void Dispatcher::begin_api(Seat& seat, std::uint32_t index, std::uint32_t payload_bytes) {
@@ -24,6 +48,7 @@ void Dispatcher::begin_api(Seat& seat, std::uint32_t index, std::uint32_t payloa
         std::min(invocation.deadline_tsc,
                  invocation.started_tsc + context_.tsc_from_us(invocation.timeout_us));
     ++api_in_flight_;
+    log_started(seat, invocation);
     api_.begin(*channel->api, channel->index, tenure_,
                {.payload = channel->request_area(0),
                 .payload_bytes = payload_bytes,
@@ -72,6 +97,7 @@ void Dispatcher::answer_api(Seat& seat, std::uint32_t index) {
     const runtime_api::Peer& peer = channel->api->peer;
     const std::uint32_t run_us = context_.us_from_tsc(rte_rdtsc() - invocation.started_tsc);
     FunctionCounters& function = context_.counters.functions[invocation.function];
+    log_ended(seat, invocation, log_end(peer.outcome()));
     if (invocation.progress != Progress::local) {
         context_.counters.count(Reason::drop_client_gone);
         return;
@@ -96,6 +122,24 @@ void Dispatcher::answer_api(Seat& seat, std::uint32_t index) {
     }
     invocation.progress = Progress::abandoned;
     arm(index);
+}
+
+void Dispatcher::log_started(Seat& seat, const Invocation& invocation) {
+    seat.log_open = true;
+    tell_log(
+        context_, *seat.channel, invocation,
+        {.at_us = context_.monotonic_us(invocation.started_tsc), .kind = LogEventKind::started});
+}
+
+void Dispatcher::log_ended(Seat& seat, const Invocation& invocation, LogEnd end) {
+    if (!seat.log_open) return;
+    seat.log_open = false;
+    const std::uint64_t now_tsc = rte_rdtsc();
+    tell_log(context_, *seat.channel, invocation,
+             {.at_us = context_.monotonic_us(now_tsc),
+              .run_us = context_.us_from_tsc(now_tsc - invocation.started_tsc),
+              .kind = LogEventKind::ended,
+              .end = end});
 }
 
 void Dispatcher::answer_lambda(Invocation& invocation, Reason reason, const LambdaError& error) {

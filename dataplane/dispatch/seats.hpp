@@ -21,6 +21,7 @@ struct Seat {
     static constexpr std::uint64_t kNoBell = ~std::uint64_t{0};
     std::uint64_t bell = kNoBell;  // generation of the channel whose worker is being rung
     std::uint32_t tenure = 0;      // of a worker that speaks the Runtime API: see api_workers.hpp
+    bool log_open = false;         // the collector has been told of its invocation's beginning
     bool has_news = false;         // and it is listed for that
     std::array<std::uint32_t, channel::kMaxSlotsPerChannel> owner{};
 };

@@ -215,6 +215,34 @@ TEST_F(Api, AWorkerThatKeepsTalkingIsLeftAlone) {
     settle(worker);
 }
 
+TEST_F(Api, TheLogCollectorIsToldOfBeginningAndEnd) {
+    start();
+    shared.log_events[0] =
+        rte_ring_create_elem("log-events", sizeof(LogEvent), 4, SOCKET_ID_ANY, RING_F_SP_ENQ);
+    ApiWorker worker(shared);
+    const auto event = [this] {
+        LogEvent taken;
+        EXPECT_EQ(rte_ring_dequeue_elem(shared.log_events[0], &taken, sizeof taken), 0);
+        return taken;
+    };
+    request(7);
+    heard(worker, "{}");
+    const LogEvent started = event();
+    EXPECT_EQ(started.kind, LogEventKind::started);
+    EXPECT_EQ(started.request_id_lo, 7u);
+    EXPECT_EQ(started.generation, worker.channel.generation);
+    worker.say(ApiWorker::post(7, "error", "{}"));
+    ASSERT_TRUE(turn_until_sent());
+    const LogEvent ended = event();
+    EXPECT_EQ(ended.kind, LogEventKind::ended);
+    EXPECT_EQ(ended.end, LogEnd::function_error);
+    EXPECT_GE(ended.at_us, started.at_us);
+    EXPECT_TRUE(rte_ring_empty(shared.log_events[0]));
+    settle(worker);
+    rte_ring_free(shared.log_events[0]);
+    shared.log_events[0] = nullptr;
+}
+
 TEST_F(Api, ManyWorkersAtOnce) {
     info.pending_limit = 64;
     start();
