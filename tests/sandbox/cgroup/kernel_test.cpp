@@ -1,0 +1,148 @@
+// The groups of this machine, whichever version it has: limits that hold. Needs root.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <functional>
+#include <thread>
+
+#include "sandbox/cgroup/groups.hpp"
+
+namespace skerry::cgroup {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class Kernel : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+        const Hierarchy hierarchy = discover();
+        if (!hierarchy.complete()) GTEST_SKIP() << "control groups: " << describe(hierarchy);
+        auto groups = Groups::create(hierarchy, new_owner_name());
+        ASSERT_TRUE(groups) << groups.error().text;
+        groups_ = std::move(*groups);
+    }
+    void TearDown() override {
+        // The last process of a group may be on its way out.
+        const auto deadline = Clock::now() + std::chrono::seconds(10);
+        while (!groups_.remove_all() && Clock::now() < deadline)
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        EXPECT_TRUE(groups_.remove_all());
+    }
+    // A child in group "w" with these limits, which runs `work` and ends with what it returns.
+    pid_t start(const Limits& limits, const std::function<int()>& work) {
+        int ends[2];
+        EXPECT_EQ(::pipe(ends), 0);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            char go;
+            if (groups_.join("w") != 0) ::_exit(101);
+            if (::write(ends[1], "j", 1) != 1) ::_exit(102);
+            ::raise(SIGSTOP);
+            (void)go;
+            ::_exit(work());
+        }
+        char joined = 0;
+        ::close(ends[1]);
+        EXPECT_EQ(::read(ends[0], &joined, 1), 1) << "the child could not join";
+        ::close(ends[0]);
+        int state = 0;
+        EXPECT_EQ(::waitpid(child, &state, WUNTRACED), child);
+        EXPECT_TRUE(WIFSTOPPED(state));
+        const Status set = groups_.set("w", limits);
+        EXPECT_TRUE(set) << set.error().text;
+        ::kill(child, SIGCONT);
+        return child;
+    }
+    static int end_of(pid_t child) {
+        int state = 0;
+        EXPECT_EQ(::waitpid(child, &state, 0), child);
+        return state;
+    }
+
+    Groups groups_;
+};
+
+TEST_F(Kernel, MemoryBombIsEndedAndSeen) {
+    const pid_t child = start({.memory_bytes = 32u << 20}, [] {
+        for (int i = 0; i < 256; ++i) {
+            char* const block = static_cast<char*>(std::malloc(1 << 20));
+            if (block == nullptr) return 1;
+            std::memset(block, 1, 1 << 20);
+            asm volatile("" : : "r"(block) : "memory");
+        }
+        return 0;
+    });
+    const int state = end_of(child);
+    ASSERT_TRUE(WIFSIGNALED(state));
+    EXPECT_EQ(WTERMSIG(state), SIGKILL);
+    const Usage usage = groups_.usage("w");
+    EXPECT_TRUE(usage.out_of_memory);
+    EXPECT_GT(usage.peak_memory_bytes, 24u << 20);
+    EXPECT_LE(usage.peak_memory_bytes, 32u << 20);
+    EXPECT_GT(usage.cpu_us, 0u);
+}
+
+TEST_F(Kernel, ProcessThatKeepsToItsMemoryIsNotBlamed) {
+    EXPECT_EQ(end_of(start({.memory_bytes = 32u << 20}, [] { return 7; })), 7 << 8);
+    EXPECT_FALSE(groups_.usage("w").out_of_memory);
+}
+
+TEST_F(Kernel, ForkBombStopsAtItsLimitAndIsEndedAsAWhole) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const pid_t child = start({.memory_bytes = 256u << 20, .pids_max = 12}, [&ends] {
+        std::int32_t made = 0;
+        for (; made < 100; ++made) {
+            const pid_t next = ::fork();
+            if (next < 0) break;
+            if (next == 0)
+                while (true) ::pause();
+        }
+        if (errno != EAGAIN) return 1;
+        if (::write(ends[1], &made, sizeof made) != sizeof made) return 2;
+        while (true) ::pause();
+    });
+    std::int32_t made = 0;
+    ASSERT_EQ(::read(ends[0], &made, sizeof made), static_cast<ssize_t>(sizeof made));
+    EXPECT_EQ(made, 11) << "with the first process";
+    EXPECT_FALSE(groups_.remove("w")) << "while it has processes";
+    groups_.kill("w");
+    EXPECT_TRUE(WIFSIGNALED(end_of(child)));
+    const auto deadline = Clock::now() + std::chrono::seconds(20);
+    bool gone = false;
+    while (!(gone = groups_.remove("w")) && Clock::now() < deadline) {
+        groups_.kill("w");
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    EXPECT_TRUE(gone);
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
+// As a ratio and by the kernel's own counts: how fast this machine is, and what else runs, says
+// nothing.
+TEST_F(Kernel, QuotaThrottles) {
+    const auto began = Clock::now();
+    const pid_t child = start({.memory_bytes = 64u << 20, .cpu_percent = 20}, [] {
+        const auto end = Clock::now() + std::chrono::milliseconds(1000);
+        while (Clock::now() < end) {
+        }
+        return 0;
+    });
+    EXPECT_EQ(end_of(child), 0);
+    const auto wall_us = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began).count());
+    const Usage usage = groups_.usage("w");
+    EXPECT_GT(usage.throttled, 2u);
+    EXPECT_GT(usage.cpu_us, 0u);
+    EXPECT_LT(static_cast<double>(usage.cpu_us) / static_cast<double>(wall_us), 0.45);
+}
+
+}  // namespace
+}  // namespace skerry::cgroup
