@@ -1,10 +1,8 @@
 #include "control/config/preflight_kernel.hpp"
 
 #include <linux/landlock.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <sys/resource.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+
+#include "sandbox/cgroup/groups.hpp"
 
 namespace skerry::config {
 namespace {
@@ -131,23 +131,27 @@ std::vector<Need> check_namespaces() {
     return needs;
 }
 
+// The folder that a server makes for its workers' groups, made and removed.
 Need check_cgroups() {
-    Need need{"cgroups", "version 2", "version 2, to account for workers from outside", "",
-              Need::ok};
-    struct statfs info {};
-    if (statfs("/sys/fs/cgroup", &info) == 0 &&
-        static_cast<long>(info.f_type) == static_cast<long>(CGROUP2_SUPER_MAGIC))
+    const cgroup::Hierarchy hierarchy = cgroup::discover();
+    Need need{"cgroups", cgroup::describe(hierarchy),
+              "memory, cpu and pids: what all processes of one worker may use together",
+              "in a container: its cgroups mounted read-write; else: mount -t cgroup2 none "
+              "/sys/fs/cgroup",
+              Need::warning};  // a worker's own limits (rlimits) hold without them
+    if (hierarchy.version == cgroup::Version::none) return need;
+    if (const Status made = cgroup::try_groups(hierarchy); !made) {
+        need.found += "; " + made.error().text;
+        need.mend = "run as root; systemd: Delegate=yes";
         return need;
-    need.found = fs::exists("/sys/fs/cgroup/memory") ? "version 1" : "none mounted";
-    need.mend =
-        "boot with systemd.unified_cgroup_hierarchy=1, or: mount -t cgroup2 none "
-        "/sys/fs/cgroup";
-    need.state = Need::warning;  // a worker's own limits (rlimits) hold without them
+    }
+    if (hierarchy.complete()) need.state = Need::ok;
     return need;
 }
 
 Need check_landlock() {
-    Need need{"Landlock", "", "version 1 or newer, as one more wall around workers", "", Need::ok};
+    Need need{"Landlock", "", "version 1 or newer, as one more wall around workers' files", "",
+              Need::ok};
     const long version =
         syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version >= 1) {

@@ -56,6 +56,17 @@ Result<Groups> Groups::create(const Hierarchy& hierarchy, const std::string& own
     return groups;
 }
 
+Status try_groups(const Hierarchy& hierarchy) {
+    const auto backend = make_backend(hierarchy);
+    if (!backend) return ok();
+    for (const std::string& folder : backend->folders(new_owner_name())) {
+        int error = make_folder(folder);
+        if (error == 0) error = remove_folder(folder);
+        if (error != 0) return errno_error("make " + folder, error);
+    }
+    return ok();
+}
+
 int Groups::join(const std::string& name) const {
     if (!active()) return 0;
     for (const std::string& folder : backend_->folders(owner_ + "/" + name)) {

@@ -45,6 +45,7 @@ class Groups {
 
     bool active() const { return backend_ != nullptr; }
     const Hierarchy& hierarchy() const { return hierarchy_; }
+    const std::string& owner() const { return owner_; }
     bool limits_memory() const { return active() && hierarchy_.has_memory; }
 
     // Makes the group and puts the calling process into it. Version 1: may wait for some 20 ms.
@@ -70,6 +71,9 @@ class Groups {
 
 // "skerry-PID-STARTTIME-NUMBER", of this process and never the same twice.
 std::string new_owner_name();
+
+// Whether an owner's folder can be made: makes one and removes it.
+Status try_groups(const Hierarchy& hierarchy);
 
 // Removes what owners have left whose process is dead. Only what is empty: workers do not outlive
 // their warden. Returns how many owners' folders were looked at for that.

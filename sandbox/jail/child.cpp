@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 
 #include "sandbox/jail/environment.hpp"
 #include "sandbox/jail/identity.hpp"
+#include "sandbox/jail/landlock.hpp"
 #include "sandbox/jail/limits.hpp"
 #include "sandbox/jail/link.hpp"
 #include "sandbox/jail/network.hpp"
@@ -113,7 +115,6 @@ void arrange_descriptors(Received& received, Reporter& reporter) {
 }
 
 void install_filter(const seccomp::Filter& filter, const Reporter& reporter) {
-    reporter.need(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Step::no_new_privs);
     const seccomp::Installed installed = seccomp::install(filter);
     if (installed.error != 0) reporter.fail(Step::seccomp, installed.error);
     // With it the worker could allow itself anything: it is closed here, and on exec anyway.
@@ -142,11 +143,15 @@ const char* program_of(runtime::Kind kind) {
 
 }  // namespace
 
-void become_worker(const seccomp::Filters& filters, int link_fd) {
+void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups,
+                   const std::string& group, int link_fd) {
     Reporter reporter(link_fd);
     reset_signals(reporter);
     die_with_warden(reporter, Step::signals);
     keep_only_link(reporter);
+    // By itself: whoever joins may be made to wait, and the warden has no time.
+    if (const int error = groups.join(group); error != 0) reporter.fail(Step::cgroup, error);
+    reporter.need(::unshare(CLONE_NEWCGROUP), Step::cgroup);
     raise_loopback(reporter);
     UniqueFd listener = make_listener(reporter);
     const int root_fd = enter_root(reporter);
@@ -163,6 +168,8 @@ void become_worker(const seccomp::Filters& filters, int link_fd) {
     drop_privileges(reporter);
     die_with_warden(reporter, Step::capabilities);
     set_limits(received.order, reporter);
+    reporter.need(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Step::no_new_privs);
+    enter_landlock(reporter);
     install_filter(filters.of(received.order.kind), reporter);
     execute(received.order, reporter);
 }

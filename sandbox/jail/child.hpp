@@ -9,6 +9,7 @@ namespace skerry::jail {
 // Runs in the new process, which is single-threaded: prepares its namespaces, waits for an Order on
 // `link_fd`, and becomes what it says. The socket is close-on-exec, so the warden sees its end when
 // the bootstrap has been executed. Never returns.
-[[noreturn]] void become_worker(const seccomp::Filters& filters, int link_fd);
+[[noreturn]] void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups,
+                                const std::string& group, int link_fd);
 
 }  // namespace skerry::jail

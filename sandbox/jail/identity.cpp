@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -49,6 +50,10 @@ void enter_user_namespace(const Reporter& reporter) {
 void drop_privileges(const Reporter& reporter) {
     reporter.need(::syscall(SYS_setresgid, kInsideUid, kInsideUid, kInsideUid), Step::identity);
     reporter.need(::syscall(SYS_setresuid, kInsideUid, kInsideUid, kInsideUid), Step::identity);
+    // A keyring of its own and empty, instead of the one that skerryd was started with. ENOSYS: a
+    // kernel without keys.
+    if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS)
+        reporter.fail(Step::identity, errno);
     for (int capability = 0; capability <= kCapabilityNumbersMax; ++capability)
         if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
             if (errno == EINVAL && capability > CAP_LAST_CAP) break;

@@ -30,11 +30,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// The cgroup namespace comes when its group is joined (child.cpp): its root is the group then.
 // The user namespace is not among them: the child builds its root with the privileges of the real
 // root, and enters it afterwards (identity.cpp). That way the worker's user namespace owns none of
 // the other namespaces, and even a worker that gained all capabilities in it could not change them.
 constexpr std::uint64_t kNamespaces =
-    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
 // The warden may live in a PID namespace of its own, while /proc is the host's. The kernel tells
 // the number that fits /proc; -1: it does not (no /proc, or the process is gone).
@@ -92,6 +93,15 @@ Status map_ids(const Embryo& embryo, std::uint32_t host_uid) {
     return ok();
 }
 
+// A group counts the pages of /tmp and of the channel, too.
+cgroup::Limits limits_of(const Plan& plan) {
+    return {
+        .memory_bytes = (std::uint64_t{plan.memory_mib + plan.tmp_mib} << 20) + plan.channel_bytes,
+        .cpu_percent = plan.cpu_percent,
+        .cpu_weight = plan.cpu_weight,
+        .pids_max = plan.pids_max};
+}
+
 Status send_order(const Plan& plan, const Orders& orders, const Embryo& embryo) {
     std::vector<int> fds = {plan.log_fd};
     fds.insert(fds.end(), plan.channel_fds.begin(), plan.channel_fds.end());
@@ -104,9 +114,9 @@ Status send_order(const Plan& plan, const Orders& orders, const Embryo& embryo) 
 
 // From the order to the exec. The child speaks in this order: prepared,
 // needs_id_map, filtered (not everywhere: seccomp::install), end.
-Status accompany(const Plan& plan, const Embryo& embryo, Started& started) {
+Status accompany(const Plan& plan, const Embryo& embryo, const cgroup::Groups& groups,
+                 std::uint64_t since_us, Started& started) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(kStartTimeoutMs);
-    std::uint64_t since_us = monotonic_us();
     const auto lap = [&since_us](std::uint64_t until_us) {
         const std::uint64_t took_us = until_us - std::min(until_us, since_us);
         since_us += took_us;
@@ -136,6 +146,8 @@ Status accompany(const Plan& plan, const Embryo& embryo, Started& started) {
         if (report.kind == ReportKind::prepared) {
             started.phases.namespaces_us = lap(report.at_us);
             if (runtime::speaks_runtime_api(plan.kind)) started.listener = std::move(heard->fd);
+            // Before any of the worker's code runs: it waits for its id maps.
+            if (auto status = groups.set(embryo.group(), limits_of(plan)); !status) return status;
             expected = ReportKind::needs_id_map;
             continue;
         }
@@ -157,7 +169,8 @@ Embryo::~Embryo() {
     }
 }
 
-Result<Embryo> prepare(const seccomp::Filters& filters) {
+Result<Embryo> prepare(const seccomp::Filters& filters, const cgroup::Groups& groups,
+                       const std::string& group) {
     auto link = make_link();
     if (!link) return link.error();
     // The system call itself, not fork(): it makes the namespaces at once. The caller has one
@@ -172,18 +185,20 @@ Result<Embryo> prepare(const seccomp::Filters& filters) {
         return errno_error("start a worker: new namespaces (needs root, and Linux 5.12 or newer)");
     if (pid == 0) {
         link->warden_end.reset();
-        become_worker(filters, link->child_end.get());
+        become_worker(filters, groups, group, link->child_end.get());
     }
     const UniqueFd pidfd(pidfd_number);
-    return Embryo(pid, pid_for_proc(pidfd.get()), std::move(link->warden_end));
+    return Embryo(pid, pid_for_proc(pidfd.get()), std::move(link->warden_end), group);
 }
 
-Result<Started> start(const Plan& plan, Embryo embryo) {
-    auto orders = order_of(plan);
+Result<Started> start(const Plan& plan, Embryo embryo, const cgroup::Groups& groups,
+                      std::uint64_t since_us) {
+    auto orders = order_of(plan, groups.limits_memory());
     if (!orders) return orders.error();
     if (auto status = send_order(plan, *orders, embryo); !status) return status.error();
     Started started{embryo.pid(), embryo.host_pid(), UniqueFd(), UniqueFd(), Phases{}};
-    if (auto status = accompany(plan, embryo, started); !status) return status.error();
+    if (auto status = accompany(plan, embryo, groups, since_us, started); !status)
+        return status.error();
     embryo.release();
     return started;
 }

@@ -20,6 +20,7 @@
 
 #include "sandbox/base/result.hpp"
 #include "sandbox/base/unique_fd.hpp"
+#include "sandbox/cgroup/groups.hpp"
 #include "sandbox/runtime/kind.hpp"
 #include "sandbox/seccomp/filters.hpp"
 
@@ -44,6 +45,8 @@ struct Plan {
     std::string server_name;     // as AWS_REGION
     std::string environment;     // the function's own: NAME=value, each with a zero at its end
     std::uint32_t host_uid = 0;  // also the gid; must belong to nobody else
+    // Of all its processes together, in a control group, with what is in /tmp on top; for native
+    // functions, and where there is no such group, also the address space of each process.
     std::uint32_t memory_mib = 128;
     std::uint32_t tmp_mib = 16;        // size of /tmp
     std::uint32_t cpu_percent = 0;     // of one CPU; 0: no quota
@@ -70,24 +73,33 @@ struct Phases {
 // its end is the end of this object: everything of it is gone then.
 class Embryo {
   public:
-    Embryo(pid_t pid, pid_t host_pid, UniqueFd socket)
-        : pid_(pid), host_pid_(host_pid), socket_(std::move(socket)) {}
+    Embryo(pid_t pid, pid_t host_pid, UniqueFd socket, std::string group)
+        : pid_(pid), host_pid_(host_pid), socket_(std::move(socket)), group_(std::move(group)) {}
     Embryo(Embryo&& other) noexcept
         : pid_(std::exchange(other.pid_, -1)),
           host_pid_(other.host_pid_),
-          socket_(std::move(other.socket_)) {}
-    Embryo& operator=(Embryo&&) = delete;
+          socket_(std::move(other.socket_)),
+          group_(std::move(other.group_)) {}
+    Embryo& operator=(Embryo&& other) noexcept {
+        std::swap(pid_, other.pid_);  // whose end is that of what this one had
+        std::swap(host_pid_, other.host_pid_);
+        std::swap(socket_, other.socket_);
+        std::swap(group_, other.group_);
+        return *this;
+    }
     ~Embryo();
 
     pid_t pid() const { return pid_; }            // in the caller's PID namespace
     pid_t host_pid() const { return host_pid_; }  // in the PID namespace of /proc
     int socket() const { return socket_.get(); }
+    const std::string& group() const { return group_; }
     void release() { pid_ = -1; }  // it has become a worker, or was reaped
 
   private:
     pid_t pid_;
     pid_t host_pid_;
     UniqueFd socket_;
+    std::string group_;
 };
 
 struct Started {
@@ -102,14 +114,17 @@ struct Started {
     Phases phases;
 };
 
-// Takes about a millisecond in the caller; the child goes on by itself. `filters` must outlive it
-// not: the child has a copy. It is a child of the caller, who reaps it.
-Result<Embryo> prepare(const seccomp::Filters& filters);
+// Takes about a millisecond in the caller; the child goes on by itself, and makes and joins `group`
+// of `groups`, which the caller removes when everything of the child is gone. It has copies of
+// `filters` and `groups`. It is a child of the caller, who reaps it.
+Result<Embryo> prepare(const seccomp::Filters& filters, const cgroup::Groups& groups,
+                       const std::string& group);
 
 // Returns when the worker has executed its bootstrap, or after everything of it is gone again;
-// never takes more than kStartTimeoutMs. Errors carry the failed step and its errno. The caller
-// ignores SIGPIPE.
+// never takes more than kStartTimeoutMs. Errors carry the failed step and its errno. `since_us`:
+// when the start began, for Phases. The caller ignores SIGPIPE.
 inline constexpr int kStartTimeoutMs = 5000;
-Result<Started> start(const Plan& plan, Embryo embryo);
+Result<Started> start(const Plan& plan, Embryo embryo, const cgroup::Groups& groups,
+                      std::uint64_t since_us);
 
 }  // namespace skerry::jail

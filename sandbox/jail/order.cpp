@@ -124,16 +124,17 @@ Status check(const Plan& plan) {
     return ok();
 }
 
-// Memory is limited as the address space of each process. Node.js reserves far more of it than it
-// uses.
-std::uint64_t address_space_bytes(const Plan& plan) {
+// A native function is told by malloc() that its memory is used up, and may live on. Interpreters
+// reserve far more address space than they use (Node.js so much that there can't be a limit).
+std::uint64_t address_space_bytes(const Plan& plan, bool memory_in_group) {
     if (plan.kind == runtime::Kind::nodejs) return 0;
+    if (plan.kind != runtime::Kind::native && memory_in_group) return 0;
     return (std::uint64_t{plan.memory_mib} << 20) + plan.channel_bytes;
 }
 
 }  // namespace
 
-Result<Orders> order_of(const Plan& plan) {
+Result<Orders> order_of(const Plan& plan, bool memory_in_group) {
     if (auto status = check(plan); !status) return status.error();
     Orders orders;
     Order& order = orders.order;
@@ -144,7 +145,7 @@ Result<Orders> order_of(const Plan& plan) {
     order.pids_max = plan.pids_max;
     order.channel_fd_count = static_cast<std::uint32_t>(plan.channel_fds.size());
     order.file_bytes_max = plan.file_bytes_max;
-    order.address_space_bytes = address_space_bytes(plan);
+    order.address_space_bytes = address_space_bytes(plan, memory_in_group);
     if (!put(order.function, plan.function) || !put(order.version_hex, plan.version_hex) ||
         !put(order.handler, plan.handler) || !put(order.server_name, plan.server_name))
         return bad("a text of the plan is too long");

@@ -51,6 +51,6 @@ struct Orders {
     Order order;
     std::vector<UniqueFd> mounts;  // the artifact's, then the entries'
 };
-Result<Orders> order_of(const Plan& plan);
+Result<Orders> order_of(const Plan& plan, bool memory_in_group);
 
 }  // namespace skerry::jail

@@ -14,6 +14,7 @@ namespace {
 constexpr std::array<const char*, static_cast<std::size_t>(Step::count)> kTexts = {
     "reset signals",
     "arrange descriptors",
+    "join its control group (see skerryd --check)",
     "bring up its loopback and listen there",
     "make mounts private",
     "mount the root tmpfs (needs Linux 5.12 or newer)",
@@ -31,6 +32,7 @@ constexpr std::array<const char*, static_cast<std::size_t>(Step::count)> kTexts 
     "drop capabilities",
     "set resource limits",
     "set no_new_privs",
+    "set up Landlock",
     "install the filter of system calls (needs Linux 5.0 or newer)",
     "execute its bootstrap (must be executable by everybody, and its loader or interpreter must be "
     "in the jail)",

@@ -11,6 +11,7 @@ namespace skerry::jail {
 enum class Step : std::uint32_t {
     signals,
     descriptors,
+    cgroup,
     network,
     private_mounts,
     root_tmpfs,
@@ -28,6 +29,7 @@ enum class Step : std::uint32_t {
     capabilities,
     limits,
     no_new_privs,
+    landlock,
     seccomp,
     execute,
     count

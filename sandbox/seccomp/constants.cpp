@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/keyctl.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -169,6 +170,7 @@ constexpr Entry kConstants[] = {
     NAMED(PR_SET_MM_MAP_SIZE),
     NAMED(PR_CAPBSET_DROP),
     NAMED(PR_SET_SECUREBITS),
+    NAMED(KEYCTL_JOIN_SESSION_KEYRING),
     NAMED(PR_CAP_AMBIENT),
     NAMED(PR_SET_PTRACER),
     NAMED(PR_SET_SECCOMP),

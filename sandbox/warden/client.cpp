@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <utility>
 
 #include "sandbox/jail/environment.hpp"
@@ -52,16 +53,19 @@ bool ends_within(pid_t pid, int timeout_ms) {
     return ready > 0 || !pidfd;
 }
 
-void end_warden(UniqueFd& socket, pid_t pid) {
-    if (!socket) return;  // moved from
-    socket.reset();
-    if (pid <= 0) return;  // played by a test
-    if (!ends_within(pid, kEndTimeoutMs)) {
-        ::kill(pid, SIGKILL);
-        if (!ends_within(pid, kEndTimeoutMs)) return;  // the kernel can't end it; nor can we
-    }
-    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
+// An error when the operator wants them and there are none, or not all.
+Result<cgroup::Groups> make_groups(cgroup::Mode mode) {
+    if (mode == cgroup::Mode::off) return cgroup::Groups();
+    const cgroup::Hierarchy hierarchy = cgroup::discover();
+    if (mode == cgroup::Mode::required && !hierarchy.complete())
+        return Error{ENOTSUP,
+                     "control groups are required, and there are: " + cgroup::describe(hierarchy)};
+    (void)cgroup::sweep(hierarchy);
+    auto groups = cgroup::Groups::create(hierarchy, cgroup::new_owner_name());
+    if (groups || mode == cgroup::Mode::required) return groups;
+    std::fprintf(stderr, "skerryd: workers have no limits of memory, CPU time and processes %s\n",
+                 ("together: " + groups.error().text).c_str());
+    return cgroup::Groups();
 }
 
 }  // namespace
@@ -72,6 +76,11 @@ Result<Client> Client::start(const Options& options) {
         return Error{EINVAL, "start the warden: its folders must be absolute paths"};
     if (options.server_name.size() > jail::kNameBytesMax)
         return Error{EINVAL, "start the warden: the server's name is too long"};
+    if (options.ready_jails > kReadyJailsMax)
+        return Error{EINVAL, "start the warden: more than " + std::to_string(kReadyJailsMax) +
+                                 " ready jails"};
+    auto groups = make_groups(options.cgroups);
+    if (!groups) return groups.error();
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return errno_error("start the warden: socketpair");
@@ -87,8 +96,8 @@ Result<Client> Client::start(const Options& options) {
     arguments.exit_signal = SIGCHLD;
     const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
     if (pid < 0) return errno_error("start the warden: clone (needs root)");
-    if (pid == 0) run(std::move(its), options);
-    return Client(std::move(ours), pid);
+    if (pid == 0) run(std::move(its), options, std::move(*groups));
+    return Client(std::move(ours), pid, std::move(*groups));
 }
 
 Status Client::spawn(const SpawnRequest& request) {
@@ -168,14 +177,29 @@ Result<std::optional<Event>> Client::poll_event() {
 
 Client& Client::operator=(Client&& other) noexcept {
     if (this == &other) return *this;
-    end_warden(socket_, pid_);
+    end();
     socket_ = std::move(other.socket_);
     pid_ = other.pid_;
+    groups_ = std::move(other.groups_);
     return *this;
 }
 
 Client::~Client() {
-    end_warden(socket_, pid_);
+    end();
+}
+
+void Client::end() {
+    if (!socket_) return;  // moved from
+    socket_.reset();
+    if (pid_ <= 0) return;  // played by a test
+    if (!ends_within(pid_, kEndTimeoutMs)) {
+        ::kill(pid_, SIGKILL);
+        if (!ends_within(pid_, kEndTimeoutMs)) return;  // the kernel can't end it; nor can we
+    }
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    // With the warden all workers have ended, and it has removed these, unless it was killed.
+    (void)groups_.remove_all();
 }
 
 }  // namespace skerry::warden

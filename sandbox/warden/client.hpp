@@ -9,6 +9,7 @@
 
 #include "sandbox/base/result.hpp"
 #include "sandbox/base/unique_fd.hpp"
+#include "sandbox/cgroup/groups.hpp"
 #include "sandbox/warden/protocol.hpp"
 
 namespace skerry::warden {
@@ -19,6 +20,9 @@ struct Options {
     std::string runtimes_dir =
         {};                        // absolute; an image for each kind; empty: native functions only
     std::string server_name = {};  // told to workers as their region
+    cgroup::Mode cgroups = cgroup::Mode::automatic;
+    // Processes kept prepared for workers to come (sandbox/jail); 0 … kReadyJailsMax.
+    std::uint32_t ready_jails = 4;
 };
 
 struct SpawnRequest {
@@ -68,13 +72,15 @@ struct Event {
 
 class Client {
   public:
-    // Forks the warden. Must be called while this process has one thread, before DPDK starts.
-    // The warden ends all workers and itself when this end of the socket closes, however that
-    // happens; the workers end when the warden does.
+    // Makes the control groups' folder, and forks the warden. Must be called while this process has
+    // one thread, before DPDK starts. The warden ends all workers and itself when this end of the
+    // socket closes, however that happens; the workers end when the warden does.
     static Result<Client> start(const Options& options);
 
     // For tests that play the warden themselves: speaks to whoever has the other end.
-    static Client with_socket(UniqueFd socket) { return Client(std::move(socket), -1); }
+    static Client with_socket(UniqueFd socket) {
+        return Client(std::move(socket), -1, cgroup::Groups());
+    }
 
     // Both never wait. EAGAIN: the warden has not caught up yet, and nothing was sent.
     // The descriptors stay the caller's, and may be closed at once.
@@ -84,15 +90,21 @@ class Client {
     Result<std::optional<Event>> poll_event();
     int fd() const { return socket_.get(); }  // readable when an event is there
     pid_t pid() const { return pid_; }
+    // What limits the workers' memory, CPU time and number of processes.
+    const cgroup::Groups& groups() const { return groups_; }
 
     Client(Client&&) = default;
     Client& operator=(Client&& other) noexcept;  // ends the warden it had, as the destructor does
     ~Client();  // closes the socket, and waits for the warden to end (bounded)
 
   private:
-    Client(UniqueFd socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
+    Client(UniqueFd socket, pid_t pid, cgroup::Groups groups)
+        : socket_(std::move(socket)), pid_(pid), groups_(std::move(groups)) {}
+    void end();
+
     UniqueFd socket_;
     pid_t pid_ = -1;
+    cgroup::Groups groups_;
 };
 
 }  // namespace skerry::warden

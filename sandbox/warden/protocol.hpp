@@ -17,6 +17,7 @@ inline constexpr std::size_t kPathBytes = 512;
 inline constexpr std::size_t kNameBytes = jail::kNameBytesMax + 1;
 // Workers alive at a time. The dataplane has as many channels.
 inline constexpr std::size_t kWorkersMax = 1024;
+inline constexpr std::uint32_t kReadyJailsMax = 64;
 // Descriptors of a spawn, native: channel, doorbells, wake, ready, log, then done[core_count].
 inline constexpr std::size_t kFixedFds = 5;
 inline constexpr std::size_t kFdsMax = kFixedFds + channel::kMaxCores;

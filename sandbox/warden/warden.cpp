@@ -19,6 +19,7 @@
 
 #include "sandbox/jail/jail.hpp"
 #include "sandbox/seccomp/listeners.hpp"
+#include "sandbox/warden/nursery.hpp"
 #include "sandbox/warden/orders.hpp"
 #include "sandbox/warden/transport.hpp"
 
@@ -27,6 +28,10 @@ namespace {
 
 constexpr int kSocketFd = 3;
 constexpr rlim_t kDescriptorsMax = 4 * kWorkersMax;
+// Nothing is prepared for later before it has been quiet for so long.
+constexpr int kQuietMs = 1;
+// What this process gets when skerryd's thread that forked it has ended. Nothing else sends it.
+const int kParentDied = SIGRTMIN;
 
 [[noreturn]] void give_up(const char* doing) {
     std::fprintf(stderr, "skerry warden: %s: %s\n", doing, std::strerror(errno));
@@ -43,25 +48,31 @@ constexpr rlim_t kDescriptorsMax = 4 * kWorkersMax;
 // warden wait without filling its memory.
 class Warden {
   public:
-    Warden(int socket, int signals, Fence fence, seccomp::Filters filters,
+    Warden(int socket, int signals, const Options& options, Nursery nursery,
            seccomp::Listeners listeners)
         : socket_(socket),
           signals_(signals),
-          fence_(std::move(fence)),
-          filters_(std::move(filters)),
+          fence_{options.artifacts_dir, options.runtimes_dir, options.server_name},
+          nursery_(std::move(nursery)),
           listeners_(std::move(listeners)) {}
     void serve();
 
   private:
     void flush();
     void obey();
+    void take_signals();
     void reap();
     void end_denied();
+    [[noreturn]] void finish();
     void spawn(const Message& order, const std::vector<UniqueFd>& fds);
     Status try_spawn(const Message& order, const std::vector<UniqueFd>& fds);
     void kill(std::uint64_t worker_id);
     void refuse(std::uint64_t worker_id, const Error& error);
 
+    struct Worker {
+        pid_t pid;
+        std::string group;
+    };
     struct Answer {
         Message message;
         UniqueFd fd = {};  // goes along
@@ -70,9 +81,9 @@ class Warden {
     int socket_;
     int signals_;
     Fence fence_;
-    seccomp::Filters filters_;
+    Nursery nursery_;
     seccomp::Listeners listeners_;
-    std::map<std::uint64_t, pid_t> workers_;  // ≤ kWorkersMax; not yet reaped
+    std::map<std::uint64_t, Worker> workers_;  // ≤ kWorkersMax; not yet reaped
     std::deque<Answer> outbox_;
 };
 
@@ -81,14 +92,27 @@ void Warden::serve() {
         pollfd waiting[3] = {{socket_, static_cast<short>(outbox_.empty() ? POLLIN : POLLOUT), 0},
                              {signals_, POLLIN, 0},
                              {listeners_.fd(), POLLIN, 0}};
-        if (::poll(waiting, 3, -1) < 0 && errno != EINTR) give_up("poll");
+        const int ready = ::poll(waiting, 3, nursery_.is_content() ? -1 : kQuietMs);
+        if (ready < 0 && errno != EINTR) give_up("poll");
+        if (ready == 0) nursery_.tend();
+        if (ready <= 0) continue;
         // Before reaping: the names of calls go with the ends of their workers.
         if (waiting[2].revents != 0) end_denied();
-        if (waiting[1].revents != 0) reap();
+        if (waiting[1].revents != 0) take_signals();
         if (waiting[0].revents == 0) continue;
         if (outbox_.empty()) obey();
         flush();
     }
+}
+
+// Skerryd has gone, or wants us to go. Nothing of ours is left when this process is.
+void Warden::finish() {
+    // To everything in this PID namespace but its first process, which is this one.
+    ::kill(-1, SIGKILL);
+    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+    }
+    nursery_.remove_groups();
+    ::_exit(0);
 }
 
 void Warden::flush() {
@@ -97,7 +121,7 @@ void Warden::flush() {
         const int error = send_message(
             socket_, next.message, next.fd ? std::vector<int>{next.fd.get()} : std::vector<int>{});
         if (error == EAGAIN) return;
-        if (error != 0) ::_exit(0);  // skerryd has gone
+        if (error != 0) finish();
         outbox_.pop_front();
     }
 }
@@ -109,7 +133,7 @@ void Warden::obey() {
         case Received::nothing:
             return;
         case Received::closed:
-            ::_exit(0);
+            finish();
         case Received::malformed:
             return refuse(0, Error{EBADMSG, "an order of the wrong size"});
         case Received::message:
@@ -135,11 +159,10 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
     if (workers_.size() >= kWorkersMax)
         return Error{EAGAIN, "spawn: there are " + std::to_string(kWorkersMax) +
                                  " workers already, which is the limit"};
-    auto embryo = jail::prepare(filters_);
-    if (!embryo) return embryo.error();
-    auto started = jail::start(*plan, std::move(*embryo));
+    std::string group;
+    auto started = nursery_.start(*plan, taken_us, group);
     if (!started) return started.error();
-    workers_[order.worker_id] = started->pid;
+    workers_[order.worker_id] = {started->pid, std::move(group)};
     // Unwatched, it would wait at a denied call for ever.
     if (started->denials)
         if (auto status = listeners_.add(order.worker_id, std::move(started->denials)); !status)
@@ -157,7 +180,7 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
 // A worker that is gone already is no mistake: its `exited` and this order have crossed.
 void Warden::kill(std::uint64_t worker_id) {
     const auto found = workers_.find(worker_id);
-    if (found != workers_.end()) ::kill(found->second, SIGKILL);
+    if (found != workers_.end()) ::kill(found->second.pid, SIGKILL);
 }
 
 // Workers that made a call which they may not make: they are stopped at it, and never go on.
@@ -174,26 +197,43 @@ void Warden::refuse(std::uint64_t worker_id, const Error& error) {
     outbox_.push_back({answer});
 }
 
+void Warden::take_signals() {
+    signalfd_siginfo taken;
+    bool end = false;
+    while (::read(signals_, &taken, sizeof taken) > 0)
+        end |= static_cast<int>(taken.ssi_signo) == kParentDied;
+    if (end) finish();
+    reap();
+}
+
 void Warden::reap() {
-    signalfd_siginfo drained;
-    while (::read(signals_, &drained, sizeof drained) > 0) {
-    }
+    std::vector<std::string> groups;
     int state = 0;
     pid_t pid = 0;
     while ((pid = ::waitpid(-1, &state, WNOHANG)) > 0) {
         auto worker = workers_.begin();
-        while (worker != workers_.end() && worker->second != pid) ++worker;
-        if (worker == workers_.end()) continue;  // it died on its way into the jail
+        while (worker != workers_.end() && worker->second.pid != pid) ++worker;
+        if (worker == workers_.end()) {
+            nursery_.was_reaped(pid);
+            continue;
+        }
         Message message;
         message.kind = MessageKind::exited;
         message.worker_id = worker->first;
         message.exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
         message.signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
         put_text(message.denied_call, listeners_.remove(worker->first));
+        const cgroup::Usage usage = nursery_.groups().usage(worker->second.group);
+        message.out_of_memory = message.signal == SIGKILL && usage.out_of_memory ? 1 : 0;
+        message.cpu_us = usage.cpu_us;
+        message.peak_memory_bytes = usage.peak_memory_bytes;
         outbox_.push_back({message});
+        groups.push_back(std::move(worker->second.group));
         workers_.erase(worker);
     }
     flush();
+    // After skerryd has been told: it waits for the news, not for this.
+    for (std::string& group : groups) nursery_.discard(std::move(group));
 }
 
 // Signals that reach a whole process group, or that a terminal sends, are for skerryd to decide on.
@@ -206,11 +246,12 @@ void arrange_signals() {
 }
 
 int make_signalfd() {
-    sigset_t children;
-    ::sigemptyset(&children);
-    ::sigaddset(&children, SIGCHLD);
-    if (::sigprocmask(SIG_SETMASK, &children, nullptr) != 0) give_up("block SIGCHLD");
-    const int fd = ::signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
+    sigset_t awaited;
+    ::sigemptyset(&awaited);
+    ::sigaddset(&awaited, SIGCHLD);
+    ::sigaddset(&awaited, kParentDied);
+    if (::sigprocmask(SIG_SETMASK, &awaited, nullptr) != 0) give_up("block SIGCHLD");
+    const int fd = ::signalfd(-1, &awaited, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0) give_up("signalfd");
     return fd;
 }
@@ -236,9 +277,10 @@ void arrange_descriptors(UniqueFd socket) {
 
 }  // namespace
 
-void run(UniqueFd socket, const Options& options) {
-    // If skerryd has ended before this, reading the socket says so.
-    if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up("PR_SET_PDEATHSIG");
+void run(UniqueFd socket, const Options& options, cgroup::Groups groups) {
+    // Not SIGKILL: who ends at once can't remove what the kernel keeps (control groups). If skerryd
+    // has ended before this, reading the socket says so.
+    if (::prctl(PR_SET_PDEATHSIG, kParentDied, 0, 0, 0) != 0) give_up("PR_SET_PDEATHSIG");
     (void)::prctl(PR_SET_NAME, "skerry-warden", 0, 0, 0);
     arrange_signals();
     raise_descriptor_limit();
@@ -255,9 +297,8 @@ void run(UniqueFd socket, const Options& options) {
     // From here on it can do what its orders take, and little else.
     if (const int error = seccomp::install(*own_filter); error != 0)
         give_up(errno_error("install its filter of system calls", error));
-    Fence fence{options.artifacts_dir, options.runtimes_dir, options.server_name};
-    Warden(kSocketFd, signals, std::move(fence), std::move(*filters), std::move(*listeners))
-        .serve();
+    Nursery nursery(std::move(groups), std::move(*filters), options.ready_jails);
+    Warden(kSocketFd, signals, options, std::move(nursery), std::move(*listeners)).serve();
     ::_exit(1);
 }
 

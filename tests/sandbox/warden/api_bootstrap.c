@@ -33,10 +33,25 @@ static void tell_descriptors(FILE* out) {
     if (stream != NULL) closedir(stream);
 }
 
+/* "4:memory:/a" as "group.memory=/a". */
+static void tell_groups(FILE* out) {
+    char line[512];
+    FILE* const file = fopen("/proc/self/cgroup", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        char* const name = strchr(line, ':');
+        char* const path = name == NULL ? NULL : strchr(name + 1, ':');
+        if (path == NULL) continue;
+        *path = '\0';
+        fprintf(out, "group.%s=%s", name + 1, path + 1);
+    }
+    if (file != NULL) fclose(file);
+}
+
 static void tell_self(FILE* out) {
     char text[256] = "";
     struct stat found;
     tell_descriptors(out);
+    tell_groups(out);
     for (char** variable = environ; *variable != NULL; ++variable)
         fprintf(out, "env.%s\n", *variable);
     fprintf(out, "cwd=%s\n", getcwd(text, sizeof text));

@@ -9,35 +9,7 @@ namespace {
 using namespace std::string_literals;
 using warden::MessageKind;
 
-class Api : public ::testing::Test {
-  protected:
-    void SetUp() override {
-        if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-        auto client = warden::Client::start({.artifacts_dir = folder_.path(),
-                                             .runtimes_dir = images_.path(),
-                                             .server_name = "pop-1"});
-        ASSERT_TRUE(client) << client.error().text;
-        client_.emplace(std::move(client).value());
-    }
-    // Whether it was started, and has connected.
-    bool start(ApiWorker& worker) {
-        const Status sent = client_->spawn(worker.order);
-        EXPECT_TRUE(sent);
-        auto event = next_event(*client_);
-        if (!event || event->kind != MessageKind::spawned) {
-            ADD_FAILURE() << (event ? event->text : "no event");
-            return false;
-        }
-        spawned_ = std::move(*event);
-        worker.listener = std::move(spawned_.listener);
-        return worker.accept();
-    }
-
-    Images images_;
-    Folder folder_{api_bootstrap()};
-    std::optional<warden::Client> client_;
-    warden::Event spawned_{};
-};
+class Api : public ApiTest {};
 
 TEST_F(Api, WorkerConnectsToTheListenerThatCameWithIt) {
     ApiWorker one(folder_, 1);

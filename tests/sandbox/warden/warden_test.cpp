@@ -182,7 +182,11 @@ TEST_F(Warden, RefusesOrdersThatMakeNoSense) {
 TEST_F(Warden, KeepsNoDescriptorItDoesNotNeed) {
     const UniqueFd inherited(::open("/dev/null", O_RDONLY));  // without close-on-exec
     client_.reset();
-    start();
+    auto options = folder_.options();
+    options.ready_jails = 0;
+    auto client = warden::Client::start(options);
+    ASSERT_TRUE(client) << client.error().text;
+    client_.emplace(std::move(client).value());
     spawn(1);
     // 0 to 2, the socket, the signals, the set of listeners and the one of the worker.
     EXPECT_EQ(open_descriptors(client_->pid()), 7u);
