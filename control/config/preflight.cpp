@@ -199,7 +199,7 @@ std::vector<Need> preflight(const Config& config) {
         needs.push_back(check_port(config.ports[i], i));
     needs.push_back(check_io_uring());
     for (auto& need : check_namespaces()) needs.push_back(std::move(need));
-    needs.push_back(check_cgroups());
+    needs.push_back(check_cgroups(config));
     needs.push_back(check_landlock());
     needs.push_back(check_open_files(config));
     needs.push_back(check_cpus(config));

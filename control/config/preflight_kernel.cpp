@@ -132,13 +132,19 @@ std::vector<Need> check_namespaces() {
 }
 
 // The folder that a server makes for its workers' groups, made and removed.
-Need check_cgroups() {
+Need check_cgroups(const Config& config) {
     const cgroup::Hierarchy hierarchy = cgroup::discover();
     Need need{"cgroups", cgroup::describe(hierarchy),
               "memory, cpu and pids: what all processes of one worker may use together",
               "in a container: its cgroups mounted read-write; else: mount -t cgroup2 none "
               "/sys/fs/cgroup",
               Need::warning};  // a worker's own limits (rlimits) hold without them
+    if (config.workers.cgroups == Cgroups::off) {
+        need.found = "switched off (workers.cgroups); not enforced: memory, cpu, pids";
+        need.mend = "workers.cgroups = \"auto\"";
+        return need;
+    }
+    if (config.workers.cgroups == Cgroups::required) need.state = Need::failed;
     if (hierarchy.version == cgroup::Version::none) return need;
     if (const Status made = cgroup::try_groups(hierarchy); !made) {
         need.found += "; " + made.error().text;

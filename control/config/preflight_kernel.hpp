@@ -9,7 +9,7 @@ namespace skerry::config {
 Need check_root();
 Need check_io_uring();
 std::vector<Need> check_namespaces();
-Need check_cgroups();
+Need check_cgroups(const Config& config);
 Need check_landlock();
 Need check_open_files(const Config& config);
 Need check_memory(const Config& config);

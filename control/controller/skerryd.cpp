@@ -44,11 +44,24 @@ int fail(const std::string& text) {
     return kExitFailed;
 }
 
+cgroup::Mode mode_of(config::Cgroups cgroups) {
+    switch (cgroups) {
+        case config::Cgroups::required:
+            return cgroup::Mode::required;
+        case config::Cgroups::off:
+            return cgroup::Mode::off;
+        case config::Cgroups::automatic:
+            break;
+    }
+    return cgroup::Mode::automatic;
+}
+
 int serve(const config::Config& config) {
     // Before any thread: a forked child of a process with threads may hold their locks for ever.
     auto warden = warden::Client::start({.artifacts_dir = config.state_dir + "/artifacts",
                                          .runtimes_dir = config.workers.runtimes_dir,
-                                         .server_name = config.name});
+                                         .server_name = config.name,
+                                         .cgroups = mode_of(config.workers.cgroups)});
     if (!warden) return fail("the warden did not start: " + warden.error().text);
     const UniqueFd signals(make_signal_fd());
     if (!signals) return fail("signalfd: " + std::string(std::strerror(errno)));
