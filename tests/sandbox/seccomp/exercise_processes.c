@@ -122,7 +122,13 @@ static void timers(void) {
     NEED(timer_delete(timer));
     NEED(sigprocmask(SIG_UNBLOCK, &alarms, NULL));
     alarm(1);
+    alarm(0);
+    /* Again and again: the first may come before the pause. */
+    value.it_interval.tv_usec = value.it_value.tv_usec = 20000;
+    NEED(setitimer(ITIMER_REAL, &value, NULL));
     pause();
+    value.it_interval.tv_usec = value.it_value.tv_usec = 0;
+    NEED(setitimer(ITIMER_REAL, &value, NULL));
 }
 
 static void clocks(void) {
@@ -171,20 +177,29 @@ static void await(pid_t pid) {
     CHECK(WIFEXITED(state) && WEXITSTATUS(state) == 0);
 }
 
-/* A child that is stopped in its sleep, and goes on: the kernel makes restart_syscall of it. */
+static void sleep_ms(long ms) {
+    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
+/* A child that is stopped in its sleep, and goes on: the kernel makes restart_syscall of it. On a
+ * busy machine it may not sleep yet, or not any more: so, often. */
 static void stop_and_go_on(void) {
-    const pid_t pid = NEED(fork());
-    if (pid == 0) {
-        const struct timespec while_ = {0, 100000000};
-        _exit(clock_nanosleep(CLOCK_MONOTONIC, 0, &while_, NULL));
-    }
-    const struct timespec moment = {0, 30000000};
-    nanosleep(&moment, NULL);
-    NEED(kill(pid, SIGSTOP));
     int state;
-    CHECK(waitpid(pid, &state, WUNTRACED) == pid && WIFSTOPPED(state));
-    NEED(kill(pid, SIGCONT));
-    await(pid);
+    for (int i = 0; i < 3; ++i) {
+        const pid_t pid = NEED(fork());
+        if (pid == 0) {
+            sleep_ms(300);
+            _exit(0);
+        }
+        for (int j = 0; j < 3; ++j) {
+            sleep_ms(50);
+            NEED(kill(pid, SIGSTOP));
+            sleep_ms(5);
+            NEED(kill(pid, SIGCONT));
+        }
+        CHECK(waitpid(pid, &state, 0) == pid && WIFEXITED(state));
+    }
 }
 
 static void groups_and_names(void) {
