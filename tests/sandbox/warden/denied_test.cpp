@@ -219,6 +219,15 @@ TEST_F(Denied, ManyWorkersAtOnceAreToldApart) {
     }
 }
 
+// A descriptor each, for as many workers as there may be.
+TEST_F(Denied, TheWardenHasRoomForAllListeners) {
+    rlimit ours{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &ours), 0);
+    rlimit its{};
+    ASSERT_EQ(::prlimit(client_->pid(), RLIMIT_NOFILE, nullptr, &its), 0);
+    EXPECT_GE(its.rlim_cur, std::min<rlim_t>(ours.rlim_max, 2 * warden::kWorkersMax));
+}
+
 // Every line that refuses: the errno is that of the line, and the worker goes on.
 TEST_F(Denied, RefusedCallsReturnTheErrnoOfTheirLine) {
     auto policy = seccomp::parse_policy("native.policy", seccomp::policy_text);
