@@ -56,10 +56,11 @@ void read_signals(Process& process) {
 }
 
 void set_actions(const Process& process) {
-    // SIGKILL and SIGSTOP answer EINVAL.
+    // The rest is as it is in every new process: a jail begins with all defaults.
     for (int number = 1; number <= kSignals; ++number)
-        raw_call(SYS_rt_sigaction, number_of(number), number_of(&process.actions[number]), 0,
-                 kMaskBytes);
+        if (process.actions[number].handler != 0 /* SIG_DFL */)
+            raw_call(SYS_rt_sigaction, number_of(number), number_of(&process.actions[number]), 0,
+                     kMaskBytes);
     if ((process.signal_stack.ss_flags & SS_DISABLE) == 0)
         raw_call(SYS_sigaltstack, number_of(&process.signal_stack), 0);
 }

@@ -3,6 +3,7 @@
 #include "sandbox/template/snapshot.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdlib.h>
 
 #include "sandbox/template/dump.hpp"
@@ -14,6 +15,7 @@ extern "C" {
 [[gnu::weak]] int RAND_poll(void);
 #pragma weak dlsym
 #pragma weak dladdr
+#pragma weak dladdr1
 
 // Returns 0; and again, with 1, in each copy. As setjmp, but the restorer is its longjmp.
 [[gnu::returns_twice, gnu::visibility("hidden")]] int skerry_snapshot_context(
@@ -57,15 +59,35 @@ void* global_symbol(const char* name) {
     return &dlsym != nullptr ? dlsym(RTLD_DEFAULT, name) : nullptr;
 }
 
-// Whether memory that an allocator gives back and uses again may be other than zero. glibc's does
-// not count on zeros there; about others nobody knows.
+enum class Owner { glibc, unknown, other };
+
+// unknown: the program took the function's address, so that its own stub for calls stands for it.
+Owner owner_of(const char* name, const void* glibc_base) {
+    void* const function = global_symbol(name);
+    Dl_info found{};
+    void* symbol = nullptr;
+    if (function == nullptr || dladdr1(function, &found, &symbol, RTLD_DL_SYMENT) == 0)
+        return Owner::other;
+    if (found.dli_fbase == glibc_base) return Owner::glibc;
+    const auto* entry = static_cast<const ElfW(Sym)*>(symbol);
+    return entry != nullptr && entry->st_shndx == SHN_UNDEF ? Owner::unknown : Owner::other;
+}
+
+// Whether memory that the allocator gives back and uses again may be other than zero. glibc's does
+// not count on zeros there; about others nobody knows. Another one replaces all four at once.
 bool is_glibc_malloc() {
-    if (&dladdr == nullptr) return false;
-    void* const allocator = global_symbol("malloc");
-    void* const library = global_symbol("gnu_get_libc_version");
-    Dl_info one{}, other{};
-    return allocator != nullptr && library != nullptr && dladdr(allocator, &one) != 0 &&
-           dladdr(library, &other) != 0 && one.dli_fbase == other.dli_fbase;
+    if (&dladdr == nullptr || &dladdr1 == nullptr) return false;
+    Dl_info glibc{};
+    void* const version = global_symbol("gnu_get_libc_version");
+    if (version == nullptr || dladdr(version, &glibc) == 0) return false;
+    bool any = false;
+    static constexpr const char* kNames[] = {"malloc", "calloc", "realloc", "free"};
+    for (const char* name : kNames) {
+        const Owner owner = owner_of(name, glibc.dli_fbase);
+        if (owner == Owner::other) return false;
+        any = any || owner == Owner::glibc;
+    }
+    return any;
 }
 
 void seed_openssl() {

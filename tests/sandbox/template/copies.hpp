@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -29,12 +30,16 @@ struct Outcome {
     std::string output;  // of descriptors 1 and 2
 };
 
+// Whether processes get a PID namespace of their own, as in a jail: they are number 1 then. Needs
+// root.
+enum class Pids { ours, own };
+
 class Running {
   public:
     // descriptors: 0 null, 1 and 2 a pipe, kSnapshotFd (unless -1), and `more` as 3, 4, …
     Running(const std::vector<std::string>& command, int memfd,
             const std::vector<std::string>& environment = {}, const std::vector<int>& more = {},
-            rlim_t cpu_seconds = RLIM_INFINITY) {
+            rlim_t cpu_seconds = RLIM_INFINITY, Pids pids = Pids::ours) {
         int ends[2];
         if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
         output_.reset(ends[0]);
@@ -43,6 +48,7 @@ class Running {
             const rlimit no_core{0, 0}, cpu{cpu_seconds, cpu_seconds};
             ::setrlimit(RLIMIT_CORE, &no_core);
             ::setrlimit(RLIMIT_CPU, &cpu);
+            if (pids == Pids::own) become_number_one();
         }
         if (pid_ == 0) become(command, memfd, environment, more, ends[1]);
         ::close(ends[1]);
@@ -55,6 +61,13 @@ class Running {
     Running(const Running&) = delete;
 
     pid_t pid() const { return pid_; }
+
+    // Of its output; without the newline.
+    std::string read_line() const {
+        std::string line;
+        for (char byte; ::read(output_.get(), &byte, 1) == 1 && byte != '\n';) line += byte;
+        return line;
+    }
 
     Outcome wait() {
         Outcome outcome;
@@ -74,6 +87,17 @@ class Running {
     }
 
   private:
+    // Returns in a grandchild; this process passes its end on.
+    static void become_number_one() {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::unshare(CLONE_NEWPID) != 0) ::_exit(126);
+        const pid_t child = ::fork();
+        if (child == 0) return;
+        int state = 0;
+        while (::waitpid(child, &state, 0) < 0 && errno == EINTR) {
+        }
+        ::_exit(WIFEXITED(state) ? WEXITSTATUS(state) : 124);
+    }
     [[noreturn]] static void become(const std::vector<std::string>& command, int memfd,
                                     const std::vector<std::string>& environment,
                                     const std::vector<int>& more, int log) {
@@ -123,12 +147,12 @@ class Template {
   public:
     explicit Template(const std::vector<std::string>& command,
                       const std::vector<std::string>& environment = {},
-                      const std::vector<int>& more = {})
-        : memfd_(empty_snapshot()) {
+                      const std::vector<int>& more = {}, Pids pids = Pids::ours)
+        : pids_(pids), memfd_(empty_snapshot()) {
         std::vector<std::string> variables = environment;
         variables.push_back(std::string(snapshot::kSnapshotVariable) + "=" +
                             std::to_string(snapshot::kSnapshotFd));
-        Running process(command, memfd_.get(), variables, more);
+        Running process(command, memfd_.get(), variables, more, RLIM_INFINITY, pids_);
         outcome_ = process.wait();
         sealed_ = seal(memfd_.get());
     }
@@ -137,10 +161,11 @@ class Template {
     int memfd() const { return memfd_.get(); }
 
     Outcome copy(const std::vector<int>& more = {}) const {
-        return Running({restorer()}, memfd_.get(), {}, more).wait();
+        return Running({restorer()}, memfd_.get(), {}, more, RLIM_INFINITY, pids_).wait();
     }
 
   private:
+    Pids pids_;
     UniqueFd memfd_;
     Outcome outcome_;
     bool sealed_ = false;

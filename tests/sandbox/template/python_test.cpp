@@ -18,8 +18,8 @@ std::vector<std::string> environment() {
     return {std::string("LAMBDA_RUNTIME_DIR=") + std::getenv("SKERRY_TEST_LIBRARY_DIR")};
 }
 
-TEST(TemplateOfPython, CopiesComputeTheSameAndDrawDifferentNumbers) {
-    const Template taken(python(""), environment());
+void expect_same_and_different(Pids pids) {
+    const Template taken(python(""), environment(), {}, pids);
     ASSERT_TRUE(taken.good()) << taken.outcome().code << ": " << taken.outcome().output;
     std::set<std::string> same, different;
     constexpr std::size_t kCopies = 20;
@@ -33,6 +33,16 @@ TEST(TemplateOfPython, CopiesComputeTheSameAndDrawDifferentNumbers) {
     EXPECT_EQ(same.size(), 1u);
     EXPECT_NE(same.begin()->find("1.4142135623730950488"), std::string::npos);
     EXPECT_EQ(different.size(), 4 * kCopies);
+}
+
+TEST(TemplateOfPython, CopiesComputeTheSameAndDrawDifferentNumbers) {
+    expect_same_and_different(Pids::ours);
+}
+
+// No change of the process's id tells anybody that this is another one.
+TEST(TemplateOfPython, CopiesDrawDifferentNumbersAsProcessOne) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    expect_same_and_different(Pids::own);
 }
 
 TEST(TemplateOfPython, RefusesThreads) {

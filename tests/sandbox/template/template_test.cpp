@@ -14,8 +14,8 @@ namespace {
 constexpr int kCopies = 15;
 
 void expect_copies(const std::string& scenario, const std::string& output, int copies = kCopies,
-                   const std::vector<std::string>& environment = {}) {
-    const Template taken({subject(), scenario}, environment);
+                   const std::vector<std::string>& environment = {}, Pids pids = Pids::ours) {
+    const Template taken({subject(), scenario}, environment, {}, pids);
     ASSERT_TRUE(taken.good()) << scenario << ": " << taken.outcome().code << " signal "
                               << taken.outcome().signal << ": " << taken.outcome().output;
     EXPECT_EQ(taken.outcome().output, "");
@@ -33,6 +33,11 @@ TEST(Template, KeepsTheStateOfTheProcess) {
 
 TEST(Template, CopiesWorkAsAnyProcess) {
     expect_copies("works", "done\n");
+}
+
+TEST(Template, CopiesWorkAsProcessOne) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    expect_copies("works", "done\n", 5, {}, Pids::own);
 }
 
 // Each template has other addresses, and so has each copy before it becomes one.
