@@ -112,7 +112,7 @@ Result<std::string> ArtifactStore::install(std::string_view archive, const Runti
 
 bool ArtifactStore::holds(const std::string& digest_hex) const {
     return is_digest(digest_hex) && is_kind(folder(digest_hex) + ".blob", S_IFREG) &&
-           is_kind(folder(digest_hex) + "/bootstrap", S_IFREG);
+           is_kind(folder(digest_hex), S_IFDIR);
 }
 
 std::string ArtifactStore::folder(const std::string& digest_hex) const {

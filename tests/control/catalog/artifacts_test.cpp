@@ -189,6 +189,19 @@ TEST_F(Artifacts, WhatIsNoArchiveIsRefused) {
               std::string::npos);
 }
 
+TEST_F(Artifacts, WhatHasNoBootstrapIsHeldAfterARestartToo) {
+    ArchiveBuilder builder(Format::zip);
+    Runtime python;
+    python.kind = runtime::Kind::python3;
+    python.handler = "app.handle";
+    auto digest = store_.install(builder.file("app.py", "pass", 0644).done(), python);
+    ASSERT_TRUE(digest) << digest.error().text;
+    EXPECT_TRUE(store_.holds(*digest));
+    auto reopened = ArtifactStore::open(folder_);
+    ASSERT_TRUE(reopened);
+    EXPECT_TRUE(reopened->holds(*digest));
+}
+
 TEST_F(Artifacts, DigestsAreChecked) {
     EXPECT_FALSE(store_.holds("../../etc"));
     EXPECT_FALSE(store_.holds(std::string(64, 'A')));

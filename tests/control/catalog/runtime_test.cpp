@@ -59,8 +59,8 @@ TEST(RuntimeRules, EnvironmentsAreInOneOrder) {
     EXPECT_EQ(*packed, std::string("A==\n\xe2\x82\xac\0B=2\0_9=\0", 16));
     EXPECT_EQ(variables_of(*packed), (Variables{{"A", "=\n\xe2\x82\xac"}, {"B", "2"}, {"_9", ""}}));
     EXPECT_TRUE(validate(Runtime{Kind::native, "", *packed}));
-    for (const std::string bad : {std::string("A=1"), std::string("B=1\0A=1\0", 8),
-                                  std::string("A\0", 2), std::string("\0", 1)})
+    for (const std::string& bad : {std::string("A=1"), std::string("B=1\0A=1\0", 8),
+                                   std::string("A\0", 2), std::string("\0", 1)})
         EXPECT_FALSE(validate(Runtime{Kind::native, "", bad})) << bad;
     // Not UTF-8: a byte alone, overlong, a surrogate, beyond the last, cut off.
     for (const char* bad : {"\x80", "\xc0\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
