@@ -12,6 +12,7 @@
 
 #include <cstring>
 
+#include "control/controller/notify.hpp"
 #include "dataplane/port/eal.hpp"
 #include "sandbox/base/check.hpp"
 
@@ -31,6 +32,10 @@ port::EalOptions eal_options(const config::Config& config) {
     for (const config::Port& port : config.ports)
         if (port::is_pci_address(port.devargs)) options.pci.push_back(port.devargs);
     return options;
+}
+
+int milliseconds(std::uint64_t us) {
+    return static_cast<int>(std::min<std::uint64_t>(us / 1000 + 1, 60'000));
 }
 
 void pin(std::uint32_t cpu) {
@@ -260,7 +265,10 @@ Status Server::run(int signal_fd) {
                  shared_.server.core_count, regions_.size());
     std::uint64_t stop_at_us = 0;
     std::vector<pollfd> fds;
+    Notifier manager = Notifier::from_environment();
+    manager.ready();
     for (;;) {
+        manager.alive(monotonic_us());
         int timeout_ms = controller_->step();
         if (controller_->warden_gone())
             return Error{0,
@@ -269,6 +277,8 @@ Status Server::run(int signal_fd) {
         if (stop_at_us != 0 && (controller_->in_flight() == 0 || monotonic_us() >= stop_at_us))
             return ok();
         if (stop_at_us != 0) timeout_ms = std::min(timeout_ms, 10);
+        if (manager.period_us() != 0)
+            timeout_ms = std::min(timeout_ms, milliseconds(manager.period_us() / 2));
         fds.clear();
         fds.push_back({signal_fd, POLLIN, 0});
         controller_->add_descriptors(fds);
@@ -278,6 +288,7 @@ Status Server::run(int signal_fd) {
         if (read(signal_fd, &signal, sizeof signal) != sizeof signal) continue;
         if (stop_at_us != 0) return ok();
         stop_at_us = monotonic_us() + kDrainTimeout_us;
+        manager.stopping();
         spdlog::info("{}: draining {} invocation(s), then ending", config_.name,
                      controller_->set_draining(true));
     }

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 #include "control/config/preflight.hpp"
 #include "control/controller/server.hpp"
@@ -15,8 +16,8 @@ namespace {
 
 using namespace skerry;
 
-constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
+constexpr int kExitFailed = 1;  // may be gone at the next try
+constexpr int kExitUsage = 2;   // wrong arguments or configuration: trying again does not help
 
 // Blocked in every thread; read by the control thread.
 int make_signal_fd() {
@@ -69,7 +70,11 @@ int serve(const config::Config& config) {
     if (!server) return fail(server.error().text);
     const Status ended = (*server)->run(signals.get());
     allow_signals();
-    return ended ? 0 : fail(ended.error().text);
+    if (ended) return 0;
+    // Nothing is served any more: the sooner this ends, the sooner it is started again. What is not
+    // taken down in order here is what SIGKILL would leave as well: the kernel's, or the next
+    // start's.
+    std::_Exit(fail(ended.error().text));
 }
 
 }  // namespace
@@ -95,7 +100,7 @@ int main(int argc, char** argv) {
     const auto config = config::load(file);
     if (!config) {
         std::fprintf(stderr, "%s\n", config.error().text.c_str());
-        return kExitFailed;
+        return kExitUsage;
     }
     const std::vector<config::Need> needs = config::preflight(*config);
     const bool good = config::may_start(needs);
