@@ -287,6 +287,8 @@ TEST_F(Admin, MetricsAreInPrometheusText) {
           "skerry_stage_cycles_total{core=\"0\",stage=\"decide\"} 0",
           "skerry_region_rtt_us{region=\"north\"} 1500",
           "skerry_region_healthy{region=\"north\"} 1",
+          "skerry_worker_denied_calls_total{call=\"ptrace\"} 3",
+          "skerry_worker_denied_calls_total{call=\"x32:getpid\"} 1",
           "skerry_function_arrivals_total{function=\"f\"} 0", "skerry_catalog_epoch 8"})
         EXPECT_NE(text.find(std::string(line) + "\n"), std::string::npos) << line << "\n" << text;
     // Each line is a comment, or a name, its labels and a number; each family is there once.

@@ -36,6 +36,7 @@ class MemoryBackend : public Backend {
         v.addresses = {"10.0.0.2", "\xff\xfe not UTF-8"};
         v.functions = static_cast<std::uint32_t>(functions_.size());
         v.draining = draining_;
+        v.denied_calls = {{"ptrace", 3}, {"x32:getpid", 1}};
         return v;
     }
     std::vector<FunctionView> functions() override {
