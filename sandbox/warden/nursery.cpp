@@ -17,15 +17,27 @@ Result<jail::Embryo> Nursery::make() {
     return jail::prepare(filters_, groups_, "w" + std::to_string(next_group_++));
 }
 
+// Starts seldom come alone, and those that are made together wait for their groups together.
+Status Nursery::make_several() {
+    do {
+        auto embryo = make();
+        if (embryo)
+            ready_.push_back(std::move(*embryo));
+        else
+            return ready_.empty() ? Status(embryo.error()) : ok();
+    } while (ready_.size() < wanted_);
+    return ok();
+}
+
 Result<jail::Started> Nursery::start(const jail::Plan& plan, std::uint64_t since_us,
                                      std::string& group) {
     while (true) {
         const bool was_ready = !ready_.empty();
-        auto embryo = was_ready ? Result<jail::Embryo>(std::move(ready_.front())) : make();
-        if (was_ready) ready_.pop_front();
-        if (!embryo) return embryo.error();
-        group = embryo->group();
-        auto started = jail::start(plan, std::move(*embryo), groups_, since_us);
+        if (Status status = was_ready ? ok() : make_several(); !status) return status.error();
+        jail::Embryo embryo = std::move(ready_.front());
+        ready_.pop_front();
+        group = embryo.group();
+        auto started = jail::start(plan, std::move(embryo), groups_, since_us);
         if (started) return started;
         discard(std::move(group));
         // One that has waited may have met its end before this; that says nothing about the plan.

@@ -36,6 +36,7 @@ class Nursery {
 
   private:
     Result<jail::Embryo> make();
+    Status make_several();
 
     cgroup::Groups groups_;
     seccomp::Filters filters_;

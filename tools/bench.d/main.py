@@ -1,6 +1,6 @@
 """What Skerry does on this machine, each figure beside a baseline measured in the same run.
 
-  tools/bench [packet-path] [dispatch] [objects] [footprint] [--json] [--seconds S]
+  tools/bench [packet-path] [dispatch] [objects] [jail] [footprint] [--json] [--seconds S]
 
 A row's ratio is value/baseline; `meets` says whether it reaches its goal (null: it has none). Measured
 in turns (ours, the baseline, ours, …), the median of three: machines are shared and noisy."""
@@ -114,7 +114,20 @@ def objects(bench):
     return rows
 
 
-BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "footprint": lambda bench: footprint.rows(bench, row)}
+def jail(bench):
+    """A worker's start, in turns with the bare process inside the program that measures."""
+    rows = []
+    for name, ready_jails, goal in (("fresh", 4, 2), ("fresh/none-ready", 0, None)):
+        found = bench.start("--ready-jails", str(ready_jails))
+        baseline = {"name": "bare clone with all namespaces, filter, exec and exit", "value": found["bare_p50_us"]}
+        rows.append(row(f"jail/{name}", found["ready_p50_us"], "us", baseline, goal and f"ratio ≤ {goal}",
+                        goal and (lambda value, ratio, goal=goal: ratio <= goal)))
+        for part in ("namespaces", "mounts", "identity", "exec"):
+            rows.append(row(f"jail/{name}/{part}", found[f"{part}_p50_us"], "us"))
+    return rows
+
+
+BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "jail": jail, "footprint": lambda bench: footprint.rows(bench, row)}
 
 
 def machine():

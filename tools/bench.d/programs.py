@@ -76,6 +76,9 @@ class Programs:
             raise BenchError(f"{' '.join(words)}: {error.strip() or ours.returncode}")
         return json.loads(output)
 
+    def start(self, *arguments):
+        return self.run("skerry-bench-start", "--function", str(self.build / "tools/functions/echo/bootstrap"), *arguments)
+
     def dispatch(self, *arguments):
         return self.run("skerry-bench-dispatch", *arguments)
 
