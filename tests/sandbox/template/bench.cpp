@@ -23,8 +23,7 @@ double private_kib(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
     double sum = 0;
     for (std::string line; std::getline(file, line);)
-        if (line.starts_with("Anonymous:"))
-            sum += std::atof(line.c_str() + line.find(':') + 1);
+        if (line.starts_with("Anonymous:")) sum += std::atof(line.c_str() + line.find(':') + 1);
     return sum;
 }
 
