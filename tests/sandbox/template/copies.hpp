@@ -2,9 +2,11 @@
 #pragma once
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -32,7 +34,9 @@ struct Outcome {
 
 // Whether processes get a PID namespace of their own, as in a jail: they are number 1 then. Needs
 // root.
-enum class Pids { ours, own };
+// `unprivileged` besides: an ordinary user in an empty user namespace, and a /proc of its own
+// processes alone, as a jail has.
+enum class Pids { ours, own, unprivileged };
 
 class Running {
   public:
@@ -48,7 +52,8 @@ class Running {
             const rlimit no_core{0, 0}, cpu{cpu_seconds, cpu_seconds};
             ::setrlimit(RLIMIT_CORE, &no_core);
             ::setrlimit(RLIMIT_CPU, &cpu);
-            if (pids == Pids::own) become_number_one();
+            if (pids != Pids::ours) become_number_one();
+            if (pids == Pids::unprivileged) lose_privileges();
         }
         if (pid_ == 0) become(command, memfd, environment, more, ends[1]);
         ::close(ends[1]);
@@ -90,13 +95,22 @@ class Running {
     // Returns in a grandchild; this process passes its end on.
     static void become_number_one() {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (::unshare(CLONE_NEWPID) != 0) ::_exit(126);
+        if (::unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) ::_exit(126);
         const pid_t child = ::fork();
         if (child == 0) return;
         int state = 0;
         while (::waitpid(child, &state, 0) < 0 && errno == EINTR) {
         }
         ::_exit(WIFEXITED(state) ? WEXITSTATUS(state) : 124);
+    }
+    static void lose_privileges() {
+        constexpr uid_t kNobody = 65534;
+        if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            ::mount("proc", "/proc", "proc", 0, "subset=pid,hidepid=invisible") != 0 ||
+            ::setgroups(0, nullptr) != 0 || ::setresgid(kNobody, kNobody, kNobody) != 0 ||
+            ::setresuid(kNobody, kNobody, kNobody) != 0 || ::unshare(CLONE_NEWUSER) != 0 ||
+            ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+            ::_exit(126);
     }
     [[noreturn]] static void become(const std::vector<std::string>& command, int memfd,
                                     const std::vector<std::string>& environment,
@@ -160,8 +174,8 @@ class Template {
     bool good() const { return outcome_.code == 0 && sealed_; }
     int memfd() const { return memfd_.get(); }
 
-    Outcome copy(const std::vector<int>& more = {}) const {
-        return Running({restorer()}, memfd_.get(), {}, more, RLIM_INFINITY, pids_).wait();
+    Outcome copy(const std::vector<int>& more = {}, const std::string& program = restorer()) const {
+        return Running({program}, memfd_.get(), {}, more, RLIM_INFINITY, pids_).wait();
     }
 
   private:

@@ -1,6 +1,7 @@
 // Processes that are copied, outside of any jail and with address randomisation as it is.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
 #include <set>
 
@@ -38,6 +39,27 @@ TEST(Template, CopiesWorkAsAnyProcess) {
 TEST(Template, CopiesWorkAsProcessOne) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     expect_copies("works", "done\n", 5, {}, Pids::own);
+}
+
+// With nothing that the restorer might have from root, and only what a jail's /proc shows.
+TEST(Template, NeedsNoPrivileges) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    // Where anybody may execute it: the build may be in a folder of root's.
+    std::string folder = std::filesystem::temp_directory_path() / "skerry-template-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    for (const auto& [from, name] : {std::pair{subject(), "/subject"}, {restorer(), "/restore"}})
+        std::filesystem::copy_file(from, folder + name);
+    std::filesystem::permissions(folder, std::filesystem::perms(0755));
+    for (const char* scenario : {"works", "clean", "wiped"}) {
+        const Template taken({folder + "/subject", scenario}, {}, {}, Pids::unprivileged);
+        EXPECT_TRUE(taken.good()) << taken.outcome().code << ": " << taken.outcome().output;
+        for (int i = 0; i < 3; ++i) {
+            const Outcome copy = taken.copy({}, folder + "/restore");
+            EXPECT_EQ(copy.code, 0) << scenario << ": " << copy.output;
+            EXPECT_EQ(copy.output, "done\n");
+        }
+    }
+    std::filesystem::remove_all(folder);
 }
 
 // Each template has other addresses, and so has each copy before it becomes one.
