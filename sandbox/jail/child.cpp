@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -93,6 +94,16 @@ void take_order(Received& received, const Reporter& reporter) {
     while (next != fds.end()) received.mounts.push_back(std::move(*next++));
 }
 
+// Programs open /dev/stderr, which is this pipe once more: theirs to write, and not to read.
+void hand_over_log(const Received& received, const Reporter& reporter) {
+    struct stat found;
+    reporter.need(::fstat(received.log.get(), &found), Step::descriptors);
+    if (!S_ISFIFO(found.st_mode)) return;
+    const uid_t owner = received.order.host_uid;
+    reporter.need(::fchown(received.log.get(), owner, owner), Step::descriptors);
+    reporter.need(::fchmod(received.log.get(), S_IWUSR), Step::descriptors);
+}
+
 // Exactly 0 (null), 1 and 2 (the log), 3… (the channel) and, until exec, the socket behind them.
 void arrange_descriptors(Received& received, Reporter& reporter) {
     reporter.set_fd(park(reporter.fd(), reporter));
@@ -163,6 +174,7 @@ void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups
     Received received;
     take_order(received, reporter);
     furnish_root(root_fd, received.order, received.mounts, reporter);
+    hand_over_log(received, reporter);
     arrange_descriptors(received, reporter);
     enter_user_namespace(reporter);
     drop_privileges(reporter);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -58,6 +59,11 @@ static void tell_self(FILE* out) {
     fprintf(out, "uid=%d\n", (int)getuid());
     fprintf(out, "pid=%d\n", (int)getpid());
     fprintf(out, "task=%d\n", stat("/task/bootstrap", &found) == 0);
+    const int again = open("/dev/stderr", O_WRONLY);
+    fprintf(out, "stderr_again=%d\n", again >= 0 && write(again, "again\n", 6) == 6);
+    fprintf(out, "stderr_read=%d\n", open("/dev/stderr", O_RDONLY) < 0 ? errno : 0);
+    fprintf(out, "null=%d\n", open("/dev/null", O_WRONLY) >= 0);
+    fprintf(out, "zero=%d\n", open("/dev/zero", O_WRONLY) < 0 ? errno : 0);
     fprintf(out, "sh=%d\n", access("/bin/sh", X_OK) == 0);
 }
 

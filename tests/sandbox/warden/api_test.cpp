@@ -1,4 +1,7 @@
 // Workers without a channel: their loopback, their listener, their environment. Needs root.
+#include <linux/landlock.h>
+#include <sys/syscall.h>
+
 #include <csignal>
 
 #include "tests/sandbox/warden/api_rig.hpp"
@@ -78,6 +81,28 @@ TEST_F(Api, WorkerWritesToThePipeOfItsLog) {
     char text[64] = {};
     ASSERT_GT(::read(worker.log.get(), text, sizeof text - 1), 0);
     EXPECT_STREQ(text, "a line for the log\n");
+}
+
+TEST_F(Api, WorkerMayOpenItsLogAgainToWrite) {
+    ApiWorker worker(folder_);
+    ASSERT_TRUE(start(worker));
+    auto told = worker.ask("self");
+    EXPECT_EQ(told["stderr_again"], "1");
+    EXPECT_EQ(told["stderr_read"], std::to_string(EACCES));
+    char text[64] = {};
+    ASSERT_GT(::read(worker.log.get(), text, sizeof text - 1), 0);
+    EXPECT_STREQ(text, "a line for the log\nagain\n");
+}
+
+// The device's node lets everybody write: it is Landlock that does not.
+TEST_F(Api, WorkerIsBehindASecondFence) {
+    if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1)
+        GTEST_SKIP() << "no Landlock";
+    ApiWorker worker(folder_);
+    ASSERT_TRUE(start(worker));
+    auto told = worker.ask("self");
+    EXPECT_EQ(told["null"], "1");
+    EXPECT_EQ(told["zero"], std::to_string(EACCES));
 }
 
 TEST_F(Api, WorkerSaysHowLongItsStartTook) {
