@@ -14,18 +14,24 @@ namespace {
 // Enough to see addresses that collide now and then.
 constexpr int kCopies = 15;
 
-void expect_copies(const std::string& scenario, const std::string& output, int copies = kCopies,
-                   const std::vector<std::string>& environment = {}, Pids pids = Pids::ours) {
-    const Template taken({subject(), scenario}, environment, {}, pids);
-    ASSERT_TRUE(taken.good()) << scenario << ": " << taken.outcome().code << " signal "
+void expect_copies_of(const std::vector<std::string>& command, const std::string& output,
+                      int copies = kCopies, const std::vector<std::string>& environment = {},
+                      Pids pids = Pids::ours) {
+    const Template taken(command, environment, {}, pids);
+    ASSERT_TRUE(taken.good()) << command.back() << ": " << taken.outcome().code << " signal "
                               << taken.outcome().signal << ": " << taken.outcome().output;
     EXPECT_EQ(taken.outcome().output, "");
     for (int i = 0; i < copies; ++i) {
         const Outcome copy = taken.copy();
-        ASSERT_EQ(copy.code, 0) << scenario << " in copy " << i << ", signal " << copy.signal
+        ASSERT_EQ(copy.code, 0) << command.back() << " in copy " << i << ", signal " << copy.signal
                                 << ": " << copy.output;
         ASSERT_EQ(copy.output, output);
     }
+}
+
+void expect_copies(const std::string& scenario, const std::string& output, int copies = kCopies,
+                   const std::vector<std::string>& environment = {}, Pids pids = Pids::ours) {
+    expect_copies_of({subject(), scenario}, output, copies, environment, pids);
 }
 
 TEST(Template, KeepsTheStateOfTheProcess) {
@@ -71,6 +77,18 @@ TEST(Template, CopiesWorkWithCopiedMemory) {
     expect_copies("works", "done\n", 5, {"SKERRY_SNAPSHOT_EXACT=1"});
     expect_copies("state", "buffered by the template, printed by the copy\ndone\n", 5,
                   {"SKERRY_SNAPSHOT_EXACT=1"});
+}
+
+// No libraries, and everything at fixed low addresses.
+TEST(Template, CopiesOfAStaticProgramWork) {
+    const std::string program = std::getenv("SKERRY_TEST_STATIC_SUBJECT");
+    expect_copies_of({program, "works"}, "done\n", 5);
+    expect_copies_of({program, "state"}, "buffered by the template, printed by the copy\ndone\n",
+                     5);
+}
+
+TEST(Template, ForeignAllocatorsFindZerosWhereTheyCountOnThem) {
+    expect_copies_of({std::getenv("SKERRY_TEST_JEMALLOC_SUBJECT")}, "done\n", 5);
 }
 
 TEST(Template, NothingOfTheRestorerStays) {
