@@ -115,7 +115,7 @@ class WorkerPool {
         // itself, so that nobody knows it, is "unknown".
         std::map<std::string, std::uint64_t> denied_calls;
     };
-    static constexpr std::size_t kDeniedCallsMax = 64;
+    static constexpr std::size_t kDeniedCallsMax = 1024;
     const Totals& totals() const { return totals_; }
 
   private:

@@ -18,6 +18,7 @@ LETTERS = {"native": "x", "provided": "y", "python3": "p", "nodejs": "j"}  # lab
 
 def attempt(row, scene):
     payload = " ".join([row.name, *map(str, row.words(scene))])
+    scene.denied_before = scene.denied_calls()
     status, answer = scene.ask(payload)
     try:
         row.expect.check(status, answer, scene)
@@ -54,6 +55,17 @@ def nothing_is_left_of_deleted_functions(scene):
     tap.eventually(lambda: not scene.worker_pids(), f"no process of a worker; found {scene.worker_pids()}")
 
 
+def single_use_finds_nothing(scene):
+    """A worker of one invocation: the next has another /tmp and another memory."""
+    program = scene.lab.plan.build / "tests/escape/function/bootstrap"
+    for name, options, found in (("shared", [], "note=done\ncalls=2\n"), ("once", ["--single-use"], "note=ENOENT\ncalls=1\n")):
+        scene.lab.ctl("function", "deploy", name, "--artifact", program, "--place", "pop", "--warm-min", "1", "--warm-max",
+                      "1", *options)
+        tap.equal(scene.client.invoke(name, b"note_in_tmp leave", 8000).payload, b"note=done\ncalls=1\n", name)
+        tap.equal(scene.client.invoke(name, b"note_in_tmp", 8000).payload.decode(), found, name)
+        scene.lab.ctl("function", "delete", name)
+
+
 def tests_of(kind, names):
     """All tests as a module, in their order."""
     made = types.ModuleType("escape_" + kind)
@@ -64,6 +76,7 @@ def tests_of(kind, names):
             setattr(made, row.test_name, test_of(row))
     if not names and kind == "native":
         made.test_hostile_archives_are_refused = artifacts.test_hostile_archives_are_refused
+        made.test_single_use_finds_nothing = single_use_finds_nothing
         made.test_a_bootstrap_that_is_skerryd_itself = artifacts.test_a_bootstrap_that_is_skerryd_itself
     made.test_nothing_is_left = nothing_is_left
     made.test_nothing_is_left_of_deleted_functions = nothing_is_left_of_deleted_functions

@@ -1,13 +1,20 @@
 """One attempt: what it is, and what must come of it."""
 import dataclasses
 import json
+import pathlib
+import sys
 import typing
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+import tap  # noqa: E402
 
 NATIVE = ("native",)
 API = ("provided",)
 ALL = NATIVE + API
 MANAGED = ("python3", "nodejs")  # they start the attempts as a child: what is about a process of a worker
 EVERYWHERE = ALL + MANAGED
+NOT_NATIVE = API + MANAGED
 
 
 class Unexpected(AssertionError):
@@ -68,12 +75,19 @@ class Ends:
             raise Unexpected(f"{status}, expected {self.status}: {answer}")
 
 
-class Silent:
-    """The child that tried it is dead, its worker lives."""
+class Killed(Ends):
+    """The worker is killed for this system call, and the server counts it by its name."""
 
-    def check(self, status, answer, _scene):
-        if (status, answer) != ("ok", ""):
-            raise Unexpected(f"{status}, expected silence: {answer}")
+    def __init__(self, call):
+        super().__init__("worker_died")
+        self.call = call
+
+    def check(self, status, answer, scene):
+        super().check(status, answer, scene)
+        try:
+            tap.eventually(lambda: (scene.denied_calls() - scene.denied_before) == {self.call: 1}, "", 2)
+        except AssertionError:
+            raise Unexpected(f"denied and counted: {scene.denied_calls() - scene.denied_before}, expected {self.call}") from None
 
 
 class Either:

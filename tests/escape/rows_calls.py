@@ -1,13 +1,27 @@
 """Single system calls. Most are no function's business; a few are what ordinary programs try, and get an errno for."""
-from row import DIES, EVERYWHERE, NATIVE, Either, Refused, Row, Silent
+from row import EVERYWHERE, NATIVE, NOT_NATIVE, Killed, Refused, Row
 
 FILTER = "filter of system calls"
 
 
-def forbidden(*names, kinds=EVERYWHERE):
-    """No policy names them: the worker is killed (a filter that only refuses answers with an errno)."""
-    expect = Either(DIES, Refused("EPERM", "EAFNOSUPPORT", "ENOSYS", "ESRCH"))
-    return [Row(f"call {name}", f"system call {name}", expect, FILTER, kinds=kinds) for name in names]
+# An attempt's name is the call's but for these.
+CALLS = {"tiocsti": "ioctl", "tiocsti_high_bits": "ioctl", "interface_flags": "ioctl", "prlimit_of_other": "prlimit64",
+         "buffer_force": "setsockopt", "watch_folder": "fcntl", "seal_channel": "fcntl", "seal_doorbells": "fcntl",
+         "lease": "fcntl", "file_signal": "fcntl", "page_out": "madvise", "take_pages_away": "madvise",
+         "x32": "x32:getpid", "int80": "i386:getpid",
+         "unknown": "other", "unknown_high": "other"}  # their numbers are the worker's choice
+
+
+def call_of(name):
+    for prefix in ("unshare", "clone", "ptrace", "mknodat", "mknod", "prctl", "socket"):
+        if name.startswith(prefix + "_"):
+            return prefix
+    return CALLS.get(name, name)
+
+
+def forbidden(*names, what="", kinds=EVERYWHERE):
+    """No policy names them."""
+    return [Row(f"call {name}", what or f"system call {name}", Killed(call_of(name)), FILTER, kinds=kinds) for name in names]
 
 
 def refused(errors, *names, fence=FILTER, kinds=EVERYWHERE):
@@ -33,36 +47,22 @@ KERNEL = (forbidden("bpf", "perf_event_open", "userfaultfd", "io_setup", "init_m
                     "kexec_load", "keyctl", "add_key", "request_key", "reboot", "syslog", "acct", "settimeofday",
                     "clock_settime", "adjtimex", "memfd_secret", "shmget", "msgget", "semget", "vhangup", "tiocsti",
                     "tiocsti_high_bits", "iopl", "ioperm", "modify_ldt", "unknown", "unknown_high")
-          + refused("EPERM ENOSYS", "io_uring_setup")
+          + forbidden("x32", what="the same calls by their x32 numbers")
+          + forbidden("int80", what="the same calls by the 32-bit entry")
+          + refused("ENOSYS", "io_uring_setup")
           + refused("EPERM", "memfd_create")
-          + refused("EMFILE ENOSYS", "mq_open", fence="RLIMIT_MSGQUEUE")
-          + [Row("call x32", "the same calls by their x32 numbers", Either(DIES, Silent()), FILTER + ": other architectures", kinds=EVERYWHERE),
-             Row("call int80", "the same calls by the 32-bit entry", Either(DIES, Silent()), FILTER + ": other architectures", kinds=EVERYWHERE)])
-SOCKETS = forbidden("socket_packet", "socket_vsock", "socket_alg", "socket_xdp", "socket_bluetooth", "socket_can",
-                    "socket_tipc", "socket_smc", "socket_key", "socket_raw", "socket_raw6", "interface_flags", "buffer_force")
-LATER = "the allow-list"
-
-
-
-def row(name, what, expect, fence=FILTER, kinds=EVERYWHERE, waits_for=LATER):
-    return Row(f"call {name}", what, expect, fence, kinds=kinds, waits_for=waits_for)
-
-
-OPEN = [
-    row("inotify_init1", "watching files that all tenants share", Refused("ENOSYS")),
-    row("watch_folder", "the same with fcntl", DIES),
-    row("socket_mptcp", "a protocol that loads a module", Either(DIES, Refused("EAFNOSUPPORT"))),
-    row("socket_sctp", "a protocol that loads a module", Either(DIES, Refused("EAFNOSUPPORT", "EPROTONOSUPPORT")), waits_for=""),
-    row("socket_filter", "a program for packets in the kernel", Refused("ENOPROTOOPT")),
-    row("sync", "writing the host's disks", Refused("EPERM")),
-    *[row(name, "a socket to the kernel", Refused("EAFNOSUPPORT")) for name in ("netlink_uevent", "netlink_audit",
-                                                                                "netlink_netfilter")],
-    row("netlink_route", "a socket to the kernel for interfaces", Refused("EAFNOSUPPORT"), kinds=NATIVE),
-    row("page_out", "the channel's pages to disk", DIES, kinds=NATIVE),
-    row("take_pages_away", "the channel's pages freed", DIES, kinds=NATIVE),
-    row("seal_channel", "a seal on the channel", Either(DIES, Refused("EPERM")), "sealed seals", NATIVE, ""),
-    row("seal_doorbells", "a seal on the doorbells", Either(DIES, Refused("EPERM")), "sealed seals", NATIVE, ""),
-    row("lease", "a lease on the doorbells", Either(DIES, Refused("EACCES")), "not its file", NATIVE, ""),
-    row("file_signal", "a signal of its choice from an open file", DIES, kinds=NATIVE),
-]
-ROWS = MOUNTS + FILES + NAMESPACES + PROCESSES + KERNEL + SOCKETS + OPEN
+          + refused("ENOSYS", "mq_open"))
+OBSERVERS = (refused("ENOSYS", "inotify_init1")
+             + forbidden("watch_folder", what="inotify's older twin, on folders that all tenants share"))
+SOCKETS = (forbidden("socket_packet", "socket_vsock", "socket_alg", "socket_xdp", "socket_bluetooth", "socket_can",
+                     "socket_tipc", "socket_smc", "socket_key", "interface_flags", "buffer_force")
+           + forbidden("socket_raw", "socket_raw6", "socket_mptcp", "socket_sctp", kinds=NOT_NATIVE)
+           + refused("EAFNOSUPPORT", "socket_raw", "socket_raw6", "socket_mptcp", "socket_sctp", kinds=NATIVE)
+           + refused("EAFNOSUPPORT", "netlink_uevent", "netlink_audit", "netlink_netfilter")
+           + refused("EAFNOSUPPORT", "netlink_route", kinds=NATIVE)
+           + refused("ENOPROTOOPT", "socket_filter"))
+SHARED = (forbidden("seal_channel", "seal_doorbells", "lease", "file_signal", kinds=NATIVE)
+          + forbidden("page_out", what="the channel's pages to disk", kinds=NATIVE)
+          + forbidden("take_pages_away", what="the channel's pages freed", kinds=NATIVE)
+          + refused("EPERM", "sync"))
+ROWS = MOUNTS + FILES + NAMESPACES + PROCESSES + KERNEL + OBSERVERS + SOCKETS + SHARED

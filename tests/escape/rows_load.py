@@ -27,7 +27,7 @@ MEMORY = [
     Row("forked_memory", "memory of 40 children", Either(DIES, BOUNDED), "memory limit of all together", fouls=True,
         waits_for="the memory cgroup"),
     Row("page_tables", "tables of pages that are not there", Either(DIES, BOUNDED), "memory limit", fouls=True),
-    Row("pipe_buffers", "memory in pipes", Either(DIES, BOUNDED), "memory limit", fouls=True, waits_for="the memory cgroup"),
+    Row("pipe_buffers", "memory in pipes", Either(DIES, BOUNDED), "memory limit", fouls=True),
     Row("socket_buffers", "memory in sockets", Either(DIES, BOUNDED), "memory limit", fouls=True,
         waits_for="the memory cgroup"),
     Row("locked_memory", "locked and huge pages", Refused("ENOMEM", "EAGAIN", "EPERM"), "RLIMIT_MEMLOCK"),

@@ -1,8 +1,10 @@
 """A real server with the escape function, its neighbour, and things on the host that must stay out of reach."""
+import collections
 import contextlib
 import ctypes
 import json
 import pathlib
+import re
 import secrets
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration")
 
 import rig  # noqa: E402
 import tap  # noqa: E402
+from nodes import UnixConnection  # noqa: E402
 from rig import status  # noqa: E402
 from row import DIES, HANGS, Either  # noqa: E402
 
@@ -44,6 +47,7 @@ class Scene:
         self.client = lab.client()
         self.listeners = []
         self.slowest_s = 0.0
+        self.denied_before = {}
         self.abstract = f"skerry-escape-{lab.plan.name}"
         self.port = 0
         self.secret = pathlib.Path(lab.folder.name) / "secret"
@@ -108,6 +112,17 @@ class Scene:
     def server_pids(self):
         found = self.lab.ctl("status")
         return [found["pid"], found["warden_pid"]]
+
+    def denied_calls(self):
+        """System call → how many workers it has ended."""
+        connection = UnixConnection(self.lab.plan.admin_socket("pop"), 2)
+        try:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        finally:
+            connection.close()
+        found = re.findall(r'^skerry_worker_denied_calls_total\{call="([^"]*)"\} (\d+)', text, re.M)
+        return collections.Counter({name: int(count) for name, count in found})
 
     def worker_pids(self):
         """Processes of this server's workers: whoever runs as one of their users."""

@@ -158,7 +158,16 @@ void program_in_tmp(Report& report, const Words&) {
     (void)::unlink("/tmp/program");
 }
 
+// What one invocation leaves for the next of the same worker.
+void note_in_tmp(Report& report, const Words& words) {
+    if (!words.empty()) ::close(::open("/tmp/note", O_CREAT | O_WRONLY, 0600));
+    report.tried("note", ::access("/tmp/note", F_OK));
+    static int calls = 0;
+    report.count("calls", ++calls);
+}
+
 constexpr Attempt kAttempts[] = {
+    {"note_in_tmp", note_in_tmp},
     {"own_program", own_program},
     {"read_only_places", read_only_places},
     {"links", links},
