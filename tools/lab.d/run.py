@@ -74,10 +74,20 @@ def start_time(pid):
     return None if fields[0] == "Z" else fields[19]
 
 
+# As `ip netns exec`, which mounts the namespace's /sys over the one with the cgroups; here they are put back. /mnt is
+# a folder that is there, and what is mounted on it is seen by these alone.
+ENTER = """mount --make-rprivate / && mount --rbind /sys/fs/cgroup /mnt && mount -t sysfs none /sys &&
+           mount --rbind /mnt /sys/fs/cgroup && umount -l /mnt && exec "$@\""""
+
+
+def entering(namespace, words):
+    return ["nsenter", f"--net=/run/netns/{namespace}", "unshare", "--mount", "sh", "-c", ENTER, "sh", *map(str, words)]
+
+
 def spawn(pid_file, log, namespace, *words):
     """Starts words in the namespace, in a session of its own; returns the pid."""
     with held_back(), open(log, "ab") as out:
-        process = subprocess.Popen(["ip", "netns", "exec", namespace, *map(str, words)], stdout=out, stderr=out,
+        process = subprocess.Popen(entering(namespace, words), stdout=out, stderr=out,
                                    stdin=subprocess.DEVNULL, start_new_session=True)
         pid_file.write_text(f"{process.pid} {start_time(process.pid)}\n")
     return process.pid
