@@ -33,11 +33,13 @@ def run(module, *arguments):
     print(f"TAP version 13\n1..{len(tests)}", flush=True)
     failed = 0
     for number, (name, test) in enumerate(tests, 1):
-        # A test that may fail for now says what it waits for; once it passes, it must not say so any more.
+        # A test that may fail for now says what it waits for. Once it passes, it is an ordinary test, and should say so.
         todo = f" # TODO waits for {test.todo}" if getattr(test, "todo", "") else ""
         try:
             test(*arguments)
-            print(f"ok {number} - {name}{todo}", flush=True)
+            print(f"ok {number} - {name}", flush=True)
+            if todo:
+                print(f"# {name} waits no longer: take the mark away", flush=True)
         except Skip as why:
             print(f"ok {number} - {name} # SKIP {why}", flush=True)
         except Exception:  # noqa: BLE001: whatever it was, the next test runs
