@@ -121,6 +121,18 @@ TEST_F(Preflight, AKeyThatOthersMayReadIsAWarning) {
     unlink(key.c_str());
 }
 
+TEST_F(Preflight, CgroupsThatAreSwitchedOffAreAWarning) {
+    config_.workers.cgroups = Cgroups::off;
+    const Need off = need("cgroups");
+    EXPECT_EQ(off.state, Need::warning);
+    EXPECT_NE(off.found.find("not enforced: memory, cpu, pids"), std::string::npos) << off.found;
+    config_.workers.cgroups = Cgroups::automatic;
+    const Need found = need("cgroups");
+    EXPECT_NE(found.state, Need::failed) << "workers start without them, too";
+    config_.workers.cgroups = Cgroups::required;
+    EXPECT_EQ(need("cgroups").state, found.state == Need::ok ? Need::ok : Need::failed);
+}
+
 TEST_F(Preflight, SaysWhatThisMachineCanDo) {
     // Whether io_uring and namespaces may be used depends on where the test runs; that the probe
     // comes to a verdict does not.
