@@ -158,6 +158,37 @@ TEST_F(ServerEnds, NextStartCleansUpAfterBoth) {
     EXPECT_EQ(groups_of(client_->groups().owner()), places().size()) << "that one is alive";
 }
 
+// Killed between any two steps of its start: the warden, or whoever starts next, removes what there
+// is by then.
+TEST_F(ServerEnds, SkerrydKilledAtAnyMomentLeavesNothing) {
+    for (int round = 0; round < 25; ++round) {
+        ApiWorker worker(folder_);
+        const pid_t server = ::fork();
+        ASSERT_GE(server, 0);
+        if (server == 0) {
+            auto client = warden::Client::start(options());
+            if (client && client->spawn(worker.order)) (void)next_event(*client);
+            while (true) ::pause();
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(round * 700));
+        ASSERT_EQ(::kill(server, SIGKILL), 0);
+        ASSERT_EQ(::waitpid(server, nullptr, 0), server);
+        const std::string prefix = "skerry-" + std::to_string(server) + "-";
+        const auto left = [&prefix] {
+            (void)cgroup::sweep(cgroup::discover());  // as the next start does
+            std::size_t count = static_cast<std::size_t>(processes_of_workers());
+            for (const std::string& place : places())
+                for (const auto& entry : std::filesystem::directory_iterator(place))
+                    count += entry.path().filename().string().rfind(prefix, 0) == 0 ? 1 : 0;
+            return count;
+        };
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (left() != 0 && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        EXPECT_EQ(left(), 0u) << "round " << round;
+    }
+}
+
 // At any moment: while jails are being made, while workers start.
 TEST_F(ServerEnds, AtAnyMomentLeavesNothing) {
     for (int round = 0; round < 20; ++round) {
