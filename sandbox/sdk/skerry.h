@@ -26,7 +26,7 @@
  *     things anew; OpenSSL's random numbers are seeded again without;
  *   - no memory that is private is expected to be zero after madvise(MADV_DONTNEED): it has the
  *     contents of the template again. glibc's malloc is fine. Programs whose malloc is not
- *     glibc's, or that have SKERRY_SNAPSHOT_EXACT in their environment, are copied such that it is
+ *     glibc's, or that did setenv("SKERRY_SNAPSHOT_EXACT", "1", 1), are copied such that it is
  *     zero, which takes longer.
  * The first three and armed timers are noticed: then workers are started anew as before. The log of
  * the template says why. Addresses, stack protectors and seeds of hash tables are the same in all
