@@ -1,0 +1,117 @@
+"""What a server that has died may have left: processes, namespaces, control groups, mounts, files. All is looked for by
+what it was seen to have while it lived, so that others on the machine don't matter."""
+import os
+import pathlib
+import time
+
+import traces
+from run import start_time
+
+PROC = pathlib.Path("/proc")
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
+
+
+def read(path):
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def namespaces_of(pid):
+    found = set()
+    for path in (PROC / str(pid) / "ns").glob("*"):
+        try:
+            found.add(os.readlink(path))
+        except OSError:
+            pass
+    return found
+
+
+def groups_of(pid):
+    """Folders of its control groups, of every hierarchy that is mounted in the usual place."""
+    found = set()
+    for line in read(PROC / str(pid) / "cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if path == "/":  # everybody's; and where those are told to be who have just ended
+            continue
+        places = [CGROUPS / controllers.removeprefix("name="), *(CGROUPS / each for each in controllers.split(","))] \
+            if controllers else [CGROUPS, CGROUPS / "unified"]
+        found |= {str(place) + path for place in places if (place / path.lstrip("/") / "cgroup.procs").exists()}
+    return found
+
+
+class Snapshot:
+    """A living server: it, its warden, its workers."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.started = start_time(pid)
+        everyone = [pid]
+        for each in everyone:
+            everyone += [child for child in traces.children(each) if child not in everyone]
+        self.family = {each: start_time(each) for each in everyone}
+        home = namespaces_of(os.getpid()) | namespaces_of(pid)
+        ours = groups_of(os.getpid())
+        self.namespaces, self.groups = set(), set()
+        for each in everyone[1:]:
+            self.namespaces |= namespaces_of(each) - home
+            self.groups |= groups_of(each) - ours
+        self.groups |= self.owned()
+        self.taken_ticks = time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
+
+    def owned(self):
+        """Groups that have its number in their name."""
+        name = f"skerry-{self.pid}-{self.started}-*"
+        return {str(path) for pattern in (name, f"*/{name}") for path in CGROUPS.glob(pattern)}
+
+    @property
+    def warden(self):
+        return next((each for each in self.family if read(PROC / str(each) / "comm").strip() == "skerry-warden"), None)
+
+    def remains(self):
+        """Whatever is left of it, in words; nothing is left of a server that died well."""
+        found = [f"process {pid}: {read(PROC / str(pid) / 'comm').strip()} {state(pid)}"
+                 for pid, started in self.family.items() if started is not None and state(pid, started)]
+        held = {}
+        for process in PROC.glob("[0-9]*"):
+            # The kernel gives the numbers of namespaces again: to processes that came later.
+            if int(start_time(process.name) or 1 << 62) <= self.taken_ticks:
+                for name in namespaces_of(process.name) & self.namespaces:
+                    held.setdefault(name, process.name)
+        found += [f"{name} of process {pid}" for name, pid in held.items()]
+        found += [f"control group {group}" for group in sorted(self.groups | self.owned()) if pathlib.Path(group).exists()]
+        found += [f"folder {folder}" for folder in PROC.parent.glob(f"var/run/dpdk/skerry-*-{self.pid}")]
+        return found
+
+
+def state(pid, started=None):
+    """One letter, "Z" for a zombie; "" when it is gone, or is another process by now."""
+    fields = read(PROC / str(pid) / "stat").rsplit(")", 1)[-1].split()
+    if len(fields) < 20 or (started is not None and fields[19] != started):
+        return ""
+    return fields[0]
+
+
+def zombies_below(pid):
+    everyone = [pid]
+    for each in everyone:
+        everyone += [child for child in traces.children(each) if child not in everyone]
+    return [each for each in everyone if state(each) == "Z"]
+
+
+def mounts(own=""):
+    """Where something is mounted here; what others' labs and tests mount is left out, and `own` is not."""
+    others = ("/run/netns/", "/run/skerry-lab-", "/tmp/")
+    return {line for line in read(PROC / "self/mountinfo").splitlines()
+            if not line.split()[4].startswith(others) or own and own in line}
+
+
+def files(folder, without=()):
+    """Everything below a folder, as paths relative to it; folders end with a slash."""
+    found = set()
+    for path in folder.rglob("*"):
+        name = str(path.relative_to(folder)) + ("/" if path.is_dir() and not path.is_symlink() else "")
+        if not any(name.startswith(each) for each in without):
+            found.add(name)
+    return found
