@@ -3,15 +3,14 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <string.h>
+#include <sys/rseq.h>
 
 #include "sandbox/template/raw.hpp"
 #include "sandbox/template/snapshot.h"
 
 // glibc's, from 2.35 on; a program without them has nothing registered.
-extern "C" {
-[[gnu::weak]] extern const long __rseq_offset;
-[[gnu::weak]] extern const unsigned int __rseq_size;
-}
+#pragma weak __rseq_offset
+#pragma weak __rseq_size
 
 namespace skerry::snapshot {
 namespace {

@@ -103,6 +103,12 @@ TEST(Template, HonoursWipeOnForkAndUnreadableMemory) {
 TEST(Template, CopiesDoNotSeeEachOthersWrites) {
     const Template taken({subject(), "writes"});
     ASSERT_TRUE(taken.good()) << taken.outcome().output;
+    const auto bytes = [&taken] {
+        std::string all(snapshot::kDataOffset + (16u << 20), '\0');
+        EXPECT_GT(::pread(taken.memfd(), all.data(), all.size(), 0), 0);
+        return all;
+    };
+    const std::string before = bytes();
     for (int round = 0; round < 10; ++round) {
         Running one({restorer()}, taken.memfd());
         Running other({restorer()}, taken.memfd());
@@ -111,6 +117,7 @@ TEST(Template, CopiesDoNotSeeEachOthersWrites) {
             EXPECT_EQ(outcome.code, 0) << outcome.output;
         }
     }
+    EXPECT_TRUE(bytes() == before) << "a copy has written to the snapshot";
 }
 
 TEST(Template, CopiesHaveDifferentRandomNumbers) {
