@@ -1,7 +1,20 @@
 """Using up the machine: processes, memory, descriptors, disk, log, time; and lies in the channel."""
-from row import ALL, DIES, HANGS, LIES, Answers, Either, Refused, Row, for_kinds
+from row import ALL, DIES, HANGS, LIES, Answers, Either, Refused, Row, Unexpected, for_kinds
 
 BOUNDED = Answers(bounded="yes")
+
+
+class BoundedLog:
+    """Whatever it writes, the server keeps little of it."""
+    MOST_BYTES = 4 << 20
+
+    def check(self, status, answer, scene):
+        Either(Answers(some="yes"), HANGS).check(status, answer, scene)
+        kept = sum(path.stat().st_size for path in (scene.lab.plan.node_dir("pop") / "logs").glob("**/*") if path.is_file())
+        if kept > self.MOST_BYTES:
+            raise Unexpected(f"{kept} bytes of logs are kept, expected at most {self.MOST_BYTES}")
+
+
 PROCESSES = [
     Row("fork_bomb", "processes without end", Answers(then="EAGAIN", bounded="yes", within_limit="yes"), "limit of processes",
         fouls=True),
@@ -39,7 +52,8 @@ FILES = [
     Row("inodes", "empty folders without end", Answers(then="ENOSPC", within_limit="yes"), "inodes of /tmp"),
     Row("disk", "a gibibyte in /tmp, and a hole of a tebibyte", Answers(then="ENOSPC", mib="16", sparse="EFBIG"),
         "size of /tmp, RLIMIT_FSIZE"),
-    Row("log_flood", "32 MiB of log", Answers(some="yes"), "bounded log"),
+    # Faster than it is read: then it waits, and its time limit passes.
+    Row("log_flood", "32 MiB of log", BoundedLog(), "bounded log", waits_for="logs through pipes"),
     Row("pending_signals", "signals that wait", Answers(then="EAGAIN", within_limit="yes"), "RLIMIT_SIGPENDING", fouls=True),
     Row("timers", "timers without end", Answers(then="EAGAIN", within_limit="yes"), "RLIMIT_SIGPENDING", fouls=True),
     Row("core_dump", "a core file", DIES, "RLIMIT_CORE"),
