@@ -88,6 +88,14 @@ Answer post_pushed_version(const Call& call, const std::string& name, std::strin
     return deploy(call, name, query, Api::management, backend);
 }
 
+Answer get_logs(const Call& call, const std::string& name, std::string_view query,
+                Backend& backend) {
+    (void)call.read_body(nullptr);
+    const auto question = parse_logs(query);
+    if (!question.ok) return error_answer(question.error);
+    return view_answer(backend.logs(name, question.value));
+}
+
 Answer get_regions(const Call&, const std::string&, std::string_view, Backend& backend) {
     nlohmann::json list = nlohmann::json::array();
     for (const auto& view : backend.regions()) list.push_back(to_json(view));
@@ -144,6 +152,7 @@ constexpr Route kAdminRoutes[] = {
     {"GET", "/v1/functions", get_functions, false},
     {"GET", "/v1/functions/*", get_function, false},
     {"DELETE", "/v1/functions/*", delete_function, false},
+    {"GET", "/v1/functions/*/logs", get_logs, true},
     {"POST", "/v1/functions/*/versions", post_version, true},
     {"POST", "/v1/functions/*/aliases", post_alias, true},
     {"DELETE", "/v1/functions/*/aliases", delete_alias, true},

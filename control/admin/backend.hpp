@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "control/catalog/catalog.hpp"
+#include "control/logs/collector.hpp"
+#include "control/placement/start_phases.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/decide/decide.hpp"
 #include "sandbox/base/result.hpp"
@@ -30,6 +32,8 @@ struct StatusView {
     // Workers ended for a system call that their policy does not allow, by the call's name.
     std::map<std::string, std::uint64_t> denied_calls;
     int pid = 0, warden_pid = 0;
+    placement::WorkerTotals ended;
+    logs::Collector::Totals logs;
 };
 
 struct VersionView {
@@ -37,6 +41,16 @@ struct VersionView {
     std::vector<std::string> held_by;  // region names
     std::uint32_t workers = 0;
     std::uint32_t free_slots = 0;
+    // Of its workers here: "ready", "starting", "backing off" (starts fail, and the next try is not
+    // before next_try_ms), "idle" (there are none, and none is needed); empty: it can't run here.
+    std::string state;
+    std::uint32_t failed_starts = 0;  // in a row
+    std::uint64_t next_try_ms = 0;
+    std::string last_error;             // of the last start, if it failed
+    std::vector<std::string> last_log;  // of one version that backs off, when it alone is asked for
+    std::uint64_t crashed = 0, out_of_memory = 0;  // workers that ended so
+    std::map<std::string, std::uint64_t> denied;   // system call → workers ended for it
+    placement::StartSummary cold_start;
 };
 
 struct FunctionView {
@@ -161,6 +175,8 @@ class Backend {
     // until every core has seen it. The digest it stands for now, or stood for.
     virtual ApiResult<AliasOutcome> alias(const std::string& name, const std::string& alias,
                                           const std::string& version) = 0;
+    // What the function wrote; also of one whose first deploy has failed.
+    virtual ApiResult<logs::Page> logs(const std::string& name, const logs::Question& question) = 0;
     // Returns the number of invocations still in flight.
     virtual std::uint64_t set_draining(bool draining) = 0;
 };

@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -50,6 +51,29 @@ class Families {
     std::vector<MetricFamily> all_;
 };
 
+void add_workers(Families& f, const StatusView& status) {
+    const placement::WorkerTotals& t = status.ended;
+    f.counter("workers_started_total", "Workers ordered");
+    f.add(t.started);
+    f.counter("worker_ends_total", "Workers by the way they ended");
+    f.add(t.crashed, {{"end", "crashed"}});
+    f.add(t.hung, {{"end", "hung"}});
+    f.add(t.malformed, {{"end", "malformed"}});
+    f.add(t.idle_ended, {{"end", "idle"}});
+    f.add(t.failed, {{"end", "start_failed"}});
+    f.add(t.spent, {{"end", "spent"}});
+    f.counter("worker_out_of_memory_total", "Of those that crashed, ended for their memory limit");
+    f.add(t.out_of_memory);
+    f.counter("log_bytes_total", "Read of what workers wrote");
+    f.add(status.logs.bytes);
+    f.counter("log_lines_total", "Kept of what workers wrote");
+    f.add(status.logs.lines);
+    f.counter("log_dropped_bytes_total", "Beyond what an invocation may log");
+    f.add(status.logs.dropped_bytes);
+    f.counter("log_dropped_lines_total", "Beyond what a function may log, or not writable");
+    f.add(status.logs.dropped_lines);
+}
+
 void add_server(Families& f, Backend& backend) {
     const StatusView status = backend.status();
     f.gauge("info", "Always 1; the labels say which server this is");
@@ -67,6 +91,7 @@ void add_server(Families& f, Backend& backend) {
     f.add(std::uint64_t{status.functions});
     f.gauge("catalog_epoch", "Grows with each change of the catalog");
     f.add(backend.catalog_epoch());
+    add_workers(f, status);
     f.gauge("tsc_hz", "Cycles a second of the counters in cycles");
     f.add(backend.tsc_hz());
 }
@@ -175,6 +200,18 @@ void add_regions(Families& f, const std::vector<RegionView>& regions) {
     }
 }
 
+void add_cold_start(Families& f, const std::string& function,
+                    const placement::StartSummary& summary) {
+    for (std::size_t i = 0; i < placement::kPhaseCount; ++i) {
+        const std::string phase(placement::kPhaseNames[i]);
+        const placement::PhaseSummary& times = summary.phases[i];
+        f.add(std::uint64_t{times.p50_us},
+              {{"function", function}, {"phase", phase}, {"quantile", "0.5"}});
+        f.add(std::uint64_t{times.p99_us},
+              {{"function", function}, {"phase", phase}, {"quantile", "0.99"}});
+    }
+}
+
 void add_functions(Families& f, const std::vector<FunctionView>& functions) {
     static constexpr Column<FunctionView, std::uint64_t> kEver[] = {
         {"function_arrivals_total", "Requests, retransmits left out", &FunctionView::arrivals},
@@ -189,6 +226,18 @@ void add_functions(Families& f, const std::vector<FunctionView>& functions) {
     for (const auto& v : functions) f.add(v.rate_per_s, {{"function", v.function.name}});
     f.gauge("function_popular", "1 when it is kept warm here for its rate");
     for (const auto& v : functions) f.add(v.popular ? 1.0 : 0.0, {{"function", v.function.name}});
+    f.gauge("function_failed_starts", "In a row, of the version that has most");
+    for (const auto& v : functions) {
+        std::uint64_t most = 0;
+        for (const auto& version : v.versions)
+            most = std::max<std::uint64_t>(most, version.failed_starts);
+        f.add(most, {{"function", v.function.name}});
+    }
+    f.gauge("function_cold_start_us", "Of the current version's last 64 starts here, by phase");
+    for (const auto& v : functions)
+        for (const auto& version : v.versions)
+            if (version.version == v.function.current && version.cold_start.starts != 0)
+                add_cold_start(f, v.function.name, version.cold_start);
     f.gauge("function_workers", "Workers of all its versions");
     for (const auto& v : functions) {
         std::uint64_t workers = 0;

@@ -260,6 +260,34 @@ ApiResult<AliasRequest> parse_alias(std::string_view query, bool with_version) {
     return {std::move(request), true, {}};
 }
 
+ApiResult<logs::Question> parse_logs(std::string_view query) {
+    using R = ApiResult<logs::Question>;
+    auto parameters = parse_parameters(query);
+    if (!parameters.ok) return R::failure(std::move(parameters.error));
+    logs::Question question;
+    for (const auto& [key, value] : parameters.value) {
+        std::string allowed;
+        if (key == "since") {
+            const auto time = logs::parse_time(value);
+            question.since_us = time.value_or(0);
+            if (!time) allowed = "a time as RFC 3339 has it: 2026-01-31T12:00:00Z";
+        } else if (key == "after") {
+            const auto cursor = logs::parse_cursor(value);
+            question.after = cursor.value_or(logs::Cursor{});
+            if (!cursor) allowed = "the `next` of an earlier answer";
+        } else if (key == "request") {
+            question.request = logs::parse_request_id(value);
+            if (!question.request) allowed = "a request id: 32 hex digits, or a UUID";
+        } else {
+            return R::failure(bad("unknown-parameter", "no parameter is called " + shown(key),
+                                  {"since", "after", "request"}));
+        }
+        if (!allowed.empty())
+            return R::failure(bad("bad-value", key + ": found " + shown(value), {allowed}));
+    }
+    return {std::move(question), true, {}};
+}
+
 std::string render_deploy(const DeployRequest& request) {
     std::string query;
     const catalog::Limits defaults;

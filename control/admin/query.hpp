@@ -27,6 +27,9 @@ struct AliasRequest {
 // `alias`, and, `with_version`, `version` too.
 ApiResult<AliasRequest> parse_alias(std::string_view query, bool with_version);
 
+// `since` (RFC 3339), `after` (the `next` of an earlier answer), `request`; all may be left out.
+ApiResult<logs::Question> parse_logs(std::string_view query);
+
 enum class Api { admin, management };
 
 // What is not given has its default. `digest` is a parameter of the management API alone, and must

@@ -43,6 +43,14 @@ std::string_view status_name(ReplyStatus status) {
     return is_known_status(static_cast<std::uint8_t>(status)) ? info(status).name : "none";
 }
 
+json cold_start_json(const placement::StartSummary& summary) {
+    json phases = json::object();
+    for (std::size_t i = 0; i < placement::kPhaseCount; ++i)
+        phases[std::string(placement::kPhaseNames[i])] = {{"p50_us", summary.phases[i].p50_us},
+                                                          {"p99_us", summary.phases[i].p99_us}};
+    return {{"starts", summary.starts}, {"phases", std::move(phases)}};
+}
+
 json environment_json(const catalog::Runtime& runtime) {
     json all = json::object();
     for (const auto& [name, value] : catalog::variables_of(runtime.environment)) all[name] = value;
@@ -116,7 +124,16 @@ json to_json(const FunctionView& v) {
                             {"environment", environment_json(build.runtime)},
                             {"held_by", version.held_by},
                             {"workers", version.workers},
-                            {"free_slots", version.free_slots}});
+                            {"free_slots", version.free_slots},
+                            {"state", version.state},
+                            {"failed_starts", version.failed_starts},
+                            {"next_try_ms", version.next_try_ms},
+                            {"last_error", version.last_error},
+                            {"last_log", version.last_log},
+                            {"crashed", version.crashed},
+                            {"out_of_memory", version.out_of_memory},
+                            {"denied", version.denied},
+                            {"cold_start", cold_start_json(version.cold_start)}});
     }
     const catalog::Limits& l = v.function.limits;
     const catalog::Runtime runtime = v.function.build_of(v.function.current).runtime;
@@ -212,6 +229,22 @@ json to_json(const DeployOutcome& outcome) {
 
 json to_json(const EraseOutcome& outcome) {
     return {{"deleted", outcome.name}, {"regions", regions_json(outcome.regions)}};
+}
+
+json to_json(const logs::Page& page) {
+    json records = json::array();
+    for (const logs::Record& record : page.records)
+        records.push_back(
+            {{"time", logs::time_text(record.time_us)},
+             {"version", record.version},
+             {"worker", record.worker},
+             {"request", record.request.none() ? json() : json(logs::hex_text(record.request))},
+             {"stream", record.stream == logs::Stream::out ? "out" : "platform"},
+             {"text", record.text}});
+    return {{"records", std::move(records)},
+            {"next", logs::cursor_text(page.next)},
+            {"more", page.more},
+            {"lost", page.lost}};
 }
 
 json to_json(const AliasOutcome& outcome) {

@@ -16,6 +16,7 @@ nlohmann::json to_json(const RegionView& view);
 nlohmann::json to_json(const ExplainView& view);
 nlohmann::json to_json(const DeployOutcome& outcome);
 nlohmann::json to_json(const EraseOutcome& outcome);
+nlohmann::json to_json(const logs::Page& page);
 nlohmann::json to_json(const AliasOutcome& outcome);
 nlohmann::json to_json(const ApiError& error);
 nlohmann::json stats_json(const std::vector<CoreView>& cores, std::uint64_t tsc_hz);

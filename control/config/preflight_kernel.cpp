@@ -173,7 +173,7 @@ Need check_landlock() {
 Need check_open_files(const Config& config) {
     // A worker's channel, wake, ready and log, one descriptor for each core, and some to hand over.
     const std::uint64_t needed =
-        256 + static_cast<std::uint64_t>(config.workers.max) * (8 + config.dataplane.cores);
+        256 + static_cast<std::uint64_t>(config.workers.max) * (10 + config.dataplane.cores);
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
     Need need{"open files", "limit " + std::to_string(limit.rlim_cur),

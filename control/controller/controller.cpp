@@ -28,13 +28,27 @@ regions::MonitorLimits monitor_limits(const config::Prober& prober) {
                        .return_us = prober.return_ms * 1000ull}};
 }
 
-placement::WorkerLimits worker_limits(const config::Config& config) {
+// Each core's ring of log events.
+std::vector<logs::EventSource> log_sources(Shared& shared) {
+    std::vector<logs::EventSource> sources;
+    for (std::uint32_t core = 0; core < shared.server.core_count; ++core)
+        if (rte_ring* ring = shared.log_events[core]; ring != nullptr)
+            sources.emplace_back([ring](LogEvent* to, std::size_t most) -> std::size_t {
+                return rte_ring_dequeue_burst_elem(ring, to, sizeof *to,
+                                                   static_cast<unsigned>(most), nullptr);
+            });
+    return sources;
+}
+
+placement::WorkerLimits worker_limits(const config::Config& config, logs::Collector* logs) {
+    const std::uint32_t cpus = std::max(1u, std::thread::hardware_concurrency());
     return {.max = config.workers.max,
             .first_uid = config.workers.first_uid,
             .idle_timeout_us = config.workers.idle_timeout_ms * 1000ull,
             .start_timeout_us = config.workers.start_timeout_ms * 1000ull,
             .spin_us = config.workers.spin_us,
-            .log_dir = config.state_dir + "/logs",
+            .starts_max = config.workers.starts_max != 0 ? config.workers.starts_max : 2 * cpus,
+            .logs = logs,
             .server_name = config.name};
 }
 
@@ -58,7 +72,8 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
       warden_pid_(warden.pid()),
       turn_(kMostWaitingDeploys),
       catalog_(std::move(catalog)),
-      pool_(shared, warden, doorbells, worker_limits(config)),
+      logs_(logs::Collector::start(config.state_dir + "/logs", log_sources(shared))),
+      pool_(shared, warden, doorbells, worker_limits(config, logs_ ? logs_->get() : nullptr)),
       monitor_(shared, static_cast<std::uint32_t>(regions_.size()), monitor_limits(config.prober),
                shared.server.boot_id),
       rates_(shared, static_cast<std::uint32_t>(regions_.size()),
@@ -77,6 +92,7 @@ Controller::~Controller() {
 }
 
 Status Controller::prepare() {
+    if (!logs_) return logs_.error();
     const std::lock_guard lock(mutex_);
     // There is an entry for the current version of each function that there may be.
     for (const auto& [name, function] : catalog_.functions())

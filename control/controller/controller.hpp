@@ -29,6 +29,7 @@
 #include "control/controller/reclaim.hpp"
 #include "control/controller/replicator.hpp"
 #include "control/controller/turn.hpp"
+#include "control/logs/collector.hpp"
 #include "control/placement/worker_pool.hpp"
 #include "control/regions/monitor.hpp"
 #include "control/regions/rates.hpp"
@@ -77,6 +78,8 @@ class Controller final : public admin::Backend, public RegionSync {
     admin::ApiResult<admin::EraseOutcome> erase(const std::string& name) override;
     admin::ApiResult<admin::AliasOutcome> alias(const std::string& name, const std::string& alias,
                                                 const std::string& version) override;
+    admin::ApiResult<logs::Page> logs(const std::string& name,
+                                      const logs::Question& question) override;
     std::uint64_t set_draining(bool draining) override;
 
     // RegionSync: called by the regions' replicators, each on its own thread.
@@ -163,6 +166,8 @@ class Controller final : public admin::Backend, public RegionSync {
 
     // views.cpp
     admin::FunctionView view(const catalog::Function& function);
+    void show_workers(std::uint32_t entry, admin::VersionView& version);
+    std::vector<std::string> last_log(const std::string& name, const std::string& version) const;
 
     const config::Config& config_;
     Shared& shared_;
@@ -177,6 +182,7 @@ class Controller final : public admin::Backend, public RegionSync {
     std::mutex mutex_;    // guards everything below
     std::condition_variable changed_;
     catalog::Catalog catalog_;
+    Result<std::unique_ptr<logs::Collector>> logs_;  // has a thread of its own
     placement::WorkerPool pool_;
     regions::Monitor monitor_;
     regions::Rates rates_;
@@ -189,7 +195,7 @@ class Controller final : public admin::Backend, public RegionSync {
     std::uint32_t warming_ = 0;          // entry that a deploy waits for, +1; 0: none
     std::uint32_t warming_workers_ = 0;
     std::vector<Retired> retired_;
-    std::deque<std::string> spared_logs_;  // of deploys that failed: they say why
+    std::deque<std::string> spared_logs_;  // functions whose deploy failed: they say why
     bool sweep_due_ = false;
     bool stopping_ = false;
     bool draining_ = false;

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <future>
 
-#include "control/catalog/sweep.hpp"
 #include "control/controller/controller.hpp"
 #include "control/placement/demand.hpp"
 
@@ -32,6 +31,13 @@ std::int64_t unix_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(
                std::chrono::system_clock::now().time_since_epoch())
         .count();
+}
+
+// What a worker wrote, for whoever reads why it did not start.
+std::string last_words(const std::vector<std::string>& log) {
+    std::string text;
+    for (const std::string& line : log) text += (text.empty() ? "" : " | ") + line;
+    return text.empty() ? text : "; its log ends with: " + text;
 }
 
 // An image is a folder with the runtime's files; a native function also starts without one.
@@ -147,7 +153,8 @@ ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request
         return fail(502, "no-region", "no region took it, and it may not run here");
     if (plan.entry != kNoEntry)
         if (const Status warm = warm_up(lock, plan); !warm)
-            return fail(422, "start-failed", warm.error().text);
+            return fail(422, "start-failed",
+                        warm.error().text + last_words(last_log(request.name, outcome.version)));
     if (stopping_) return fail(503, "stopping", "this server is stopping");
     lock.unlock();
 
@@ -299,7 +306,7 @@ void Controller::give_up(const Plan& plan, const std::vector<admin::RegionOutcom
         if (plan.index) indices_.give_back(*plan.index);
         warming_ = 0;
         deploying_.clear();
-        spared_logs_.push_back(catalog::log_name(plan.next.name, plan.next.current));
+        spared_logs_.push_back(plan.next.name);
         if (spared_logs_.size() > kMaxSparedLogs) spared_logs_.pop_front();
         nudge();
     }

@@ -144,22 +144,21 @@ void Controller::sweep_main() {
 bool Controller::sweep() {
     if (turn_.take(std::chrono::milliseconds(0)) != Turn::Taken::yes) return false;
     const TurnHolder holder(turn_);
-    std::set<std::string> digests, logs;
-    const auto keep = [&](const std::string& function, const std::string& version,
-                          const std::string& archive) {
+    std::set<std::string> digests, names;
+    const auto keep = [&](const std::string& function, const std::string& archive) {
         digests.insert(archive);
-        logs.insert(catalog::log_name(function, version));
+        names.insert(function);
     };
     {
         const std::lock_guard lock(mutex_);
         for (const auto& [name, function] : catalog_.functions())
             for (const std::string& version : function.versions)
-                keep(name, version, function.build_of(version).archive);
-        for (const Retired& each : retired_) keep(each.function, each.digest, each.archive);
-        logs.insert(spared_logs_.begin(), spared_logs_.end());
+                keep(name, function.build_of(version).archive);
+        for (const Retired& each : retired_) keep(each.function, each.archive);
+        names.insert(spared_logs_.begin(), spared_logs_.end());
     }
     const std::size_t artifacts = catalog::sweep_artifacts(artifacts_, digests);
-    const std::size_t files = catalog::sweep_logs(config_.state_dir + "/logs", logs);
+    const std::size_t files = (*logs_)->store().sweep(names);
     if (artifacts + files != 0)
         spdlog::info("removed {} artifact(s) and {} log(s) that no function names", artifacts,
                      files);

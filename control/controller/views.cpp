@@ -51,9 +51,55 @@ admin::StatusView Controller::status() {
     }
     view.in_flight = in_flight();
     view.denied_calls = pool_.totals().denied_calls;
+    view.ended = pool_.totals();
+    view.logs = (*logs_)->totals();
     view.pid = getpid();
     view.warden_pid = warden_pid_;
     return view;
+}
+
+void Controller::show_workers(std::uint32_t entry, admin::VersionView& version) {
+    const std::uint64_t now_us = monotonic_us();
+    const placement::History& history = pool_.history(entry);
+    version.workers = pool_.workers(entry);
+    version.free_slots = pool_.free_slots(entry);
+    version.failed_starts = pool_.failed_starts(entry);
+    version.last_error = pool_.start_failure(entry);
+    version.crashed = history.crashed();
+    version.out_of_memory = history.out_of_memory();
+    version.denied = history.denied();
+    version.cold_start = history.starts();
+    if (pool_.ready(entry) != 0) {
+        version.state = "ready";
+    } else if (version.failed_starts != 0) {
+        version.state = "backing off";
+        const std::uint64_t next_us = pool_.next_try_us(entry);
+        version.next_try_ms = (next_us - std::min(next_us, now_us)) / 1000;
+    } else {
+        version.state = version.workers != 0 ? "starting" : "idle";
+    }
+}
+
+// The disk is read: without the control lock where it can be.
+std::vector<std::string> Controller::last_log(const std::string& name,
+                                              const std::string& version) const {
+    constexpr std::size_t kLines = 10;
+    std::vector<std::string> lines;
+    for (const logs::Record& record :
+         (*logs_)->store().last(name, version.substr(0, logs::kVersionDigits), kLines))
+        lines.push_back(logs::escaped(record.text.substr(0, 500)));
+    return lines;
+}
+
+ApiResult<logs::Page> Controller::logs(const std::string& name, const logs::Question& question) {
+    auto page = (*logs_)->store().read(name, question);
+    if (!page) return ApiResult<logs::Page>::failure({500, "storage", page.error().text, {}});
+    if (!page->records.empty()) return {std::move(*page), true, {}};
+    const std::lock_guard lock(mutex_);
+    if (catalog_.find(name) == nullptr)
+        return ApiResult<logs::Page>::failure(
+            {404, "no-such-function", "no function is called \"" + name + "\"", {}});
+    return {std::move(*page), true, {}};
 }
 
 admin::FunctionView Controller::view(const catalog::Function& function) {
@@ -68,8 +114,7 @@ admin::FunctionView Controller::view(const catalog::Function& function) {
             if ((holding >> r & 1) != 0) version.held_by.push_back(config_.regions[r].name);
         const auto entry = deployed.entries.find(digest);
         if (entry != deployed.entries.end()) {
-            version.workers = pool_.workers(entry->second);
-            version.free_slots = pool_.free_slots(entry->second);
+            show_workers(entry->second, version);
         }
         view.versions.push_back(std::move(version));
     }
@@ -89,12 +134,18 @@ std::vector<admin::FunctionView> Controller::functions() {
 }
 
 ApiResult<admin::FunctionView> Controller::function(const std::string& name) {
-    const std::lock_guard lock(mutex_);
-    const catalog::Function* found = catalog_.find(name);
-    if (found == nullptr)
-        return ApiResult<admin::FunctionView>::failure(
-            {404, "no-such-function", "no function is called \"" + name + "\"", {}});
-    return {view(*found), true, {}};
+    admin::FunctionView shown;
+    {
+        const std::lock_guard lock(mutex_);
+        const catalog::Function* found = catalog_.find(name);
+        if (found == nullptr)
+            return ApiResult<admin::FunctionView>::failure(
+                {404, "no-such-function", "no function is called \"" + name + "\"", {}});
+        shown = view(*found);
+    }
+    for (admin::VersionView& version : shown.versions)
+        if (version.failed_starts != 0) version.last_log = last_log(name, version.version);
+    return {std::move(shown), true, {}};
 }
 
 std::vector<admin::RegionView> Controller::regions() {

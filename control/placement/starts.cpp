@@ -25,9 +25,17 @@ bool is_rung(const UniqueFd& eventfd) {
 
 }  // namespace
 
+// More at once would only make each of them later: they need a CPU, most of the time.
+std::uint32_t WorkerPool::starting() const {
+    return static_cast<std::uint32_t>(std::count_if(
+        workers_.begin(), workers_.end(),
+        [](const auto& pair) { return pair.second->state == Worker::State::starting; }));
+}
+
 bool WorkerPool::may_start(std::uint32_t index, std::uint64_t now_us) const {
     const Entry& entry = entries_[index];
     return !warden_gone_ && !warden_busy_ && now_us >= entry.not_before_us &&
+           (limits_.starts_max == 0 || starting() < limits_.starts_max) &&
            workers(index) < entry.spec.workers_max &&
            static_cast<std::uint32_t>(std::popcount(~entry.allotted)) >= entry.spec.concurrency;
 }
@@ -159,13 +167,38 @@ Status WorkerPool::make_memory(const Entry& entry, Worker& worker, warden::Spawn
     return ok();
 }
 
+// Without a collector, as in some tests, nobody reads what the worker writes.
+Result<logs::Pipe> WorkerPool::open_log(const Worker& worker) const {
+    if (limits_.logs != nullptr) return logs::make_pipe(limits_.first_uid + worker.index);
+    logs::Pipe nowhere;
+    nowhere.write = UniqueFd(::open("/dev/null", O_WRONLY | O_APPEND | O_CLOEXEC));
+    if (!nowhere.write) return errno_error("open /dev/null");
+    return nowhere;
+}
+
+void WorkerPool::collect_log(const VersionSpec& spec, const Worker& worker, UniqueFd output) {
+    logs::WorkerLog log;
+    log.function = spec.function;
+    log.writer = {.version = spec.version_hex.substr(0, logs::kVersionDigits),
+                  .worker = worker.id,
+                  .log_kib = spec.log_kib,
+                  .lambda_lines = runtime::speaks_runtime_api(spec.kind),
+                  .memory_mib = spec.memory_mib};
+    log.channel = worker.channel->index;
+    log.generation = worker.channel->generation;
+    if (worker.memory) {
+        // To be mapped once more, by the collector's thread, for as long as it needs it.
+        log.channel_memory = UniqueFd(::fcntl(worker.memory->memfd.get(), F_DUPFD_CLOEXEC, 0));
+        log.slots = worker.channel->slot_count;
+        log.slot_stride = worker.channel->slot_stride;
+    }
+    limits_.logs->add(std::move(log), std::move(output));
+}
+
 Status WorkerPool::order(const Entry& entry, Worker& worker) {
     const VersionSpec& spec = entry.spec;
-    const std::string log_path =
-        limits_.log_dir + "/" + spec.function + "-" + spec.version_hex.substr(0, 12) + ".log";
-    UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-    if (!log) return errno_error("open " + log_path);
-
+    auto pipe = open_log(worker);
+    if (!pipe) return pipe.error();
     warden::SpawnRequest request{.worker_id = worker.id,
                                  .runtime = spec.kind,
                                  .artifact_dir = spec.artifact_dir,
@@ -179,7 +212,7 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
                                  .cpu_percent = spec.cpu_percent,
                                  .cpu_weight = spec.cpu_weight,
                                  .pids_max = spec.pids_max,
-                                 .log_fd = log.get()};
+                                 .log_fd = pipe->write.get()};
     UniqueFd doorbells;
     if (const Status made = make_memory(entry, worker, request, doorbells); !made) return made;
     worker.channel->index = worker.index;
@@ -187,6 +220,7 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
     worker.channel->generation = ++generation_;
     worker.channel->single_use = spec.single_use;
     const Status sent = warden_.spawn(request);
+    if (sent && limits_.logs != nullptr) collect_log(spec, worker, std::move(pipe->read));
     // Its socket is full: the next step, at the latest when it has news, tries again.
     warden_busy_ = !sent && sent.error().code == EAGAIN;
     return sent;
@@ -194,6 +228,13 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
 
 void WorkerPool::on_spawned(Worker& worker, warden::Event& event) {
     worker.pid = event.pid;
+    worker.spawned_us = now_us_;
+    worker.phases = {.queue_us = event.queue_us,
+                     .namespaces_us = event.phases.namespaces_us,
+                     .mounts_us = event.phases.mounts_us,
+                     .identity_us = event.phases.identity_us,
+                     .exec_us = event.phases.exec_us};
+    if (limits_.logs != nullptr) limits_.logs->spawned(worker.id, event.pid);
     if (!worker.api) return;
     const VersionSpec& spec = entries_[worker.entry].spec;
     worker.api->listen(std::move(event.listener),

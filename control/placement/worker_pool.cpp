@@ -19,14 +19,6 @@ constexpr std::uint64_t kEarlyEnd_us = 1'000'000;
 // takes.
 constexpr std::chrono::seconds kEndTimeout{2};
 
-// "nr4711": a number that no kernel gives a call, so the worker's own choice. "nr452" is a call
-// that is newer than its names.
-bool is_made_up(const std::string& call) {
-    const auto at = call.rfind("nr");
-    return at != std::string::npos && call.size() - at > 5 &&
-           call.find_first_not_of("0123456789", at + 2) == std::string::npos;
-}
-
 }  // namespace
 
 WorkerPool::WorkerPool(Shared& shared, warden::Client& warden, const channel::Doorbells& doorbells,
@@ -180,31 +172,37 @@ void WorkerPool::on_event(warden::Event& event, std::uint64_t now_us) {
     }
 }
 
-// What it ended of, for people; counts it if that was a system call.
-std::string WorkerPool::end_text(const warden::Event& event) {
-    std::string call = event.denied_call;
-    if (call.empty() && event.signal == SIGSYS) call = "unknown";
-    if (!call.empty()) {
-        const bool room = totals_.denied_calls.size() < kDeniedCallsMax && !is_made_up(call);
-        ++totals_.denied_calls[room || totals_.denied_calls.count(call) != 0 ? call : "other"];
-        if (call == "unknown")
-            return "the worker made a system call which its policy does not allow";
-        return "the worker made the system call " + call + ", which its policy does not allow";
+// Empty: it was told to end, for no fault of its own.
+std::string WorkerPool::why_it_ended(const Worker& worker, const warden::Event& event) const {
+    if (event.kind == warden::MessageKind::failed) return event.text;
+    if (!worker.end_wanted || !denied_name(event).empty())
+        return why_ended(event, entries_[worker.entry].spec.memory_mib);
+    switch (worker.channel->fault.load(std::memory_order_relaxed)) {
+        case WorkerFault::hung:
+            return "the worker was ended: an invocation took longer than its function's limit";
+        case WorkerFault::malformed:
+            return "the worker was ended: it broke the rules of its channel";
+        default:
+            return worker.phases.total_us != 0 || entries_[worker.entry].failures == 0
+                       ? std::string()
+                       : "the worker was ended: " + entries_[worker.entry].failure;
     }
-    if (event.signal != 0) return "the worker was ended by signal " + std::to_string(event.signal);
-    return "the worker exited with code " + std::to_string(event.exit_code);
 }
 
 void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us) {
     worker.exited = true;
     const bool unasked = !worker.end_wanted;
     const bool failed = event.kind == warden::MessageKind::failed;
-    const std::string why = failed ? event.text : end_text(event);
+    const std::string why = why_it_ended(worker, event);
+    if (const std::string call = denied_name(event); !call.empty())
+        ++totals_.denied_calls[bounded_name(totals_.denied_calls, call)];
     if (failed) {
         ++totals_.failed;
         start_failed(worker.entry, why, now_us);
     } else if (unasked) {
         ++totals_.crashed;
+        entries_[worker.entry].history.crashed(event);
+        if (event.out_of_memory) ++totals_.out_of_memory;
         // A request in hand may have been its end, and says nothing about the next start. What the
         // capacity table says of that is believed, not use_mark(): the worker can write that.
         const bool early =
@@ -212,6 +210,7 @@ void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint6
             (now_us - worker.started_us < kEarlyEnd_us && !is_claimed(*shared_.capacity, worker));
         if (early) start_failed(worker.entry, why, now_us);
     }
+    if (limits_.logs != nullptr) limits_.logs->ended(worker.id, why);
     // Nobody has ever heard of the slots of a worker that was not ready.
     if (worker.state == Worker::State::starting) worker.owned = worker.slots;
     worker.channel->exit_code = event.signal != 0 ? -1 : event.exit_code;
@@ -253,6 +252,10 @@ void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
     Entry& entry = entries_[worker.entry];
     const std::uint64_t took_us = now_us - worker.started_us;
     entry.start_us = entry.start_us == 0 ? took_us : (3 * entry.start_us + took_us) / 4;
+    worker.phases.total_us = static_cast<std::uint32_t>(took_us);
+    worker.phases.init_us = static_cast<std::uint32_t>(now_us - worker.spawned_us);
+    entry.history.started(worker.phases);
+    if (limits_.logs != nullptr) limits_.logs->ready(worker.id, worker.phases.init_us);
     worker.state = Worker::State::ready;
     worker.started_us = worker.used_us = now_us;
     worker.used_mark = use_mark(worker);

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "control/logs/collector.hpp"
 #include "control/placement/worker.hpp"
 #include "dataplane/shared.hpp"
 #include "sandbox/base/result.hpp"
@@ -35,8 +36,9 @@ struct WorkerLimits {
     std::uint64_t idle_timeout_us = 30'000'000;
     std::uint64_t start_timeout_us = 10'000'000;
     std::uint32_t spin_us = 0;
-    std::string log_dir;           // standard error of workers: FUNCTION-VERSION.log
-    std::string server_name = {};  // told to functions as their region
+    std::uint32_t starts_max = 0;  // at once, of all versions; 0: as many as there may be workers
+    logs::Collector* logs = nullptr;  // gets workers' output; none: nobody does
+    std::string server_name = {};     // told to functions as their region
 };
 
 struct VersionSpec {
@@ -97,6 +99,10 @@ class WorkerPool {
     std::uint32_t free_slots() const;
     // Why the last start failed, while starts are held back for it; empty: all is well.
     std::string start_failure(std::uint32_t entry) const;
+    // In a row; 0: the last one went well.
+    std::uint32_t failed_starts(std::uint32_t entry) const { return entries_[entry].failures; }
+    std::uint64_t next_try_us(std::uint32_t entry) const { return entries_[entry].not_before_us; }
+    const History& history(std::uint32_t entry) const { return entries_[entry].history; }
     // Starts have failed, and the next try is not due yet.
     bool held_back(std::uint32_t entry, std::uint64_t now_us) const {
         return entries_[entry].failures != 0 && now_us < entries_[entry].not_before_us;
@@ -107,15 +113,7 @@ class WorkerPool {
     std::uint64_t start_us(std::uint32_t entry) const;
     bool warden_gone() const { return warden_gone_; }
 
-    struct Totals {
-        std::uint64_t started = 0, crashed = 0, hung = 0, malformed = 0, idle_ended = 0, failed = 0;
-        std::uint64_t spent = 0;  // after their only invocation
-        // Workers that were ended for a system call, by its name. Names are what workers make of
-        // them: behind kDeniedCallsMax, all count as "other". A call that the kernel ended by
-        // itself, so that nobody knows it, is "unknown".
-        std::map<std::string, std::uint64_t> denied_calls;
-    };
-    static constexpr std::size_t kDeniedCallsMax = 1024;
+    using Totals = WorkerTotals;
     const Totals& totals() const { return totals_; }
 
   private:
@@ -130,6 +128,7 @@ class WorkerPool {
         std::uint32_t failures = 0;  // consecutive starts that failed, or crashes right after
         std::uint64_t not_before_us = 0;
         std::string failure;
+        History history;
     };
     using WorkerMap = std::map<std::uint64_t, std::unique_ptr<Worker>>;
 
@@ -147,7 +146,6 @@ class WorkerPool {
                        UniqueFd& doorbells);
     void on_spawned(Worker& worker, warden::Event& event);
     void on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us);
-    std::string end_text(const warden::Event& event);
     void check_starting(Worker& worker, std::uint64_t now_us);
     void give_up_start(Worker& worker, const std::string& why, std::uint64_t now_us);
     void end(Worker& worker);
@@ -155,6 +153,10 @@ class WorkerPool {
     void start_failed(std::uint32_t entry, const std::string& why, std::uint64_t now_us);
     void remove_finished();
     void kick_cores();
+    Result<logs::Pipe> open_log(const Worker& worker) const;
+    void collect_log(const VersionSpec& spec, const Worker& worker, UniqueFd output);
+    std::string why_it_ended(const Worker& worker, const warden::Event& event) const;
+    std::uint32_t starting() const;
     bool may_start(std::uint32_t entry, std::uint64_t now_us) const;
 
     Shared& shared_;

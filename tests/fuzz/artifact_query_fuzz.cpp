@@ -17,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else {
         SKERRY_CHECK(alias.error.http_status == 400 && !alias.error.code.empty());
     }
+    (void)admin::parse_logs(query);
     const auto parsed = admin::parse_deploy("f", query, api);
     if (!parsed.ok) {
         SKERRY_CHECK(parsed.error.http_status == 400 && !parsed.error.code.empty());

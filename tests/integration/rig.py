@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools/lab.d"), str(ROOT / "tools/demo.d")]
@@ -96,10 +97,11 @@ class Rig:
         return {name: each["count"] for name, each in self.ctl("stats", node=node)["reasons"].items()}
 
     def executions(self, name):
+        time.sleep(0.3)  # what was written before an answer is collected soon after it
         counts = collections.Counter()
         for node in self.plan.servers:
-            for log in (self.plan.node_dir(node) / "logs").glob(f"{name}-*.log"):
-                counts.update(re.findall(r"^executed ([0-9a-f-]+)$", log.read_text(errors="replace"), re.M))
+            for log in (self.plan.node_dir(node) / "logs").glob(f"{name}.*.log"):
+                counts.update(re.findall(r" out executed ([0-9a-f-]+)$", log.read_text(errors="replace"), re.M))
         return counts
 
 

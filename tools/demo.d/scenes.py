@@ -215,10 +215,11 @@ def rollout(stage):
 
 def executions(stage, name):
     """How often each request was executed, as the function itself logged it, in every server."""
+    time.sleep(0.3)  # what was written before an answer is collected soon after it
     counts = collections.Counter()
     for node in stage.plan.servers:
-        for log in (stage.plan.node_dir(node) / "logs").glob(f"{name}-*.log"):
-            counts.update(re.findall(r"^executed ([0-9a-f-]+)$", log.read_text(errors="replace"), re.M))
+        for log in (stage.plan.node_dir(node) / "logs").glob(f"{name}.*.log"):
+            counts.update(re.findall(r" out executed ([0-9a-f-]+)$", log.read_text(errors="replace"), re.M))
     return counts
 
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,13 @@ struct AliasOptions {
     bool gone = false;  // else `version` is needed
 };
 
+struct LogsOptions {
+    std::string name;
+    std::string since;    // "10m", or a time as RFC 3339 has it; empty: all that is kept
+    std::string request;  // only of this one
+    bool follow = false;
+};
+
 struct InvokeOptions {
     std::string name;
     std::string payload;  // text, "@FILE", or "@-" for standard input
@@ -44,6 +52,9 @@ int list_functions(const Common& common);
 int describe_function(const Common& common, const std::string& name);
 int delete_function(const Common& common, const std::string& name);
 int alias(const Common& common, const std::string& name, const AliasOptions& options);
+int logs(const Common& common, const LogsOptions& options);
+// "30s", "10m", "2h", "1d" before now, or a time as RFC 3339 has it, as the API takes it.
+std::optional<std::string> since_text(const std::string& given, std::int64_t now_us);
 int list_regions(const Common& common);
 int describe_region(const Common& common, const std::string& name);
 int explain(const Common& common, const std::string& name);

@@ -47,6 +47,33 @@ const json& current_version(const json& function) {
     return kNone;
 }
 
+// What became of a version's workers, where there is something to tell.
+void print_workers(const json& v) {
+    const std::string shown = printable(field(v, "version").substr(0, kShortDigest));
+    const json none = json::object();
+    const json& cold = v.is_object() && v.contains("cold_start") ? v["cold_start"] : none;
+    if (!field(cold, "starts").empty() && field(cold, "starts") != "0") {
+        std::printf("\n%s: %s cold start(s); p50 / p99 in us:", shown.c_str(),
+                    field(cold, "starts").c_str());
+        for (const char* phase :
+             {"queue", "namespaces", "mounts", "identity", "exec", "init", "total"})
+            if (cold.contains("phases") && cold["phases"].contains(phase))
+                std::printf(" %s %s / %s", phase, field(cold["phases"][phase], "p50_us").c_str(),
+                            field(cold["phases"][phase], "p99_us").c_str());
+        std::printf("\n");
+    }
+    if (!field(v, "crashed").empty() && field(v, "crashed") != "0")
+        std::printf("%s: %s worker(s) crashed, %s of them out of memory; denied calls: %s\n",
+                    shown.c_str(), field(v, "crashed").c_str(), field(v, "out_of_memory").c_str(),
+                    printable(field(v, "denied")).c_str());
+    if (field(v, "last_error").empty()) return;
+    std::printf("%s: %s start(s) in a row failed, the next is tried in %s ms: %s\n", shown.c_str(),
+                field(v, "failed_starts").c_str(), field(v, "next_try_ms").c_str(),
+                printable(field(v, "last_error")).c_str());
+    for (const auto& line : list_of(v, "last_log"))
+        if (line.is_string()) std::printf("  %s\n", printable(line.get<std::string>()).c_str());
+}
+
 void print_function(const json& f) {
     std::vector<std::pair<std::string, std::string>> pairs;
     for (const char* key :
@@ -60,9 +87,11 @@ void print_function(const json& f) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& v : list_of(f, "versions"))
         rows.push_back({field(v, "version") == field(f, "current") ? "*" : "", field(v, "version"),
-                        field(v, "workers"), field(v, "free_slots"), field(v, "held_by")});
+                        field(v, "state"), field(v, "workers"), field(v, "free_slots"),
+                        field(v, "held_by")});
     std::printf("\n");
-    print_table({"", "VERSION", "WORKERS", "FREE", "HELD BY"}, rows);
+    print_table({"", "VERSION", "STATE", "WORKERS", "FREE", "HELD BY"}, rows);
+    for (const auto& v : list_of(f, "versions")) print_workers(v);
 }
 
 }  // namespace

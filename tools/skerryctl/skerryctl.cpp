@@ -20,6 +20,7 @@ struct Options {
     DeployOptions deploy;
     InvokeOptions invoke;
     AliasOptions alias;
+    LogsOptions logs;
     std::string name;
     bool undo = false;
 };
@@ -139,6 +140,17 @@ void add_server_verbs(CLI::App& app, Options& o, Run& run) {
     drained->final_callback([&] { run = [&] { return drain(o.common, o.undo); }; });
 }
 
+void add_logs(CLI::App& app, Options& o, Run& run) {
+    CLI::App* verb = add_verb(app, "logs", "What a function's workers wrote here");
+    verb->add_option("name", o.logs.name, "the function's name")->required();
+    verb->add_flag("--follow", o.logs.follow, "go on with what comes");
+    verb->add_option("--since", o.logs.since,
+                     "30s, 10m, 2h, 1d ago, or 2026-01-31T12:00:00Z (all)");
+    verb->add_option("--request", o.logs.request,
+                     "of one request: its id, 32 hex digits or a UUID");
+    verb->final_callback([&] { run = [&] { return skerry::ctl::logs(o.common, o.logs); }; });
+}
+
 void add_invoke(CLI::App& app, Options& o, Run& run) {
     CLI::App* verb = add_verb(app, "invoke", "Execute a function; its result goes to stdout");
     verb->add_option("name", o.invoke.name, "the function's name")->required();
@@ -171,6 +183,7 @@ int main(int argc, char** argv) {
     add_server_verbs(app, options, run);
     add_function_verbs(app, options, run);
     add_region_verbs(app, options, run);
+    add_logs(app, options, run);
     add_invoke(app, options, run);
     try {
         app.parse(argc, argv);

@@ -126,6 +126,20 @@ class MemoryBackend : public Backend {
         }
         return {{name, alias, version}, true, {}};
     }
+    ApiResult<logs::Page> logs(const std::string& name, const logs::Question& question) override {
+        if (!function(name).ok) return ApiResult<logs::Page>::failure(unknown());
+        last_question = question;
+        logs::Page page;
+        page.next = {1, 99};
+        if (question.after.file != 0) return {page, true, {}};
+        page.records.push_back({.time_us = 1764020146123456,
+                                .version = "0123456789ab",
+                                .worker = 3,
+                                .request = {1, 2},
+                                .stream = logs::Stream::out,
+                                .text = "said \x1b[31m\xff"});
+        return {page, true, {}};
+    }
     std::uint64_t set_draining(bool draining) override {
         draining_ = draining;
         return 3;
@@ -136,6 +150,7 @@ class MemoryBackend : public Backend {
     Decision decision{Verdict::refuse, 0, Reason::refused_no_region};
     DeployRequest last_request;
     std::string last_archive;
+    logs::Question last_question;
     std::unique_ptr<CoreCounters> counters = std::make_unique<CoreCounters>();
 
   private:

@@ -147,6 +147,19 @@ TEST(DeployQuery, RefusesRuntimesThatDoNotFit) {
     EXPECT_EQ(refusal(variable("A=" + std::string(4093, 'x'))), "");
 }
 
+TEST(LogsQuery, SinceAfterAndRequest) {
+    auto parsed =
+        parse_logs("since=2026-01-31T12:00:00Z&after=3.400&request=" + std::string(31, '0') + "a");
+    ASSERT_TRUE(parsed.ok) << parsed.error.message;
+    EXPECT_EQ(parsed.value.since_us, 1769860800000000);
+    EXPECT_EQ(parsed.value.after, (logs::Cursor{3, 400}));
+    EXPECT_EQ(parsed.value.request, (logs::RequestId{0, 10}));
+    EXPECT_TRUE(parse_logs("").ok);
+    for (const char* bad : {"since=10m", "since=", "after=3", "request=1", "after=3.x"})
+        EXPECT_EQ(parse_logs(bad).error.code, "bad-value") << bad;
+    EXPECT_EQ(parse_logs("follow=1").error.code, "unknown-parameter");
+}
+
 TEST(Base64Url, BothWays) {
     for (const char* bytes : {"", "a", "ab", "abc", "\xff\xfe\xfd\xfc"})
         EXPECT_EQ(base64url_decoded(base64url(bytes)), bytes);

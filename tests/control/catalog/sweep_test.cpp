@@ -52,23 +52,6 @@ TEST_F(Sweep, ArtifactsThatNobodyNamesGo) {
     EXPECT_EQ(sweep_artifacts(store_, {kept}), 0u);
 }
 
-TEST_F(Sweep, LogsThatNobodyNamesGo) {
-    const std::string digest = sha256_hex("x");
-    const std::string kept = log_name("a-b", digest);
-    EXPECT_EQ(kept, "a-b-" + digest.substr(0, 12) + ".log");
-    const std::vector<std::string> others{"a-b-" + digest.substr(0, 11) + "x.log", "a.log",
-                                          digest.substr(0, 12) + ".log", kept + ".1"};
-    for (const std::string& name : others) std::ofstream(std::string(folder_) + "/" + name) << "x";
-    for (const std::string& name : {kept, log_name("gone", digest)})
-        std::ofstream(std::string(folder_) + "/" + name) << "x";
-    EXPECT_EQ(sweep_logs(folder_, {kept}), 1u);
-    EXPECT_FALSE(fs::exists(std::string(folder_) + "/" + log_name("gone", digest)));
-    EXPECT_TRUE(fs::exists(std::string(folder_) + "/" + kept));
-    for (const std::string& name : others)
-        EXPECT_TRUE(fs::exists(std::string(folder_) + "/" + name)) << name;
-    EXPECT_EQ(sweep_logs("/nonexistent", {}), 0u);
-}
-
 // What this machine lacks must not look like a bad artifact to who deploys it.
 TEST_F(Sweep, AnInstallSaysWhoseFaultItIs) {
     const auto bad = store_.install("no archive");

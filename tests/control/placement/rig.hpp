@@ -35,7 +35,6 @@ class PoolTest : public ::testing::Test {
   protected:
     void SetUp() override {
         ::alarm(60);  // a control thread that blocks is what some of these tests are about
-        ASSERT_NE(::mkdtemp(folder_), nullptr);
         int ends[2];
         ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
         client_.emplace(warden::Client::with_socket(UniqueFd(ends[0])));
@@ -48,13 +47,12 @@ class PoolTest : public ::testing::Test {
     void TearDown() override {
         warden_.reset();  // nobody answers kills any more
         pool_.reset();
-        std::filesystem::remove_all(folder_);
         ::alarm(0);
     }
-    void make_pool(std::uint32_t workers_max) {
+    void make_pool(std::uint32_t workers_max, std::uint32_t starts_max = 0) {
         pool_ = std::make_unique<WorkerPool>(
             shared_, *client_, doorbells_,
-            WorkerLimits{.max = workers_max, .first_uid = 210000, .log_dir = folder_});
+            WorkerLimits{.max = workers_max, .first_uid = 210000, .starts_max = starts_max});
     }
     std::uint32_t open(std::uint32_t concurrency, std::uint32_t workers_max,
                        const char* name = "f") {
@@ -121,7 +119,6 @@ class PoolTest : public ::testing::Test {
     std::vector<std::uint64_t> killed_;
     std::uint64_t last_ = 0;
     std::uint64_t now_us_ = 100'000'000;
-    char folder_[32] = "/tmp/skerry-placement-XXXXXX";
 };
 
 }  // namespace skerry::placement

@@ -1,4 +1,6 @@
 // When a worker is started, and when not: for a minimum, for those who wait, after failures.
+#include <sys/resource.h>
+
 #include "tests/control/placement/rig.hpp"
 
 namespace skerry::placement {
@@ -175,14 +177,38 @@ TEST_F(Starts, WhoStillWaitsWhenAWorkerCrashesGetsAnother) {
 
 TEST_F(Starts, WhoWaitsWhenAnOrderCannotBeMadeIsNotForgotten) {
     const auto entry = open(1, 1);
-    std::filesystem::remove_all(folder_);  // where the log would be
     table(entry).wanted = 1;
+    rlimit limit{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const int next = dup(0);
+    ::close(next);
+    const rlimit none{static_cast<rlim_t>(next), limit.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
     step();
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
     EXPECT_EQ(take_orders(), 0u);
     EXPECT_NE(pool_->start_failure(entry).find("open"), std::string::npos);
-    std::filesystem::create_directory(folder_);
     step(50'000);
     EXPECT_EQ(take_orders(), 1u);
+}
+
+TEST_F(Starts, NoMoreAtOnceThanAreAllowed) {
+    pool_.reset();
+    make_pool(8, 2);
+    const auto one = open(1, 4, "one"), two = open(1, 4, "two");
+    pool_->set_target(one, 3, true);
+    pool_->set_target(two, 1, true);
+    step();
+    EXPECT_EQ(take_orders(), 2u);
+    step();
+    EXPECT_EQ(take_orders(), 0u) << "two start already";
+    tell(warden::MessageKind::spawned, last_);
+    ordered_[last_].ring_ready();
+    step();
+    EXPECT_EQ(take_orders(), 1u);
+    exited(last_);  // it makes room too, and its function waits
+    step();
+    EXPECT_EQ(take_orders(), 1u) << "for the other function";
 }
 
 TEST_F(Starts, WhoWaitsWhileAllPlacesAreTakenGetsTheOneThatIsIdle) {

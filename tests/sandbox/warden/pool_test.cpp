@@ -23,10 +23,8 @@ class HostileWorker : public ::testing::Test {
         auto doorbells = channel::create_doorbells();
         ASSERT_TRUE(doorbells);
         doorbells_ = std::move(*doorbells);
-        pool_.emplace(
-            shared_, *client_, doorbells_,
-            placement::WorkerLimits{
-                .max = 2, .first_uid = host_uid(), .log_dir = folder_.artifact() + "/.."});
+        pool_.emplace(shared_, *client_, doorbells_,
+                      placement::WorkerLimits{.max = 2, .first_uid = host_uid()});
         auto entry = pool_->open_entry({.function = "hostile",
                                         .version_hex = "00ff",
                                         .artifact_dir = folder_.artifact(),

@@ -11,6 +11,7 @@
 #include "control/admin/servers.hpp"
 #include "tests/control/admin/memory_backend.hpp"
 #include "tests/tools/client/small_server.hpp"
+#include "tools/skerryctl/commands.hpp"
 
 namespace skerry::ctl {
 namespace {
@@ -79,6 +80,40 @@ TEST_F(Skerryctl, DeployPassesOnWhatWasGivenAndNoMore) {
     EXPECT_NE(out_.find("south: does not have it: silent"), std::string::npos);
     EXPECT_EQ(run(deploy("--json")), 0);
     EXPECT_EQ(out()["version"], catalog::sha256_hex(backend_.last_archive));
+}
+
+TEST_F(Skerryctl, DeployPassesOnRuntimeAndEnvironment) {
+    const std::string more = "--runtime provided --env B=2 --env A=1=1 --single-use --log-kib 9";
+    EXPECT_EQ(run(deploy(more)), 0) << err_;
+    const catalog::Runtime& made = backend_.last_request.runtime;
+    EXPECT_EQ(made.kind, runtime::Kind::provided);
+    EXPECT_EQ(made.environment, std::string("A=1=1\0B=2\0", 10));
+    EXPECT_TRUE(backend_.last_request.limits.single_use);
+    EXPECT_EQ(backend_.last_request.limits.log_kib, 9u);
+    EXPECT_EQ(run(deploy("--env A")), 2);
+    EXPECT_EQ(run(deploy("--env AWS_LAMBDA_X=1")), 2);
+    EXPECT_NE(err_.find("reserved"), std::string::npos);
+}
+
+TEST_F(Skerryctl, LogsAreShownWithoutWhatATerminalActsOn) {
+    EXPECT_EQ(run("logs hello"), 1);
+    ASSERT_EQ(run(deploy()), 0);
+    EXPECT_EQ(run("logs hello --since 10m --request 00000000000000010000000000000002"), 0) << err_;
+    EXPECT_EQ(out_.find("2025-11-24T21:35:46.123456Z 3 00000000000000010000000000000002 said "
+                        "\\x1b[31m"),
+              0u)
+        << out_;
+    EXPECT_EQ(out_.find('\x1b'), std::string::npos);
+    EXPECT_GT(backend_.last_question.since_us, 0);
+    EXPECT_EQ(backend_.last_question.request, (logs::RequestId{1, 2}));
+    EXPECT_EQ(run("logs hello --json"), 0);
+    EXPECT_EQ(out()["records"].size(), 1u);
+    EXPECT_EQ(run("logs hello --since yesterday"), 2);
+    EXPECT_EQ(since_text("90s", 100'000'000), "1970-01-01T00:00:10.000000Z");
+    EXPECT_EQ(since_text("1d", 100'000'000), "1970-01-01T00:00:00.000000Z");
+    EXPECT_EQ(since_text("2026-01-31T12:00:00+01:00", 0), "2026-01-31T12:00:00+01:00");
+    for (const char* bad : {"", "m", "10", "10x", "-1m", "1.5h", "123456789d"})
+        EXPECT_EQ(since_text(bad, 0), std::nullopt) << bad;
 }
 
 TEST_F(Skerryctl, WhatTheServerRefusesIsShownWithWhatIsAllowed) {

@@ -1,0 +1,49 @@
+// What is counted and measured of workers, as plain numbers: for whoever shows it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace skerry::placement {
+
+// The parts of one cold start, in the order in which they come.
+struct StartPhases {
+    std::uint32_t queue_us = 0;       // from the order until the warden took it up
+    std::uint32_t namespaces_us = 0;  // a jail's namespaces; 0: they were there already
+    std::uint32_t mounts_us = 0;      // image, artifact, /tmp
+    std::uint32_t identity_us = 0;    // ids, capabilities
+    std::uint32_t exec_us = 0;        // limits, filter, exec
+    std::uint32_t init_us = 0;        // the worker's own, until it is ready
+    std::uint32_t total_us = 0;       // from the order to readiness
+};
+inline constexpr std::size_t kPhaseCount = 7;
+inline constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
+    "queue", "namespaces", "mounts", "identity", "exec", "init", "total"};
+
+struct PhaseSummary {
+    std::uint32_t p50_us = 0, p99_us = 0;
+};
+
+// Of the last kKept starts.
+struct StartSummary {
+    std::uint64_t starts = 0;  // ever, of the version here
+    std::array<PhaseSummary, kPhaseCount> phases{};
+};
+
+// Names are what workers make of them: behind so many, all count as "other".
+inline constexpr std::size_t kMaxDeniedNames = 1024;
+
+// Of all versions, since the server started.
+struct WorkerTotals {
+    std::uint64_t started = 0, crashed = 0, hung = 0, malformed = 0, idle_ended = 0, failed = 0;
+    std::uint64_t spent = 0;  // after their only invocation
+    std::uint64_t out_of_memory = 0;
+    // Workers that were ended for a system call, by its name: at most kMaxDeniedNames of them, and
+    // "other". A call that the kernel ended by itself, so that nobody knows it, is "unknown".
+    std::map<std::string, std::uint64_t> denied_calls = {};
+};
+
+}  // namespace skerry::placement
