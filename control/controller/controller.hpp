@@ -136,6 +136,7 @@ class Controller final : public admin::Backend, public RegionSync {
                                                           const std::string& archive_digest,
                                                           std::string_view archive);
     std::vector<admin::RegionOutcome> replicate(const Plan& plan, std::string_view archive);
+    std::string last_words(const std::string& name, const std::string& version) const;
     Status warm_up(Lock& lock, const Plan& plan);
     std::uint64_t commit(const Plan& plan);
     Status switch_to(const Plan& plan, std::uint64_t& publication);

@@ -21,6 +21,7 @@ using admin::DeployRequest;
 
 constexpr std::chrono::seconds kTurnPatience{5};
 constexpr std::chrono::seconds kGraceTimeout{10};
+constexpr std::chrono::milliseconds kCollectorPause{20};
 constexpr std::size_t kMaxSparedLogs = 16;
 
 ApiResult<DeployOutcome> refuse(int status, const std::string& code, const std::string& message) {
@@ -31,13 +32,6 @@ std::int64_t unix_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(
                std::chrono::system_clock::now().time_since_epoch())
         .count();
-}
-
-// What a worker wrote, for whoever reads why it did not start.
-std::string last_words(const std::vector<std::string>& log) {
-    std::string text;
-    for (const std::string& line : log) text += (text.empty() ? "" : " | ") + line;
-    return text.empty() ? text : "; its log ends with: " + text;
 }
 
 // An image is a folder with the runtime's files; a native function also starts without one.
@@ -152,9 +146,12 @@ ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request
     if (plan.entry == kNoEntry && !any)
         return fail(502, "no-region", "no region took it, and it may not run here");
     if (plan.entry != kNoEntry)
-        if (const Status warm = warm_up(lock, plan); !warm)
-            return fail(422, "start-failed",
-                        warm.error().text + last_words(last_log(request.name, outcome.version)));
+        if (const Status warm = warm_up(lock, plan); !warm) {
+            lock.unlock();
+            const std::string words = last_words(request.name, outcome.version);
+            lock.lock();
+            return fail(422, "start-failed", warm.error().text + words);
+        }
     if (stopping_) return fail(503, "stopping", "this server is stopping");
     lock.unlock();
 
@@ -169,6 +166,17 @@ ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request
     if (!seen) return refuse(504, "cores-stuck", "a core did not take the new snapshot in time");
     outcome.switched_at_unix_us = unix_us();
     return {std::move(outcome), true, {}};
+}
+
+// What a worker wrote, for whoever reads why it did not start. The collector is a moment behind.
+std::string Controller::last_words(const std::string& name, const std::string& version) const {
+    std::string text;
+    for (int looks = 0; looks < 10 && text.empty(); ++looks) {
+        std::this_thread::sleep_for(kCollectorPause);
+        for (const std::string& line : last_log(name, version))
+            text += (text.empty() ? "; its log ends with: " : " | ") + line;
+    }
+    return text;
 }
 
 std::vector<admin::RegionOutcome> Controller::replicate(const Plan& plan,
