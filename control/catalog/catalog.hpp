@@ -35,6 +35,7 @@ struct Limits {
     std::uint32_t pids_max = 64;              // processes and threads of a worker: 1 … 1024
     std::uint32_t log_kib = 64;               // kept of what one invocation writes: 1 … 1024
     bool single_use = false;                  // a worker serves one invocation, and ends
+    bool templates = true;                    // workers may be copied from one that has initialised
     bool operator==(const Limits&) const = default;
 };
 

@@ -81,6 +81,7 @@ Limits read_limits(const json& object) {
                                                             {"log_kib", &l.log_kib}};
     for (const auto& [key, value] : newer) *value = number_or(object, key, *value);
     l.single_use = flag_or(object, "single_use", l.single_use);
+    l.templates = flag_or(object, "templates", l.templates);
     return l;
 }
 
@@ -245,7 +246,7 @@ json limits_json(const Limits& l) {
             {"cold_cost_ms", l.cold_cost_ms}, {"cpu_percent", l.cpu_percent},
             {"cpu_weight", l.cpu_weight},     {"tmp_mib", l.tmp_mib},
             {"pids_max", l.pids_max},         {"log_kib", l.log_kib},
-            {"single_use", l.single_use}};
+            {"single_use", l.single_use},     {"templates", l.templates}};
 }
 
 json builds_json(const std::map<std::string, Build>& builds) {

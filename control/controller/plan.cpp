@@ -17,7 +17,8 @@ bool reshaped(const catalog::Limits& before, const catalog::Limits& next) {
            before.max_payload_bytes != next.max_payload_bytes ||
            before.cpu_percent != next.cpu_percent || before.cpu_weight != next.cpu_weight ||
            before.tmp_mib != next.tmp_mib || before.pids_max != next.pids_max ||
-           before.log_kib != next.log_kib || before.single_use != next.single_use;
+           before.log_kib != next.log_kib || before.single_use != next.single_use ||
+           before.templates != next.templates;
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ Result<std::uint32_t> Controller::open_entry(const catalog::Function& function,
                              .tmp_mib = limits.tmp_mib,
                              .pids_max = limits.pids_max,
                              .log_kib = limits.log_kib,
-                             .single_use = limits.single_use});
+                             .single_use = limits.single_use,
+                             .templates = limits.templates});
 }
 
 // The settings of what is current, as its peers compare them.

@@ -39,7 +39,8 @@ inline constexpr std::size_t kMaxDeniedNames = 1024;
 // Of all versions, since the server started.
 struct WorkerTotals {
     std::uint64_t started = 0, crashed = 0, hung = 0, malformed = 0, idle_ended = 0, failed = 0;
-    std::uint64_t spent = 0;  // after their only invocation
+    std::uint64_t spent = 0;                  // after their only invocation
+    std::uint64_t templates = 0, copies = 0;  // made; workers started from them
     std::uint64_t out_of_memory = 0;
     // Workers that were ended for a system call, by its name: at most kMaxDeniedNames of them, and
     // "other". A call that the kernel ended by itself, so that nobody knows it, is "unknown".

@@ -122,6 +122,7 @@ bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
     *place = true;
     entry.allotted |= worker->slots;
     ++totals_.started;
+    totals_.copies += worker->is_copy;
     workers_.emplace(worker->id, std::move(worker));
     return true;
 }
@@ -214,11 +215,22 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
                                  .pids_max = spec.pids_max,
                                  .log_fd = pipe->write.get()};
     UniqueFd doorbells;
-    if (const Status made = make_memory(entry, worker, request, doorbells); !made) return made;
+    if (const Status made =
+            worker.is_template ? ok() : make_memory(entry, worker, request, doorbells);
+        !made)
+        return made;
     worker.channel->index = worker.index;
     worker.channel->entry = worker.entry;
     worker.channel->generation = ++generation_;
     worker.channel->single_use = spec.single_use;
+    if (worker.is_template) {
+        request.start = warden::Start::template_of;
+        request.snapshot_fd = entry.snapshot.memfd.get();
+    } else if (entry.snapshot.state == Template::State::ready) {
+        worker.is_copy = true;
+        request.start = warden::Start::copy;
+        request.snapshot_fd = entry.snapshot.memfd.get();
+    }
     const Status sent = warden_.spawn(request);
     if (sent && limits_.logs != nullptr) collect_log(spec, worker, std::move(pipe->read));
     // Its socket is full: the next step, at the latest when it has news, tries again.
@@ -245,6 +257,11 @@ void WorkerPool::on_spawned(Worker& worker, warden::Event& event) {
 
 void WorkerPool::check_starting(Worker& worker, std::uint64_t now_us) {
     bool ready = false;
+    if (worker.is_template) {
+        if (now_us - worker.started_us <= limits_.start_timeout_us) return;
+        refuse_template(worker.entry, "it did not initialise in time");
+        return end(worker);
+    }
     if (worker.api) {
         const ApiWorker::Progress progress = worker.api->step();
         if (progress == ApiWorker::Progress::failed)
@@ -262,7 +279,7 @@ void WorkerPool::check_starting(Worker& worker, std::uint64_t now_us) {
 }
 
 void WorkerPool::give_up_start(Worker& worker, const std::string& why, std::uint64_t now_us) {
-    start_failed(worker.entry, why, now_us);
+    if (!copy_failed(worker, why)) start_failed(worker.entry, why, now_us);
     ++totals_.failed;
     worker.owned = worker.slots;  // nobody has ever heard of them
     end(worker);

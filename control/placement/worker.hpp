@@ -24,6 +24,8 @@ struct Worker {
     std::uint32_t index = 0;  // of the channel, and of the host uid; unique among the living
     std::uint32_t entry = 0;
     State state = State::starting;
+    bool is_template = false;  // ends when it has initialised; has no slots
+    bool is_copy = false;      // of its version's template
     bool exited = false;
     bool end_wanted = false;  // it does not end by itself, but because it is told to
     bool kill_sent = false;

@@ -77,17 +77,22 @@ void WorkerPool::set_target(std::uint32_t entry, std::uint32_t minimum, bool kee
 
 void WorkerPool::add_descriptors(std::vector<pollfd>& to) const {
     to.push_back({warden_.fd(), POLLIN, 0});
-    for (const auto& [id, worker] : workers_)
-        if (worker->state == Worker::State::starting && worker->api)
+    for (const auto& [id, worker] : workers_) {
+        // A template's end is told by the warden.
+        if (worker->state != Worker::State::starting || worker->is_template) continue;
+        if (worker->api) {
             worker->api->add_descriptors(to);
-        else if (worker->state == Worker::State::starting)
+        } else {
             to.push_back({worker->memory->ready.get(), POLLIN, 0});
+        }
+    }
 }
 
 std::uint32_t WorkerPool::workers(std::uint32_t entry) const {
     return static_cast<std::uint32_t>(
         std::count_if(workers_.begin(), workers_.end(), [&](const auto& pair) {
-            return pair.second->entry == entry && pair.second->state != Worker::State::ending;
+            return pair.second->entry == entry && !pair.second->is_template &&
+                   pair.second->state != Worker::State::ending;
         }));
 }
 
@@ -132,7 +137,8 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
         if (!entry.used) continue;
         if (entry.closing) {
             end_idle(i, now_us, 0);
-            if (entry.allotted == 0) entry = {};
+            end_template(i);
+            if (entry.allotted == 0 && entry.snapshot.state != Template::State::making) entry = {};
             continue;
         }
         while (workers(i) < entry.minimum && may_start(i, now_us))
@@ -145,6 +151,7 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
             next_us = std::min(next_us, entry.not_before_us);
     }
     shared_.idle_slots.store(free_slots(), std::memory_order_relaxed);
+    make_template(now_us);
     if (kick_) kick_cores();
     return next_us;
 }
@@ -191,6 +198,10 @@ std::string WorkerPool::why_it_ended(const Worker& worker, const warden::Event& 
 
 void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us) {
     worker.exited = true;
+    if (worker.is_template) {
+        worker.state = Worker::State::ending;
+        return template_ended(worker, event);
+    }
     const bool unasked = !worker.end_wanted;
     const bool failed = event.kind == warden::MessageKind::failed;
     const std::string why = why_it_ended(worker, event);
@@ -198,7 +209,7 @@ void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint6
         ++totals_.denied_calls[bounded_name(totals_.denied_calls, call)];
     if (failed) {
         ++totals_.failed;
-        start_failed(worker.entry, why, now_us);
+        if (!copy_failed(worker, why)) start_failed(worker.entry, why, now_us);
     } else if (unasked) {
         ++totals_.crashed;
         entries_[worker.entry].history.crashed(event);
@@ -208,7 +219,7 @@ void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint6
         const bool early =
             worker.state == Worker::State::starting ||
             (now_us - worker.started_us < kEarlyEnd_us && !is_claimed(*shared_.capacity, worker));
-        if (early) start_failed(worker.entry, why, now_us);
+        if (early && !copy_failed(worker, why)) start_failed(worker.entry, why, now_us);
     }
     if (limits_.logs != nullptr) limits_.logs->ended(worker.id, why);
     // Nobody has ever heard of the slots of a worker that was not ready.
@@ -260,6 +271,7 @@ void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
     worker.started_us = worker.used_us = now_us;
     worker.used_mark = use_mark(worker);
     introduce(*shared_.capacity, worker);
+    if (worker.is_copy) entry.snapshot.copies_failed = 0;
     kick_ = true;
 }
 

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "control/logs/collector.hpp"
+#include "control/placement/template.hpp"
 #include "control/placement/worker.hpp"
 #include "dataplane/shared.hpp"
 #include "sandbox/base/result.hpp"
@@ -58,6 +59,7 @@ struct VersionSpec {
     std::uint32_t pids_max = 64;
     std::uint32_t log_kib = 64;  // kept of one invocation's output
     bool single_use = false;     // one invocation, then the worker ends
+    bool templates = true;       // further workers may be copies of one that has initialised
 };
 
 class WorkerPool {
@@ -111,6 +113,7 @@ class WorkerPool {
     void forgive(std::uint32_t entry);
     // From the order to readiness, smoothed; 0: none has started yet.
     std::uint64_t start_us(std::uint32_t entry) const;
+    const Template& snapshot_of(std::uint32_t entry) const { return entries_[entry].snapshot; }
     bool warden_gone() const { return warden_gone_; }
 
     using Totals = WorkerTotals;
@@ -129,6 +132,7 @@ class WorkerPool {
         std::uint64_t not_before_us = 0;
         std::string failure;
         History history;
+        Template snapshot;
     };
     using WorkerMap = std::map<std::uint64_t, std::unique_ptr<Worker>>;
 
@@ -147,6 +151,14 @@ class WorkerPool {
     void on_spawned(Worker& worker, warden::Event& event);
     void on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us);
     void check_starting(Worker& worker, std::uint64_t now_us);
+    // templates.cpp
+    void make_template(std::uint64_t now_us);
+    Status start_template(std::uint32_t entry, std::uint64_t now_us);
+    void end_template(std::uint32_t entry);
+    void template_ended(Worker& worker, const warden::Event& event);
+    void refuse_template(std::uint32_t entry, const std::string& why);
+    bool copy_failed(const Worker& worker, const std::string& why);
+    std::uint64_t template_bytes() const;
     void give_up_start(Worker& worker, const std::string& why, std::uint64_t now_us);
     void end(Worker& worker);
     void send_kill(Worker& worker);

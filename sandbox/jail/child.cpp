@@ -23,13 +23,18 @@
 #include "sandbox/jail/network.hpp"
 #include "sandbox/jail/order.hpp"
 #include "sandbox/jail/root.hpp"
+#include "sandbox/template/layout.hpp"
 
 namespace skerry::jail {
 namespace {
 
 // Where descriptors wait before they get their final numbers: above all of those.
-constexpr int kParkingFd = 64;
+constexpr int kParkingFd = 128;
 static_assert(kParkingFd > channel::kFirstDoneFd + static_cast<int>(channel::kMaxCores) + 2);
+static_assert(kParkingFd > snapshot::kSnapshotFd + 1);
+
+// Beside the snapshot, which is for the restorer; closed by exec.
+constexpr int kRestorerFd = snapshot::kSnapshotFd + 1;
 
 // The socket's number from the start until exec.
 constexpr int kLinkFd = 3;
@@ -76,6 +81,8 @@ struct Received {
     Order order;
     UniqueFd log;
     std::vector<UniqueFd> channel;
+    UniqueFd snapshot;
+    UniqueFd restorer;
     std::vector<UniqueFd> mounts;
 };
 
@@ -86,11 +93,16 @@ void take_order(Received& received, const Reporter& reporter) {
     if (got == 0) ::_exit(127);
     reporter.need(got, Step::order);
     const std::size_t channel_fds = received.order.channel_fd_count;
-    if (got != static_cast<ssize_t>(sizeof received.order) || fds.size() < 2 + channel_fds)
+    const Start start = received.order.start;
+    const std::size_t of_template = start == Start::fresh ? 0 : start == Start::copy ? 2 : 1;
+    if (got != static_cast<ssize_t>(sizeof received.order) ||
+        fds.size() < 2 + channel_fds + of_template)
         reporter.fail(Step::order, EBADMSG);
     auto next = fds.begin();
     received.log = std::move(*next++);
     for (std::size_t i = 0; i < channel_fds; ++i) received.channel.push_back(std::move(*next++));
+    if (of_template > 0) received.snapshot = std::move(*next++);
+    if (of_template > 1) received.restorer = std::move(*next++);
     while (next != fds.end()) received.mounts.push_back(std::move(*next++));
 }
 
@@ -104,7 +116,14 @@ void hand_over_log(const Received& received, const Reporter& reporter) {
     reporter.need(::fchmod(received.log.get(), S_IWUSR), Step::descriptors);
 }
 
-// Exactly 0 (null), 1 and 2 (the log), 3… (the channel) and, until exec, the socket behind them.
+// The snapshot, and until exec the restorer.
+void arrange_template(const std::array<int, 2>& parked, const Reporter& reporter) {
+    if (parked[0] >= 0) reporter.need(::dup2(parked[0], snapshot::kSnapshotFd), Step::descriptors);
+    if (parked[1] >= 0) reporter.need(::dup3(parked[1], kRestorerFd, O_CLOEXEC), Step::descriptors);
+}
+
+// Exactly 0 (null), 1 and 2 (the log), 3… (the channel), of templates and copies the snapshot, and
+// until exec the socket behind the channel.
 void arrange_descriptors(Received& received, Reporter& reporter) {
     reporter.set_fd(park(reporter.fd(), reporter));
     const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -112,17 +131,30 @@ void arrange_descriptors(Received& received, Reporter& reporter) {
     std::vector<int> parked = {park(null_fd, reporter), park(received.log.get(), reporter)};
     parked.push_back(parked.back());
     for (const UniqueFd& fd : received.channel) parked.push_back(park(fd.get(), reporter));
+    // Above all numbers that are used here, so that what is put to its place overwrites nothing.
+    std::array<int, 2> of_template = {-1, -1};
+    if (received.snapshot) of_template[0] = park(received.snapshot.get(), reporter);
+    if (received.restorer) of_template[1] = park(received.restorer.get(), reporter);
 
     // Overwritten or closed below, not by their owners.
     (void)received.log.release();
     for (UniqueFd& fd : received.channel) (void)fd.release();
     for (UniqueFd& fd : received.mounts) (void)fd.release();
+    (void)received.snapshot.release();
+    (void)received.restorer.release();
     int next = 0;
     for (const int fd : parked) reporter.need(::dup2(fd, next++), Step::descriptors);
     reporter.need(::dup3(reporter.fd(), next, O_CLOEXEC), Step::descriptors);
     reporter.set_fd(next++);
-    reporter.need(::syscall(SYS_close_range, static_cast<unsigned int>(next), ~0u, 0u),
-                  Step::descriptors);
+    arrange_template(of_template, reporter);
+    const auto last = static_cast<unsigned int>(snapshot::kSnapshotFd);
+    const bool fresh = of_template[0] < 0;
+    reporter.need(
+        ::syscall(SYS_close_range, static_cast<unsigned int>(next), fresh ? ~0u : last - 1, 0u),
+        Step::descriptors);
+    if (fresh) return;
+    const unsigned int kept = of_template[1] < 0 ? 1 : 2;
+    reporter.need(::syscall(SYS_close_range, last + kept, ~0u, 0u), Step::descriptors);
 }
 
 void install_filter(const seccomp::Filter& filter, const Reporter& reporter) {
@@ -132,18 +164,23 @@ void install_filter(const seccomp::Filter& filter, const Reporter& reporter) {
     if (installed.listener) reporter.filtered(installed.listener.get());
 }
 
-const char* program_of(runtime::Kind kind) {
+std::string program_of(const Order& order) {
+    const runtime::Kind kind = order.kind;
+    if (order.start == Start::copy) return "/proc/self/fd/" + std::to_string(kRestorerFd);
     if (runtime::needs_handler(kind)) return "/var/runtime/bootstrap";
     return kind == runtime::Kind::native ? "/task/bootstrap" : "/var/task/bootstrap";
 }
 
 [[noreturn]] void execute(const Order& order, const Reporter& reporter) {
     std::vector<std::string> variables = make_environment(order);
+    if (order.start == Start::template_of)
+        variables.push_back(std::string(snapshot::kSnapshotVariable) + "=" +
+                            std::to_string(snapshot::kSnapshotFd));
     std::vector<char*> environment;
     environment.reserve(variables.size() + 1);
     for (std::string& variable : variables) environment.push_back(variable.data());
     environment.push_back(nullptr);
-    std::string program = program_of(order.kind);
+    std::string program = program_of(order);
     std::string name = order.kind == runtime::Kind::native ? "bootstrap" : program;
     std::array<char*, 2> arguments = {name.data(), nullptr};
     // From here on nothing may allocate.

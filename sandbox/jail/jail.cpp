@@ -93,18 +93,21 @@ Status map_ids(const Embryo& embryo, std::uint32_t host_uid) {
     return ok();
 }
 
-// A group counts the pages of /tmp and of the channel, too.
+// A group counts the pages of /tmp and of the channel, too; and a template's memory a second time,
+// in its snapshot.
 cgroup::Limits limits_of(const Plan& plan) {
-    return {
-        .memory_bytes = (std::uint64_t{plan.memory_mib + plan.tmp_mib} << 20) + plan.channel_bytes,
-        .cpu_percent = plan.cpu_percent,
-        .cpu_weight = plan.cpu_weight,
-        .pids_max = plan.pids_max};
+    const std::uint64_t times = plan.start == Start::template_of ? 2 : 1;
+    return {.memory_bytes = ((times * plan.memory_mib + plan.tmp_mib) << 20) + plan.channel_bytes,
+            .cpu_percent = plan.cpu_percent,
+            .cpu_weight = plan.cpu_weight,
+            .pids_max = plan.pids_max};
 }
 
 Status send_order(const Plan& plan, const Orders& orders, const Embryo& embryo) {
     std::vector<int> fds = {plan.log_fd};
     fds.insert(fds.end(), plan.channel_fds.begin(), plan.channel_fds.end());
+    if (plan.start != Start::fresh) fds.push_back(plan.snapshot_fd);
+    if (plan.start == Start::copy) fds.push_back(plan.restorer_fd);
     for (const UniqueFd& mount : orders.mounts) fds.push_back(mount.get());
     const int error = send_record(embryo.socket(), &orders.order, sizeof orders.order, fds);
     // What the child had to say before it ended is told by hear().

@@ -34,6 +34,13 @@ inline constexpr std::size_t kVersionBytesMax = 71;
 inline constexpr std::size_t kHandlerBytesMax = 127;
 inline constexpr std::size_t kEnvironmentBytesMax = 4096;
 
+// What the worker's process is to become (sandbox/template).
+enum class Start : std::uint32_t {
+    fresh = 0,        // the function's own program
+    template_of = 1,  // the same, which then writes itself into `snapshot_fd`, and ends
+    copy = 2,         // the restorer, which becomes what `snapshot_fd` has
+};
+
 struct Plan {
     runtime::Kind kind = runtime::Kind::native;
     std::string artifacts_dir;  // absolute
@@ -56,6 +63,9 @@ struct Plan {
     std::uint64_t channel_bytes = 0;
     int log_fd = -1;
     std::vector<int> channel_fds;  // become 3, 4, 5, …: see layout.hpp; none for the Runtime API
+    Start start = Start::fresh;
+    int snapshot_fd = -1;  // unless fresh; becomes snapshot::kSnapshotFd
+    int restorer_fd = -1;  // of a copy
 };
 
 std::uint64_t monotonic_us();  // CLOCK_MONOTONIC

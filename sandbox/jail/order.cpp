@@ -118,6 +118,8 @@ Status check(const Plan& plan) {
         std::any_of(plan.channel_fds.begin(), plan.channel_fds.end(),
                     [](int fd) { return fd < 0; }))
         return bad("the channel's descriptors are not what a worker gets");
+    if (plan.start != Start::fresh && plan.snapshot_fd < 0) return bad("there is no snapshot");
+    if (plan.start == Start::copy && plan.restorer_fd < 0) return bad("there is no restorer");
     if (plan.environment.size() > kEnvironmentBytesMax ||
         (!plan.environment.empty() && plan.environment.back() != '\0'))
         return bad("the environment is too long, or has no end");
@@ -139,6 +141,7 @@ Result<Orders> order_of(const Plan& plan, bool memory_in_group) {
     Orders orders;
     Order& order = orders.order;
     order.kind = plan.kind;
+    order.start = plan.start;
     order.host_uid = plan.host_uid;
     order.memory_mib = plan.memory_mib;
     order.tmp_mib = plan.tmp_mib;

@@ -121,16 +121,19 @@ Status Client::spawn(const SpawnRequest& request) {
     order.cpu_weight = request.cpu_weight;
     order.pids_max = request.pids_max;
     order.log_bytes_max = request.log_bytes_max;
+    order.start = request.start;
     order.sent_us = jail::monotonic_us();
-    if (runtime::speaks_runtime_api(request.runtime))
-        return send(socket_.get(), order, {request.log_fd});
-    if (request.done_fds.empty() || request.done_fds.size() > channel::kMaxCores)
-        return Error{EINVAL, "spawn: there must be a done eventfd for each of 1 to " +
-                                 std::to_string(channel::kMaxCores) + " cores"};
-    order.core_count = static_cast<std::uint32_t>(request.done_fds.size());
-    std::vector<int> fds = {request.channel_fd, request.doorbells_fd, request.wake_fd,
-                            request.ready_fd, request.log_fd};
-    fds.insert(fds.end(), request.done_fds.begin(), request.done_fds.end());
+    std::vector<int> fds = {request.log_fd};
+    if (has_channel(order)) {
+        if (request.done_fds.empty() || request.done_fds.size() > channel::kMaxCores)
+            return Error{EINVAL, "spawn: there must be a done eventfd for each of 1 to " +
+                                     std::to_string(channel::kMaxCores) + " cores"};
+        order.core_count = static_cast<std::uint32_t>(request.done_fds.size());
+        fds = {request.channel_fd, request.doorbells_fd, request.wake_fd, request.ready_fd,
+               request.log_fd};
+        fds.insert(fds.end(), request.done_fds.begin(), request.done_fds.end());
+    }
+    if (order.start != Start::fresh) fds.push_back(request.snapshot_fd);
     return send(socket_.get(), order, fds);
 }
 

@@ -25,6 +25,8 @@ struct Options {
     std::uint32_t ready_jails = 4;
 };
 
+using jail::Start;
+
 struct SpawnRequest {
     std::uint64_t worker_id = 0;
     runtime::Kind runtime = runtime::Kind::native;
@@ -47,6 +49,8 @@ struct SpawnRequest {
     int wake_fd = -1;
     int ready_fd = -1;
     std::vector<int> done_fds = {};  // one per core
+    Start start = Start::fresh;      // of templates: no channel, whatever the kind
+    int snapshot_fd = -1;            // template: to be written; copy: opened read-only, sealed
 };
 
 struct Event {

@@ -47,7 +47,7 @@ Status check_range(const char* name, std::uint64_t found, std::uint64_t low, std
 }
 
 Status check_numbers(const Message& message) {
-    const bool api = runtime::speaks_runtime_api(message.runtime);
+    const std::uint32_t cores_max = has_channel(message) ? channel::kMaxCores : 0;
     for (const Status& status :
          {check_range("host_uid", message.host_uid, kLowestHostUid, ~0u - 1),
           check_range("memory_mib", message.memory_mib, 1, kMemoryMibMax),
@@ -55,7 +55,7 @@ Status check_numbers(const Message& message) {
           check_range("cpu_percent", message.cpu_percent, 0, kCpuPercentMax),
           check_range("cpu_weight", message.cpu_weight, 1, kCpuWeightMax),
           check_range("pids_max", message.pids_max, 1, kPidsMax),
-          check_range("core_count", message.core_count, api ? 0 : 1, api ? 0 : channel::kMaxCores)})
+          check_range("core_count", message.core_count, std::min(1u, cores_max), cores_max)})
         if (!status) return status.error();
     return ok();
 }
@@ -106,15 +106,29 @@ Status check_log(int log_fd) {
     return ok();
 }
 
+// What it holds is not looked at: nothing that has privileges believes it.
+Status check_snapshot(int fd, jail::Start start) {
+    if (start == jail::Start::fresh) return ok();
+    struct stat found;
+    if (::fstat(fd, &found) != 0) return errno_error("spawn: fstat the snapshot");
+    if (!S_ISREG(found.st_mode)) return wrong("the snapshot is not a memfd");
+    if (start == jail::Start::copy && (::fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
+        return wrong("the snapshot of a copy is not opened read-only");
+    return ok();
+}
+
 // The channel's size; the descriptors are in the order of the protocol.
 Result<std::uint64_t> check_fds(const std::vector<UniqueFd>& fds, const Message& message) {
-    const bool api = runtime::speaks_runtime_api(message.runtime);
-    const std::size_t needed = api ? 1 : kFixedFds + message.core_count;
+    const bool channel_comes = has_channel(message);
+    const std::size_t needed = (channel_comes ? kFixedFds + message.core_count : 1) +
+                               (message.start == jail::Start::fresh ? 0 : 1);
     if (fds.size() != needed)
         return wrong("came with " + std::to_string(fds.size()) + " descriptors, needed are " +
                      std::to_string(needed));
-    if (auto status = check_log(fds[api ? 0 : 4].get()); !status) return status.error();
-    if (api) return std::uint64_t{0};
+    if (auto status = check_log(fds[channel_comes ? 4 : 0].get()); !status) return status.error();
+    if (auto status = check_snapshot(fds.back().get(), message.start); !status)
+        return status.error();
+    if (!channel_comes) return std::uint64_t{0};
     struct stat channel;
     if (::fstat(fds[0].get(), &channel) != 0) return errno_error("spawn: fstat the channel");
     if (!S_ISREG(channel.st_mode)) return wrong("the channel is not a memfd");
@@ -133,6 +147,9 @@ Result<std::uint64_t> check_fds(const std::vector<UniqueFd>& fds, const Message&
 // A log that is a file bounds what can be written to it, and with it every other file; a pipe is
 // bounded by whoever reads it, and /tmp by its own size.
 std::uint64_t file_bytes_max(const Message& message, int log_fd) {
+    // Its memory, and the hole behind it (sandbox/template/README.md, "The tail").
+    if (message.start == jail::Start::template_of)
+        return (std::uint64_t{message.memory_mib} << 21) + (std::uint64_t{5} << 28);
     struct stat log;
     const std::uint64_t tmp_bytes = std::uint64_t{message.tmp_mib} << 20;
     if (::fstat(log_fd, &log) == 0 && S_ISREG(log.st_mode)) return message.log_bytes_max;
@@ -140,9 +157,11 @@ std::uint64_t file_bytes_max(const Message& message, int log_fd) {
 }
 
 void take_fds(const std::vector<UniqueFd>& fds, jail::Plan& plan) {
-    const std::size_t log = runtime::speaks_runtime_api(plan.kind) ? 0 : 4;
+    std::size_t count = fds.size();
+    if (plan.start != jail::Start::fresh) plan.snapshot_fd = fds[--count].get();
+    const std::size_t log = count == 1 ? 0 : 4;
     plan.log_fd = fds[log].get();
-    for (std::size_t i = 0; i < fds.size(); ++i)
+    for (std::size_t i = 0; i < count; ++i)
         if (i != log) plan.channel_fds.push_back(fds[i].get());
 }
 
@@ -152,6 +171,7 @@ Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& 
                            const Fence& fence) {
     if (static_cast<std::size_t>(message.runtime) >= runtime::kKindNames.size())
         return wrong("there is no such kind of runtime");
+    if (message.start > jail::Start::copy) return wrong("there is no such way to start");
     auto folder = text_of(message.artifact_dir, "artifact_dir");
     if (!folder) return folder.error();
     auto artifact = artifact_name(*folder, fence);
@@ -175,6 +195,8 @@ Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& 
 
     jail::Plan plan;
     plan.kind = message.runtime;
+    plan.start = message.start;
+    plan.restorer_fd = fence.restorer_fd;
     plan.artifacts_dir = fence.artifacts_dir;
     plan.artifact = std::move(*artifact);
     plan.image_dir = std::move(image);

@@ -21,6 +21,7 @@ struct Fence {
     std::string artifacts_dir;  // absolute
     std::string runtimes_dir;   // absolute; has a folder for each kind; empty: no images
     std::string server_name;
+    int restorer_fd = -1;  // the program of copies; the warden's own
 };
 
 inline constexpr std::uint32_t kMemoryMibMax = 1u << 20;

@@ -20,11 +20,12 @@ inline constexpr std::size_t kWorkersMax = 1024;
 inline constexpr std::uint32_t kReadyJailsMax = 64;
 // Descriptors of a spawn, native: channel, doorbells, wake, ready, log, then done[core_count].
 inline constexpr std::size_t kFixedFds = 5;
-inline constexpr std::size_t kFdsMax = kFixedFds + channel::kMaxCores;
+inline constexpr std::size_t kFdsMax = kFixedFds + channel::kMaxCores + 1;
 
 enum class MessageKind : std::uint32_t {
     spawn = 1,    // to the warden, with descriptors: those above, or of a kind that speaks the
-                  // Runtime API the log alone
+                  // Runtime API, and of templates, the log alone; unless it starts afresh, then
+                  // the snapshot
     kill = 2,     // to the warden: end the worker now
     spawned = 3,  // from the warden: its bootstrap is executed (not: it is ready); of a kind that
                   // speaks the Runtime API with a descriptor: where it will connect to
@@ -43,9 +44,10 @@ struct Message {
     char version_hex[jail::kVersionBytesMax + 1] = {};
     char handler[jail::kHandlerBytesMax + 1] = {};  // empty: none
     runtime::Kind runtime = runtime::Kind::native;
+    jail::Start start = jail::Start::fresh;
     std::uint32_t host_uid = 0;
     std::uint32_t memory_mib = 0;
-    std::uint32_t core_count = 0;  // native: 1 … kMaxCores; else 0
+    std::uint32_t core_count = 0;  // native, and no template: 1 … kMaxCores; else 0
     std::uint32_t tmp_mib = 0;
     std::uint32_t cpu_percent = 0;  // of one CPU; 0: no quota
     std::uint32_t cpu_weight = 0;
@@ -69,6 +71,11 @@ struct Message {
     std::uint32_t environment_bytes = 0;
     char environment[jail::kEnvironmentBytesMax] = {};
 };
+
+// Whether the order comes with the descriptors of a channel.
+constexpr bool has_channel(const Message& order) {
+    return !runtime::speaks_runtime_api(order.runtime) && order.start != jail::Start::template_of;
+}
 
 // How much of a message goes over the socket.
 constexpr std::size_t wire_bytes(const Message& message) {

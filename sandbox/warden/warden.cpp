@@ -19,6 +19,7 @@
 
 #include "sandbox/jail/jail.hpp"
 #include "sandbox/seccomp/listeners.hpp"
+#include "sandbox/template/restorer_file.hpp"
 #include "sandbox/warden/nursery.hpp"
 #include "sandbox/warden/orders.hpp"
 #include "sandbox/warden/transport.hpp"
@@ -48,11 +49,10 @@ const int kParentDied = SIGRTMIN;
 // warden wait without filling its memory.
 class Warden {
   public:
-    Warden(int socket, int signals, const Options& options, Nursery nursery,
-           seccomp::Listeners listeners)
+    Warden(int socket, int signals, Fence fence, Nursery nursery, seccomp::Listeners listeners)
         : socket_(socket),
           signals_(signals),
-          fence_{options.artifacts_dir, options.runtimes_dir, options.server_name},
+          fence_(std::move(fence)),
           nursery_(std::move(nursery)),
           listeners_(std::move(listeners)) {}
     void serve();
@@ -294,11 +294,16 @@ void run(UniqueFd socket, const Options& options, cgroup::Groups groups) {
     if (!listeners) give_up(listeners.error());
     auto own_filter = seccomp::make_warden_program();
     if (!own_filter) give_up(own_filter.error());
+    const UniqueFd restorer = snapshot::open_restorer();
+    if (!restorer) give_up("make the restorer's file");
     // From here on it can do what its orders take, and little else.
     if (const int error = seccomp::install(*own_filter); error != 0)
         give_up(errno_error("install its filter of system calls", error));
     Nursery nursery(std::move(groups), std::move(*filters), options.ready_jails);
-    Warden(kSocketFd, signals, options, std::move(nursery), std::move(*listeners)).serve();
+    Warden(kSocketFd, signals,
+           {options.artifacts_dir, options.runtimes_dir, options.server_name, restorer.get()},
+           std::move(nursery), std::move(*listeners))
+        .serve();
     ::_exit(1);
 }
 

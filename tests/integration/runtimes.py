@@ -116,6 +116,22 @@ def test_a_worker_for_each_invocation(lab):
     assert words["limits"]["single_use"], words
 
 
+def test_new_workers_are_copies_of_one_that_has_initialised(lab):
+    # Each invocation has a new worker: one that initialised by itself was born at its own time, copies all at their
+    # template's. What must not be the same in two of them is not.
+    for options, few in (((), True), (("--no-templates",), False)):
+        name = f"copies-{few}".lower()
+        deploy(lab, name, "snake", "--single-use", "--warm-max", "2", *options)
+        client = lab.client()
+        tap.eventually(lambda: not few or ask(client, name, {})[1]["born"] == ask(client, name, {})[1]["born"],
+                       "two workers that were born at the same time")
+        replies = [ask(client, name, {})[1] for _ in range(8)]
+        client.close()
+        births = {each["born"] for each in replies}
+        assert (len(births) == 1) == few, (options, births)
+        equal(len({each["random"] for each in replies}), 8, "random numbers of eight workers")
+
+
 def test_a_handler_that_can_not_be_loaded(lab):
     folder = lab.new_folder()
     (folder / "handler.py").write_text("import nothing_of_this_name\n")

@@ -61,7 +61,8 @@ class PoolTest : public ::testing::Test {
                                         .artifact_dir = "/a",
                                         .concurrency = concurrency,
                                         .workers_max = workers_max,
-                                        .payload_bytes_max = 1024});
+                                        .payload_bytes_max = 1024,
+                                        .templates = false});
         EXPECT_TRUE(entry);
         return *entry;
     }

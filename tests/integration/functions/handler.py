@@ -1,5 +1,6 @@
 """A handler for the managed Python runtime."""
 import os
+import random
 import time
 
 started = time.monotonic()
@@ -18,4 +19,4 @@ def handle(event, context):
     if what == "big":
         return "x" * event["bytes"]
     return {"event": event, "id": context.aws_request_id, "left_ms": context.get_remaining_time_in_millis(),
-            "name": context.function_name, "variable": os.environ.get("COLOUR")}
+            "name": context.function_name, "variable": os.environ.get("COLOUR"), "born": started, "random": random.random()}
