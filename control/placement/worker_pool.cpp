@@ -200,6 +200,7 @@ void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint6
     worker.exited = true;
     if (worker.is_template) {
         worker.state = Worker::State::ending;
+        if (limits_.logs != nullptr) limits_.logs->ended(worker.id, {});
         return template_ended(worker, event);
     }
     const bool unasked = !worker.end_wanted;

@@ -96,8 +96,8 @@ void misbehave(Input& input, Channel& channel, std::size_t bytes, Context& conte
             dispatcher.collect();
             break;
         default:
-            ring.completions([&](std::uint64_t tag, int, bool armed) {
-                if (tag & Dispatcher::kOwnTags) dispatcher.completed(tag, armed);
+            ring.completions([&](std::uint64_t tag, int result, bool armed) {
+                if (tag & Dispatcher::kOwnTags) dispatcher.completed(tag, result, armed);
             });
             dispatcher.ring_workers();
             break;

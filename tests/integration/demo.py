@@ -21,6 +21,7 @@ KEYS = {
     "spill": {"requests", "forwarded", "failed"},
     "rollout": {"requests", "failed", "stale"},
     "failover": {"requests", "answered", "executed_twice", "max_gap_ms"},
+    "languages": {"bash_cold_ms", "bash_warm_us", "python_cold_ms", "python_warm_us", "nodejs_cold_ms", "nodejs_warm_us"},
 }
 
 

@@ -150,8 +150,8 @@ Figures dispatch(double seconds, std::uint32_t concurrency, std::uint32_t spin_u
         const std::uint64_t started = rte_rdtsc();
         while (start_one(context, dispatcher, header, ++id)) {
         }
-        (*ring)->completions([&](std::uint64_t tag, int, bool armed) {
-            if (tag & Dispatcher::kOwnTags) dispatcher.completed(tag, armed);
+        (*ring)->completions([&](std::uint64_t tag, int result, bool armed) {
+            if (tag & Dispatcher::kOwnTags) dispatcher.completed(tag, result, armed);
         });
         dispatcher.ring_workers();
         std::uint32_t answered = 0;

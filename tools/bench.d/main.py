@@ -1,6 +1,6 @@
 """What Skerry does on this machine, each figure beside a baseline measured in the same run.
 
-  tools/bench [packet-path] [dispatch] [objects] [jail] [footprint] [--json] [--seconds S]
+  tools/bench [packet-path] [dispatch] [objects] [jail] [workers] [footprint] [--json] [--seconds S]
 
 A row's ratio is value/baseline; `meets` says whether it reaches its goal (null: it has none). Measured
 in turns (ours, the baseline, ours, …), the median of three: machines are shared and noisy."""
@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 
 import footprint  # noqa: E402
 import programs  # noqa: E402
+import workers  # noqa: E402
 
 ROUNDS = 3
 LINE_RATE_PPS = 14.88e6
@@ -127,7 +128,8 @@ def jail(bench):
     return rows
 
 
-BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "jail": jail, "footprint": lambda bench: footprint.rows(bench, row)}
+BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "jail": jail,
+           "workers": lambda bench: workers.rows(bench, row), "footprint": lambda bench: footprint.rows(bench, row)}
 
 
 def machine():

@@ -30,6 +30,7 @@ COLUMNS = {
     "spill": ("requests", "forwarded", "failed"),
     "rollout": ("requests", "failed", "stale"),
     "failover": ("requests", "answered", "executed_twice", "max_gap_ms"),
+    "languages": ("bash_cold_ms", "bash_warm_us", "python_cold_ms", "python_warm_us", "nodejs_cold_ms", "nodejs_warm_us"),
 }
 
 
@@ -82,6 +83,7 @@ def show(plan, say):
     result["forwarded"] = scenes.forwarded(stage)
     result["spill"] = scenes.spill(stage)
     result["rollout"] = scenes.rollout(stage)
+    result["languages"] = scenes.languages(stage)
     result["failover"] = scenes.failover(stage, lambda region: lab("kill", plan, region))
     return result
 

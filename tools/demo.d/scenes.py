@@ -247,3 +247,46 @@ def failover(stage, kill):
     return {"requests": len(requests), "answered": len(answered), "ok": statuses[OK],
             "other_statuses": {str(status): count for status, count in statuses.items() if status != OK},
             "executed_twice": twice, "max_gap_ms": round(gap_ms, 1)}
+
+
+LANGUAGES = {  # name → options of its deploy, files
+    "bash": ("--runtime", "provided"),
+    "python": ("--runtime", "python3", "--handler", "app.greet"),
+    "nodejs": ("--runtime", "nodejs", "--handler", "app.greet"),
+}
+
+
+def greet(client, name):
+    request = client.invoke(name, b'{"name": "Ada"}', deadline_ms=10000)
+    need(request.status == OK, f"{name}: status {request.status}, {request.payload[:200]!r}")
+    need(json.loads(request.payload)["greeting"] == "Hello, Ada!", f"{name}: {request.payload[:200]!r}")
+    return request
+
+
+def middle(values):
+    return sorted(values)[len(values) // 2]
+
+
+def languages(stage):
+    """A function in bash, in Python and in Node.js: how long a new worker takes, and one that is there."""
+    stage.say("Functions in bash, Python and Node.js: with a new worker for each request, and with one that is there.")
+    result = {}
+    client = stage.client()
+    for language, options in LANGUAGES.items():
+        folder = stage.root / "tools/functions" / f"greet-{language}"
+        common = ("--artifact", folder, "--place", "pop", "--timeout-ms", 5000, *options)
+        stage.ctl("function", "deploy", f"{language}-warm", "--warm-min", 1, *common)
+        stage.ctl("function", "deploy", f"{language}-cold", "--single-use", *common)
+        greet(client, f"{language}-cold")  # the first may find the worker that the deploy was tried with
+        cold = []
+        for _ in range(9):
+            time.sleep(0.35)  # a function that is asked for often has a worker waiting: this one is not
+            request = greet(client, f"{language}-cold")
+            if request.flags & COLD:
+                cold.append(request.latency_us / 1000)
+        need(len(cold) >= 5, f"{language}: {len(cold)} of 9 requests found no worker waiting")
+        warm = [greet(client, f"{language}-warm").latency_us for _ in range(50)]
+        result[f"{language}_cold_ms"] = round(middle(cold), 1)
+        result[f"{language}_warm_us"] = round(middle(warm))
+    client.close()
+    return result
