@@ -53,7 +53,7 @@ FILES = [
     Row("disk", "a gibibyte in /tmp, and a hole of a tebibyte", Answers(then="ENOSPC", mib="16", sparse="EFBIG"),
         "size of /tmp, RLIMIT_FSIZE"),
     # Faster than it is read: then it waits, and its time limit passes.
-    Row("log_flood", "32 MiB of log", BoundedLog(), "bounded log", waits_for="logs through pipes"),
+    Row("log_flood", "32 MiB of log", BoundedLog(), "bounded log"),
     Row("pending_signals", "signals that wait", Answers(then="EAGAIN", within_limit="yes"), "RLIMIT_SIGPENDING", fouls=True),
     Row("timers", "timers without end", Answers(then="EAGAIN", within_limit="yes"), "RLIMIT_SIGPENDING", fouls=True),
     Row("core_dump", "a core file", DIES, "RLIMIT_CORE"),

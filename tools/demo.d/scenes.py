@@ -288,5 +288,7 @@ def languages(stage):
         warm = [greet(client, f"{language}-warm").latency_us for _ in range(50)]
         result[f"{language}_cold_ms"] = round(middle(cold), 1)
         result[f"{language}_warm_us"] = round(middle(warm))
+        stage.say(f"  {language}: {len(cold)} new workers, p50 {middle(cold):.1f} ms to the answer; "
+                  f"one that is there answers in {middle(warm) / 1000:.2f} ms")
     client.close()
     return result
