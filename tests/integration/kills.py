@@ -147,6 +147,7 @@ def test_the_service_comes_back_after_every_kill(lab):
             tap.eventually(lambda: all(each.first_good(0) for each in loads), "all kinds are served")
             campaign = Campaign(service, loads, SEED)
             campaign.go(KILLS)
+            check_deploys(lab, campaign)
         finally:
             for each in loads:
                 each.stop()
@@ -158,6 +159,17 @@ def test_the_service_comes_back_after_every_kill(lab):
             assert set(ends) <= CLEAR, ends
             assert ends["ok"] > len(each.requests) // 4, ends
         report(campaign)
+
+
+def check_deploys(lab, campaign):
+    """Of those that a kill cut off, each is there as a whole or not at all."""
+    if "moving" not in campaign.service.functions():
+        return
+    client = lab.client()
+    answer = client.invoke("moving", b"us=0")
+    client.close()
+    numbers = {f"version=v{number + 1} us=0".encode() for number in range(campaign.deploys)}
+    assert rig.status(answer) == "ok" and answer.payload in numbers, (rig.status(answer), answer.payload)
 
 
 def report(campaign):

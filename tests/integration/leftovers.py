@@ -20,11 +20,11 @@ def read(path):
 
 def namespaces_of(pid):
     found = set()
-    for path in (PROC / str(pid) / "ns").glob("*"):
-        try:
-            found.add(os.readlink(path))
-        except OSError:
-            pass
+    try:
+        for name in os.listdir(f"/proc/{pid}/ns"):
+            found.add(os.readlink(f"/proc/{pid}/ns/{name}"))
+    except OSError:
+        pass  # it has ended
     return found
 
 
@@ -86,9 +86,10 @@ class Snapshot:
 
 
 def state(pid, started=None):
-    """One letter, "Z" for a zombie; "" when it is gone, or is another process by now."""
+    """One letter, "Z" for a zombie; "" when it is gone, or is another process by now. An orphan that has ended is gone:
+    when it is taken off the list is up to the machine's first process."""
     fields = read(PROC / str(pid) / "stat").rsplit(")", 1)[-1].split()
-    if len(fields) < 20 or (started is not None and fields[19] != started):
+    if len(fields) < 20 or (started is not None and fields[19] != started) or fields[:2] == ["Z", "1"]:
         return ""
     return fields[0]
 

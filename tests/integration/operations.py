@@ -37,7 +37,7 @@ def test_it_is_installed_as_written(lab):
 
 
 def test_every_command_works(lab):
-    lab.deploy("echo", "echo", "--warm-min", "1")
+    lab.deploy("hello", "echo", "--warm-min", "1")
     copy = lab.new_folder() / "copy.tar"
     places = {"/etc/skerry/pop-1.toml": lab.plan.dir / "pop.toml", "/var/lib/skerry/pop-1": lab.plan.node_dir("pop"),
               "/root/pop-1.tar": copy, "skerryctl ": f"{lab.skerryctl} ", "skerryd ": f"{lab.plan.skerryd} "}

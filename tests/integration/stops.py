@@ -134,6 +134,9 @@ def test_a_full_disk(lab):
 
         done = ctl("function", "deploy", "echo", "--artifact", lab.artifact("echo"), "--place", "pop", "--warm-min", "1")
         equal(done.returncode, 0, done.stdout + done.stderr)
+        # It has something to say in its log, each time.
+        done = ctl("function", "deploy", "talker", "--artifact", lab.artifact("work"), "--place", "pop", "--warm-min", "1")
+        equal(done.returncode, 0, done.stdout + done.stderr)
         filler = there / "filler"
         with open(filler, "wb", buffering=0) as file:
             try:
@@ -141,22 +144,25 @@ def test_a_full_disk(lab):
                     pass
             except OSError:
                 pass
-        client = lab.client()
+        client, other = lab.client(), lab.client()
         with Steady(client, ECHO) as load:
-            done = ctl("function", "deploy", "more", "--artifact", lab.artifact("work"), "--place", "pop")
+            done = ctl("function", "deploy", "more", "--artifact", lab.artifact("redact"), "--place", "pop")
             equal(done.returncode, 1, done.stdout)
             error = json.loads(done.stdout or done.stderr)["error"]
             print(f"# a deploy on a full disk: {error}", flush=True)
             assert "space" in json.dumps(error).lower(), error
-            worker = next(pid for pid in Snapshot(service.supervisor.pid).family
-                          if leftovers.read(pathlib.Path(f"/proc/{pid}/comm")).strip() == "bootstrap")
-            os.kill(worker, signal.SIGKILL)  # a new one can be started on a full disk
+            equal({rig.status(other.invoke("talker", b"us=0")) for _ in range(100)}, {"ok"}, "whose log has no room")
+            for pid in Snapshot(service.supervisor.pid).family:
+                if leftovers.read(pathlib.Path(f"/proc/{pid}/comm")).strip() == "bootstrap":
+                    os.kill(pid, signal.SIGKILL)  # new ones can be started on a full disk
             killed = time.monotonic()
             tap.eventually(lambda: load.first_good(killed + 0.2), "served on")
+            tap.eventually(lambda: rig.status(other.invoke("talker", b"us=0")) == "ok", "the other one, too")
         client.close()
+        other.close()
         equal(load.wrong(), [])
         names = {path.name for path in (there / "artifacts").iterdir()}
-        equal(len(names), 2, f"nothing of the deploy that failed: {names}")
+        equal(len(names), 4, f"nothing of the deploy that failed: {names}")
         filler.unlink()
         done = ctl("function", "deploy", "more", "--artifact", lab.artifact("echo"), "--place", "pop")
         equal(done.returncode, 0, done.stdout + done.stderr)

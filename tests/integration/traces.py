@@ -1,4 +1,5 @@
 """What a lab may leave behind: processes, namespaces, its folder, DPDK's folders."""
+import os
 import pathlib
 import subprocess
 import time
@@ -29,9 +30,13 @@ def processes(name):
 
 def children(pid):
     found = []
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for task in tasks:
         try:
-            found += [int(child) for child in task.read_text().split()]
+            found += [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
         except OSError:
             pass
     return found

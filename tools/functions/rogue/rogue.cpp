@@ -5,8 +5,9 @@
 //   then)
 //             status N · length N · sequence (answers for another request) · stranger (answers
 //             slots that it was never given) · scribble (fills the whole channel with 0xff) · bell
-//             (fills its eventfds) · memory (allocates without end) · fork (forks without end) ·
-//             log N (N lines of 1000 bytes) · silence (never answers, takes the next)
+//             (fills its eventfds) · memory (allocates without end) · crowd N (N children with
+//             8 MiB each) · fork (forks without end) · log N (N lines of 1000 bytes) ·
+//             silence (never answers, takes the next)
 //   start.txt in the artifact, first word: crash · hang · exit — before it is ready
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -76,6 +77,18 @@ void take_memory() {
     }
 }
 
+// None of them has too much, but all have.
+[[noreturn]] void take_memory_together(unsigned long children) {
+    constexpr std::size_t kBytes = std::size_t{8} << 20;
+    for (unsigned long i = 0; i < children; ++i) {
+        if (fork() != 0) continue;
+        (void)mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        pause_for_ever();
+    }
+    pause_for_ever();
+}
+
 void fork_without_end() {
     for (int i = 0; i < 100000; ++i)
         if (fork() == 0) pause_for_ever();
@@ -117,6 +130,7 @@ void misbehave(const Channel& channel, std::string_view what, unsigned long numb
     if (what == "hang") hang();
     if (what == "pause") pause_for_ever();
     if (what == "memory") take_memory();
+    if (what == "crowd") take_memory_together(number);
     if (what == "fork") fork_without_end();
     if (what == "late") sleep_ms(number);
     if (what == "log") flood_log(number);
