@@ -2,6 +2,7 @@
 neighbour is served as before, and so is the function itself.   escape.py BUILD [KIND [ROW …]]"""
 import pathlib
 import sys
+import time
 import types
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
@@ -38,7 +39,12 @@ def test_of(row):
 
 
 def take_stock(scene):
-    scene.before = leaks.state(scene)
+    # A server makes jails ready, and templates, when it has time for it.
+    def at_rest():
+        found = leaks.state(scene)
+        time.sleep(1.5)
+        return found if found == leaks.state(scene) else None
+    scene.before = tap.eventually(at_rest, "a server at rest", 30)
 
 
 def nothing_is_left(scene):

@@ -63,7 +63,7 @@ TEST(DeployQuery, SaysWhatIsAllowed) {
     parsed = parse_deploy("f", "memory_mib=1", Api::admin);
     EXPECT_EQ(parsed.error.allowed, (std::vector<std::string>{"16 to 4096"}));
     parsed = parse_deploy("f", "x=1", Api::admin);
-    EXPECT_EQ(parsed.error.allowed.size(), 19u);
+    EXPECT_EQ(parsed.error.allowed.size(), 20u);
 }
 
 TEST(DeployQuery, TheManagementApiNeedsADigest) {
