@@ -16,8 +16,9 @@ namespace {
 
 using namespace skerry;
 
-constexpr int kExitFailed = 1;  // may be gone at the next try
-constexpr int kExitUsage = 2;   // wrong arguments or configuration: trying again does not help
+constexpr int kExitFailed = 1;      // it has served: starting again is the cure
+constexpr int kExitUsage = 2;       // wrong arguments or configuration: trying again does not help
+constexpr int kExitNotStarted = 3;  // the machine lacks something: may help, but not at once
 
 // Blocked in every thread; read by the control thread.
 int make_signal_fd() {
@@ -45,6 +46,11 @@ int fail(const std::string& text) {
     return kExitFailed;
 }
 
+int not_started(const std::string& text) {
+    fail(text);
+    return kExitNotStarted;
+}
+
 cgroup::Mode mode_of(config::Cgroups cgroups) {
     switch (cgroups) {
         case config::Cgroups::required:
@@ -63,11 +69,11 @@ int serve(const config::Config& config) {
                                          .runtimes_dir = config.workers.runtimes_dir,
                                          .server_name = config.name,
                                          .cgroups = mode_of(config.workers.cgroups)});
-    if (!warden) return fail("the warden did not start: " + warden.error().text);
+    if (!warden) return not_started("the warden did not start: " + warden.error().text);
     const UniqueFd signals(make_signal_fd());
-    if (!signals) return fail("signalfd: " + std::string(std::strerror(errno)));
+    if (!signals) return not_started("signalfd: " + std::string(std::strerror(errno)));
     auto server = control::Server::create(config, std::move(*warden));
-    if (!server) return fail(server.error().text);
+    if (!server) return not_started(server.error().text);
     const Status ended = (*server)->run(signals.get());
     allow_signals();
     if (ended) return 0;
@@ -110,7 +116,7 @@ int main(int argc, char** argv) {
     }
     if (!good) {
         std::fputs(config::render(needs).c_str(), stderr);
-        return fail("not started: mend what FAILED above");
+        return not_started("not started: mend what FAILED above");
     }
     return serve(*config);
 }

@@ -218,7 +218,7 @@ def test_a_server_ends_in_the_middle_of_a_deploy(lab):
 
 def test_a_state_folder_is_for_one_server(lab):
     done = lab.run(lab.plan.skerryd, "--config", lab.plan.dir / "r2.toml", node="r2")
-    equal(done.returncode, 1)
+    equal(done.returncode, 3)
     assert "another skerryd uses it" in done.stderr, done.stderr
 
 

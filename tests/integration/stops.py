@@ -106,6 +106,25 @@ def test_a_warden_that_stands_still_does_not_keep_a_server_from_ending(lab):
         tap.eventually(lambda: not snapshot.remains(), f"nothing is left: {snapshot.remains()}")
 
 
+def test_a_warden_that_stood_still_ends_once_it_goes_on(lab):
+    """Until then systemd has to kill it, which it does."""
+    with Service(lab) as service:
+        lab.deploy("echo", "echo", "--place", "pop", "--warm-min", "1")
+        snapshot = Snapshot(service.supervisor.pid)
+        os.kill(snapshot.warden, signal.SIGSTOP)
+        os.kill(snapshot.pid, signal.SIGKILL)
+        service.supervisor.wait_ready(30, runs=2)
+        os.kill(snapshot.warden, signal.SIGCONT)
+        tap.eventually(lambda: not snapshot.remains(), f"nothing is left: {snapshot.remains()}")
+
+
+def test_what_could_not_start_has_a_code_of_its_own(lab):
+    with Service(lab) as service:
+        done = lab.run(lab.plan.skerryd, "--config", lab.plan.dir / "pop.toml", node="pop")
+        equal((done.returncode, "another skerryd uses it" in done.stderr), (3, True), done.stderr)
+        equal(len(service.supervisor.runs), 1)
+
+
 def test_it_tells_the_manager_that_it_lives(lab):
     with Service(lab, unit=dict(read_unit(), WatchdogSec="400ms")) as service:
         run = service.supervisor.run

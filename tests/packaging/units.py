@@ -80,6 +80,8 @@ def test_its_numbers_fit_the_program():
     assert int(unit["LimitNOFILE"]) >= 256 + workers * (8 + 16), "open files of the largest configuration"
     assert int(unit["TasksMax"]) >= workers * 64 + 1024, "tasks of as many workers as there may be"
     equal(int(unit["RestartPreventExitStatus"]), number_in("control/controller/skerryd.cpp", r"kExitUsage = (\d);"))
+    not_started = number_in("control/controller/skerryd.cpp", r"kExitNotStarted = (\d);")
+    assert f'"$$EXIT_STATUS" != {not_started} ]' in unit["ExecStopPost"], unit["ExecStopPost"]
     assert unit["Delegate"].split() == ["cpu", "memory", "pids"], unit["Delegate"]
     equal(unit["ConditionPathExists"], unit["ExecStart"].split()[-1])
 
