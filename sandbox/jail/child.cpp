@@ -62,6 +62,13 @@ void die_with_warden(const Reporter& reporter, Step step) {
     if (::poll(&reports, 1, 0) > 0 && (reports.revents & (POLLHUP | POLLRDHUP)) != 0) ::_exit(127);
 }
 
+// When the machine has no memory left, a function ends before the server does, whatever the server
+// was started with. Anybody may ask for that; where it can't be had, nothing else depends on it.
+void end_before_others() {
+    const UniqueFd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    if (file) (void)!::write(file.get(), "500", 3);
+}
+
 int park(int fd, const Reporter& reporter) {
     const int parked = ::fcntl(fd, F_DUPFD_CLOEXEC, kParkingFd);
     reporter.need(parked, Step::descriptors);
@@ -197,6 +204,7 @@ void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups
     reset_signals(reporter);
     die_with_warden(reporter, Step::signals);
     keep_only_link(reporter);
+    end_before_others();
     // By itself: whoever joins may be made to wait, and the warden has no time.
     if (const int error = groups.join(group); error != 0) reporter.fail(Step::cgroup, error);
     reporter.need(::unshare(CLONE_NEWCGROUP), Step::cgroup);

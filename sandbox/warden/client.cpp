@@ -60,6 +60,9 @@ Result<cgroup::Groups> make_groups(cgroup::Mode mode) {
     if (mode == cgroup::Mode::required && !hierarchy.complete())
         return Error{ENOTSUP,
                      "control groups are required, and there are: " + cgroup::describe(hierarchy)};
+    if (!hierarchy.complete())
+        std::fprintf(stderr, "skerryd: not all limits of workers are enforced: %s\n",
+                     cgroup::describe(hierarchy).c_str());
     (void)cgroup::sweep(hierarchy);
     auto groups = cgroup::Groups::create(hierarchy, cgroup::new_owner_name());
     if (groups || mode == cgroup::Mode::required) return groups;
