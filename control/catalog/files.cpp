@@ -41,10 +41,11 @@ Status write_all(int fd, std::string_view bytes, const std::string& name) {
 
 Status replace_file(const std::string& path, std::string_view bytes) {
     std::string temporary = path + kTemporary + "XXXXXX";
+    // Mode 0600: a catalog has the environments of functions, and with them what tenants call
+    // secret.
     UniqueFd fd(mkostemp(temporary.data(), O_CLOEXEC));
     if (!fd) return errno_error("create " + temporary);
     Status done = write_all(fd.get(), bytes, temporary);
-    if (done && fchmod(fd.get(), 0644) != 0) done = errno_error("chmod " + temporary);
     if (done && fsync(fd.get()) != 0) done = errno_error("fsync " + temporary);
     if (done && rename(temporary.c_str(), path.c_str()) != 0)
         done = errno_error("rename " + temporary + " to " + path);
