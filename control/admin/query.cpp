@@ -286,7 +286,7 @@ ApiResult<logs::Question> parse_logs(std::string_view query) {
         if (!allowed.empty())
             return R::failure(bad("bad-value", key + ": found " + shown(value), {allowed}));
     }
-    return {std::move(question), true, {}};
+    return {question, true, {}};
 }
 
 std::string render_deploy(const DeployRequest& request) {

@@ -163,7 +163,7 @@ void Peer::begin(const Grant& grant) {
     deliveries_ = 0;
     phase_ = Phase::granted;
     if (parked_ < 0) return;
-    const auto index = static_cast<std::uint32_t>(parked_);
+    const auto index = static_cast<std::uint32_t>(static_cast<std::uint8_t>(parked_));
     parked_ = -1;
     hand_over(index);
 }

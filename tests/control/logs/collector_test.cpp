@@ -178,11 +178,11 @@ TEST_F(CollectorTest, InvocationsOfANativeWorker) {
 
 TEST_F(CollectorTest, TheLastWordsOfAWorker) {
     UniqueFd pipe = start(worker(1, "f", false));
-    say(pipe, std::string("binary \0\xff\x1b and no end", 23));
+    say(pipe, std::string("binary \0\xff\x1b and no end", 21));
     pipe.reset();
     collector_->ended(1, "the worker was ended by signal 9");
     ASSERT_TRUE(eventually([&] { return texts("f").size() == 2; }));
-    EXPECT_EQ(texts("f"), (Texts{std::string("binary \0\xff\x1b and no end", 23),
+    EXPECT_EQ(texts("f"), (Texts{std::string("binary \0\xff\x1b and no end", 21),
                                  "the worker was ended by signal 9"}));
     EXPECT_EQ(records("f")[1].stream, Stream::platform);
 }
