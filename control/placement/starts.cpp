@@ -241,11 +241,14 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
 void WorkerPool::on_spawned(Worker& worker, warden::Event& event) {
     worker.pid = event.pid;
     worker.spawned_us = now_us_;
+    const std::uint32_t total_us = worker.phases.total_us;
     worker.phases = {.queue_us = event.queue_us,
                      .namespaces_us = event.phases.namespaces_us,
                      .mounts_us = event.phases.mounts_us,
                      .identity_us = event.phases.identity_us,
-                     .exec_us = event.phases.exec_us};
+                     .exec_us = event.phases.exec_us,
+                     .total_us = total_us};
+    if (worker.state == Worker::State::ready) entries_[worker.entry].history.started(worker.phases);
     if (limits_.logs != nullptr) limits_.logs->spawned(worker.id, event.pid);
     if (!worker.api) return;
     const VersionSpec& spec = entries_[worker.entry].spec;

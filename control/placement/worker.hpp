@@ -34,7 +34,7 @@ struct Worker {
     std::uint64_t slots = 0;  // its bits in the capacity entry
     std::uint64_t owned = 0;  // of these, the ones that are the control thread's now
     std::uint64_t started_us = 0;
-    std::uint64_t spawned_us = 0;  // when the warden's news of it came
+    std::uint64_t spawned_us = 0;  // when the warden's news of it came; 0: not yet
     StartPhases phases;
     std::uint64_t used_us = 0;    // when it was last seen to have got a request
     std::uint64_t used_mark = 0;  // sum of its slots' request_seq then

@@ -265,8 +265,11 @@ void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
     const std::uint64_t took_us = now_us - worker.started_us;
     entry.start_us = entry.start_us == 0 ? took_us : (3 * entry.start_us + took_us) / 4;
     worker.phases.total_us = static_cast<std::uint32_t>(took_us);
-    worker.phases.init_us = static_cast<std::uint32_t>(now_us - worker.spawned_us);
-    entry.history.started(worker.phases);
+    // A native worker may say so before the warden's news of it is read.
+    if (worker.spawned_us != 0) {
+        worker.phases.init_us = static_cast<std::uint32_t>(now_us - worker.spawned_us);
+        entry.history.started(worker.phases);
+    }
     if (limits_.logs != nullptr) limits_.logs->ready(worker.id, worker.phases.init_us);
     worker.state = Worker::State::ready;
     worker.started_us = worker.used_us = now_us;

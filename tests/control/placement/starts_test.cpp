@@ -25,6 +25,24 @@ class Starts : public PoolTest {
     }
 };
 
+TEST_F(Starts, PhasesAreRightWhicheverNewsComesFirst) {
+    const std::uint32_t entry = open(1, 4);
+    pool_->set_target(entry, 1, true);
+    start_one();
+    pool_->set_target(entry, 2, true);
+    step();
+    ASSERT_EQ(take_orders(), 1u);
+    ordered_[last_].ring_ready();
+    step();
+    EXPECT_EQ(pool_->ready(entry), 2u);
+    tell(warden::MessageKind::spawned, last_);
+    step();
+    const StartSummary summary = pool_->history(entry).starts();
+    EXPECT_EQ(summary.starts, 2u);
+    for (std::size_t phase = 0; phase < kPhaseCount; ++phase)
+        EXPECT_LE(summary.phases[phase].p99_us, 10'000u) << kPhaseNames[phase];
+}
+
 TEST_F(Starts, AWorkerIsKnownToCoresWhenItSaysThatItIsReady) {
     const auto entry = open(2, 4);
     pool_->set_target(entry, 1, true);
