@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::uint64_t kPause_us = 1'000'000;
 // Attempts to remove the groups of workers that have ended, when everything ends.
-constexpr int kRemoveAttempts = 100;
+constexpr int kRemoveAttempts =
+    3000;  // a millisecond each; the kernel may be busy with what has ended
 
 }  // namespace
 

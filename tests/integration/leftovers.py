@@ -116,3 +116,12 @@ def files(folder, without=()):
         if not any(name.startswith(each) for each in without):
             found.add(name)
     return found
+
+
+def gone(snapshot, patience_s=45):
+    """Waits until nothing is left of it; a busy machine's first process may take its time with orphans."""
+    limit = time.monotonic() + patience_s
+    while snapshot.remains() and time.monotonic() < limit:
+        time.sleep(0.05)
+    left = snapshot.remains()
+    assert not left, f"left of server {snapshot.pid}: {left}"

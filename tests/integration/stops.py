@@ -9,7 +9,7 @@ import time
 import leftovers
 import rig
 import tap
-from leftovers import Snapshot
+from leftovers import Snapshot, gone
 from service import ECHO, Service
 from steady import Kind, Steady
 from supervisor import Supervisor, read_unit, seconds
@@ -64,7 +64,7 @@ def test_a_second_signal_ends_it_at_once(lab):
         equal(service.supervisor.stop(), 0)
         assert time.monotonic() - begin < 7, time.monotonic() - begin
         client.close()
-        tap.eventually(lambda: not snapshot.remains(), "nothing is left")
+        gone(snapshot)
 
 
 def test_a_warden_that_stands_still_for_a_while(lab):
@@ -103,7 +103,7 @@ def test_a_warden_that_stands_still_does_not_keep_a_server_from_ending(lab):
         begin = time.monotonic()
         equal(service.supervisor.stop(), 0, "ended by itself")
         assert time.monotonic() - begin < seconds(read_unit()["TimeoutStopSec"]) / 2, time.monotonic() - begin
-        tap.eventually(lambda: not snapshot.remains(), f"nothing is left: {snapshot.remains()}")
+        gone(snapshot)
 
 
 def test_a_warden_that_stood_still_ends_once_it_goes_on(lab):
@@ -115,7 +115,7 @@ def test_a_warden_that_stood_still_ends_once_it_goes_on(lab):
         os.kill(snapshot.pid, signal.SIGKILL)
         service.supervisor.wait_ready(30, runs=2)
         os.kill(snapshot.warden, signal.SIGCONT)
-        tap.eventually(lambda: not snapshot.remains(), f"nothing is left: {snapshot.remains()}")
+        gone(snapshot)
 
 
 def test_what_could_not_start_has_a_code_of_its_own(lab):
