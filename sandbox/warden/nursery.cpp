@@ -8,9 +8,9 @@ namespace skerry::warden {
 namespace {
 
 constexpr std::uint64_t kPause_us = 1'000'000;
-// Attempts to remove the groups of workers that have ended, when everything ends.
-constexpr int kRemoveAttempts =
-    3000;  // a millisecond each; the kernel may be busy with what has ended
+// Attempts, a millisecond each, to remove the groups of workers when everything has ended: the
+// kernel may still be busy with them.
+constexpr int kRemoveAttempts = 3000;
 
 }  // namespace
 

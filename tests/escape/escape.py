@@ -34,7 +34,6 @@ def attempt(row, scene):
 def test_of(row):
     def test(scene):
         attempt(row, scene)
-    test.todo = row.waits_for
     return test
 
 

@@ -118,7 +118,6 @@ class Row:
     words: typing.Callable = lambda _scene: ()  # what the worker can't know, and is told
     fouls: bool = False      # leaves a worker that is of no further use: it is told to end
     kinds: tuple = NATIVE
-    waits_for: str = ""      # a fence that is not there yet: the test is a TODO until then
 
     @property
     def test_name(self):
