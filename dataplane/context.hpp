@@ -132,7 +132,7 @@ struct Context {
         for (std::uint32_t i = 0; i < queue.count; ++i) bytes += queue.packets[i]->pkt_len;
         auto ready = static_cast<std::uint16_t>(queue.count);
         // Some drivers want to see packets whose checksums they are to make first.
-        if (view.tx_udp_checksum || view.tx_ip_checksum)
+        if (view.tx_udp_checksum || view.tx_tcp_checksum || view.tx_ip_checksum)
             ready = rte_eth_tx_prepare(view.dpdk_port, tx_queue, queue.packets.data(), ready);
         std::uint16_t sent =
             rte_eth_tx_burst(view.dpdk_port, tx_queue, queue.packets.data(), ready);

@@ -50,22 +50,17 @@ void write_udp(rte_udp_hdr* udp, const Path& path, std::uint16_t udp_bytes,
     std::memcpy(udp, &all, sizeof all);
 }
 
-void build_v4(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint16_t udp_bytes) {
-    auto* udp = prepend<rte_udp_hdr>(mbuf);
-    auto* ip = prepend<rte_ipv4_hdr>(mbuf);
+void write_v4(rte_mbuf* mbuf, rte_ipv4_hdr* ip, const Path& path, const PortView& port,
+              std::uint8_t protocol, std::uint16_t l4_bytes) {
     const std::uint32_t source = path.local.v4_network_order();
     const std::uint32_t destination = path.peer.v4_network_order();
-    const std::uint64_t addresses = std::uint64_t{source} + destination;
     mbuf->l3_len = sizeof(rte_ipv4_hdr);
-    if (port.tx_udp_checksum) mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
-    write_udp(udp, path, udp_bytes, addresses, port.tx_udp_checksum);
-
-    const auto total_bytes = static_cast<std::uint16_t>(sizeof(rte_ipv4_hdr) + udp_bytes);
+    const auto total_bytes = static_cast<std::uint16_t>(sizeof(rte_ipv4_hdr) + l4_bytes);
     // Version and length, total length, no id (RFC 6864) because of "don't fragment".
     const std::uint64_t first = RTE_IPV4_VHL_DEF |
                                 std::uint64_t{__builtin_bswap16(total_bytes)} << 16 |
                                 std::uint64_t{__builtin_bswap16(RTE_IPV4_HDR_DF_FLAG)} << 48;
-    std::uint64_t second = kTtl | std::uint64_t{IPPROTO_UDP} << 8 | std::uint64_t{source} << 32;
+    std::uint64_t second = kTtl | std::uint64_t{protocol} << 8 | std::uint64_t{source} << 32;
     if (port.tx_ip_checksum) {
         mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
     } else {
@@ -77,20 +72,51 @@ void build_v4(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint1
     std::memcpy(reinterpret_cast<char*>(ip) + 16, &destination, 4);
 }
 
+// Words of an IPv6 header, as they lie in memory.
+struct V6Words {
+    std::uint64_t words[5];
+    V6Words(const Path& path, std::uint8_t protocol, std::uint16_t l4_bytes)
+        : words{0x60 | std::uint64_t{__builtin_bswap16(l4_bytes)} << 32 |
+                    std::uint64_t{protocol} << 48 | std::uint64_t{kTtl} << 56,
+                path.local.high(), path.local.low(), path.peer.high(), path.peer.low()} {
+        static_assert(sizeof words == sizeof(rte_ipv6_hdr));
+    }
+    std::uint64_t addresses_sum() const {
+        std::uint64_t sum = 0;
+        for (int i = 1; i < 5; ++i) sum = add_carry(sum, words[i]);
+        return sum;
+    }
+};
+
+void build_v4(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint16_t udp_bytes) {
+    auto* udp = prepend<rte_udp_hdr>(mbuf);
+    auto* ip = prepend<rte_ipv4_hdr>(mbuf);
+    const std::uint64_t addresses =
+        std::uint64_t{path.local.v4_network_order()} + path.peer.v4_network_order();
+    if (port.tx_udp_checksum) mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+    write_udp(udp, path, udp_bytes, addresses, port.tx_udp_checksum);
+    write_v4(mbuf, ip, path, port, IPPROTO_UDP, udp_bytes);
+}
+
 void build_v6(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint16_t udp_bytes) {
     auto* udp = prepend<rte_udp_hdr>(mbuf);
     auto* ip = prepend<rte_ipv6_hdr>(mbuf);
-    const std::uint64_t words[5] = {
-        0x60 | std::uint64_t{__builtin_bswap16(udp_bytes)} << 32 |
-            std::uint64_t{IPPROTO_UDP} << 48 | std::uint64_t{kTtl} << 56,
-        path.local.high(), path.local.low(), path.peer.high(), path.peer.low()};
-    static_assert(sizeof words == sizeof(rte_ipv6_hdr));
-    std::uint64_t addresses = 0;
-    for (int i = 1; i < 5; ++i) addresses = add_carry(addresses, words[i]);
+    const V6Words header(path, IPPROTO_UDP, udp_bytes);
     mbuf->l3_len = sizeof(rte_ipv6_hdr);
     if (port.tx_udp_checksum) mbuf->ol_flags |= RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM;
-    write_udp(udp, path, udp_bytes, addresses, port.tx_udp_checksum);
-    std::memcpy(ip, words, sizeof words);
+    write_udp(udp, path, udp_bytes, header.addresses_sum(), port.tx_udp_checksum);
+    std::memcpy(ip, header.words, sizeof header.words);
+}
+
+// The checksum into a TCP header whose own is 0 (RFC 9293 §3.1), or what the port starts from.
+void write_tcp_sum(std::uint8_t* tcp, std::uint16_t tcp_bytes, std::uint64_t addresses_sum,
+                   bool offloaded) {
+    std::uint64_t sum = add_carry(addresses_sum, std::uint64_t{IPPROTO_TCP} << 8);
+    sum = add_carry(sum, __builtin_bswap16(tcp_bytes));
+    std::uint16_t checksum = fold(sum);
+    if (!offloaded)
+        checksum = static_cast<std::uint16_t>(~fold(add_carry(sum, partial_sum(tcp, tcp_bytes))));
+    std::memcpy(tcp + 16, &checksum, sizeof checksum);
 }
 
 void build_ethernet(rte_mbuf* mbuf, const MacAddress& to, const PortView& port,
@@ -180,6 +206,28 @@ void build(rte_mbuf* mbuf, const Path& path, const PortView& port) {
     }
     build_ethernet(mbuf, path.peer_mac, port, path.vlan_tci,
                    path.peer.is_v4() ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
+}
+
+void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port) {
+    mbuf->ol_flags = port.tx_tcp_checksum ? RTE_MBUF_F_TX_TCP_CKSUM : 0;
+    auto* tcp = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+    const auto tcp_bytes = static_cast<std::uint16_t>(mbuf->pkt_len);
+    mbuf->l4_len = static_cast<std::uint8_t>((tcp[12] >> 4) * 4);
+    if (path.peer.is_v4()) {
+        const std::uint64_t addresses =
+            std::uint64_t{path.local.v4_network_order()} + path.peer.v4_network_order();
+        write_tcp_sum(tcp, tcp_bytes, addresses, port.tx_tcp_checksum);
+        if (port.tx_tcp_checksum) mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4;
+        write_v4(mbuf, prepend<rte_ipv4_hdr>(mbuf), path, port, IPPROTO_TCP, tcp_bytes);
+        build_ethernet(mbuf, path.peer_mac, port, path.vlan_tci, RTE_ETHER_TYPE_IPV4);
+        return;
+    }
+    const V6Words header(path, IPPROTO_TCP, tcp_bytes);
+    write_tcp_sum(tcp, tcp_bytes, header.addresses_sum(), port.tx_tcp_checksum);
+    if (port.tx_tcp_checksum) mbuf->ol_flags |= RTE_MBUF_F_TX_IPV6;
+    mbuf->l3_len = sizeof(rte_ipv6_hdr);
+    std::memcpy(prepend<rte_ipv6_hdr>(mbuf), header.words, sizeof header.words);
+    build_ethernet(mbuf, path.peer_mac, port, path.vlan_tci, RTE_ETHER_TYPE_IPV6);
 }
 
 bool build_neighbour_request(rte_mbuf* mbuf, const IpAddress& next_hop, const PortView& port) {

@@ -1,11 +1,13 @@
 #include <rte_ether.h>
 #include <rte_ip.h>
+#include <rte_tcp.h>
 #include <rte_udp.h>
 
 #include <cstring>
 
 #include "dataplane/net/answers.hpp"
 #include "dataplane/net/checksum.hpp"
+#include "dataplane/net/errors.hpp"
 #include "dataplane/net/neighbours.hpp"
 
 namespace skerry::net {
@@ -47,22 +49,26 @@ bool is_return_port(const PortView& port, std::uint16_t udp_port) {
            udp_port - port.return_first < kReturnPorts;
 }
 
+bool l4_sum_ok(const void* ip, bool v4, std::uint8_t protocol, const void* l4,
+               std::uint16_t bytes) {
+    std::uint64_t sum = partial_sum(l4, bytes);
+    if (v4) {
+        const auto* four = static_cast<const rte_ipv4_hdr*>(ip);
+        sum = add_carry(sum, pseudo_sum(&four->src_addr, &four->dst_addr, 4, protocol, bytes));
+    } else {
+        const auto* six = static_cast<const rte_ipv6_hdr*>(ip);
+        sum = add_carry(sum, pseudo_sum(six->src_addr, six->dst_addr, 16, protocol, bytes));
+    }
+    return fold(sum) == 0xffff;
+}
+
 bool udp_checksum_ok(const Received& received, const void* ip, bool v4, const rte_udp_hdr* udp) {
     if (udp->dgram_cksum == 0) return v4;  // RFC 768: none; RFC 8200 §8.1: not over IPv6
     const Trust trust =
         offloaded(received.mbuf, received.port.rx_udp_checksum, RTE_MBUF_F_RX_L4_CKSUM_MASK,
                   RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
     if (trust != Trust::unknown) return trust == Trust::good;
-    const std::uint16_t bytes = rte_be_to_cpu_16(udp->dgram_len);
-    std::uint64_t sum = partial_sum(udp, bytes);
-    if (v4) {
-        const auto* four = static_cast<const rte_ipv4_hdr*>(ip);
-        sum = add_carry(sum, pseudo_sum(&four->src_addr, &four->dst_addr, 4, IPPROTO_UDP, bytes));
-    } else {
-        const auto* six = static_cast<const rte_ipv6_hdr*>(ip);
-        sum = add_carry(sum, pseudo_sum(six->src_addr, six->dst_addr, 16, IPPROTO_UDP, bytes));
-    }
-    return fold(sum) == 0xffff;
+    return l4_sum_ok(ip, v4, IPPROTO_UDP, udp, rte_be_to_cpu_16(udp->dgram_len));
 }
 
 // `bytes` is what IP says that follows its header. `frame.path` has the addresses already.
@@ -83,6 +89,26 @@ void classify_udp(const Received& received, const void* ip, bool v4, std::uint8_
     frame.payload_bytes = static_cast<std::uint16_t>(bytes - sizeof(rte_udp_hdr));
     frame.path.local_udp = udp_port;
     frame.path.peer_udp = rte_be_to_cpu_16(udp->src_port);
+}
+
+// RFC 9293 §3.1: the checksum is never optional. Everything else of the header is for
+// dataplane/net/tcp.
+void classify_tcp(const Received& received, const void* ip, bool v4, std::uint8_t* l4,
+                  std::uint16_t bytes, Frame& frame) {
+    const auto* tcp = reinterpret_cast<const rte_tcp_hdr*>(l4);
+    if (bytes < sizeof(rte_tcp_hdr) || tcp->src_port == 0 || tcp->dst_port == 0)
+        return drop(frame, Reason::drop_tcp_header);
+    const Trust trust =
+        offloaded(received.mbuf, received.port.rx_tcp_checksum, RTE_MBUF_F_RX_L4_CKSUM_MASK,
+                  RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
+    if (trust == Trust::bad ||
+        (trust == Trust::unknown && !l4_sum_ok(ip, v4, IPPROTO_TCP, l4, bytes)))
+        return drop(frame, Reason::drop_tcp_checksum);
+    frame.kind = FrameKind::tcp;
+    frame.payload = l4;
+    frame.payload_bytes = bytes;
+    frame.path.local_udp = rte_be_to_cpu_16(tcp->dst_port);
+    frame.path.peer_udp = rte_be_to_cpu_16(tcp->src_port);
 }
 
 // Fragments are not put together here. The first one of a datagram to us is handed on, so that its
@@ -131,7 +157,10 @@ void classify_v4(const Received& received, std::uint16_t udp_port, Frame& frame)
     }
     if (ip->next_proto_id == IPPROTO_UDP) [[likely]]
         return classify_udp(received, ip, true, l4, bytes, udp_port, frame);
+    if (ip->next_proto_id == IPPROTO_TCP && received.port.tcp)
+        return classify_tcp(received, ip, true, l4, bytes, frame);
     if (ip->next_proto_id == IPPROTO_ICMP) {
+        if (received.port.tcp && is_error4(l4, bytes)) return classify_error4(ip, l4, bytes, frame);
         frame = answer_icmp(received, ip, l4, bytes);
         return;
     }
@@ -162,7 +191,11 @@ void classify_v6(const Received& received, std::uint16_t udp_port, Neighbours& n
     std::uint8_t* l4 = received.l3 + sizeof(rte_ipv6_hdr);
     if (ip->proto == IPPROTO_UDP) [[likely]]
         return classify_udp(received, ip, false, l4, bytes, udp_port, frame);
+    if (ip->proto == IPPROTO_TCP && received.port.tcp)
+        return classify_tcp(received, ip, false, l4, bytes, frame);
     if (icmp) {
+        if (received.port.tcp && !to_group && is_error6(l4, bytes))
+            return classify_error6(ip, l4, bytes, frame);
         if (probing && (bytes < 1 || l4[0] != 135)) return drop(frame, Reason::drop_source);
         frame = answer_icmp6(received, ip, l4, bytes, neighbours, now_s);
         return;
@@ -213,7 +246,8 @@ void classify_into(Frame& frame, rte_mbuf* mbuf, std::uint8_t port_index, const 
     }
     if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6)) {
         classify_v6(received, udp_port, neighbours, now_s, frame);
-        if (to_group && frame.kind == FrameKind::udp) drop(frame, Reason::drop_not_for_us);
+        if (to_group && (frame.kind == FrameKind::udp || frame.kind == FrameKind::tcp))
+            drop(frame, Reason::drop_not_for_us);
         return;
     }
     if (type != rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP)) return drop(frame, Reason::drop_ethertype);

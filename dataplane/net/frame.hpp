@@ -1,4 +1,5 @@
-// From the wire to a datagram and back: Ethernet (one VLAN tag), IPv4 and IPv6, UDP.
+// From the wire to a datagram or segment and back: Ethernet (one VLAN tag), IPv4 and IPv6, UDP,
+// TCP.
 //
 // Pure functions over one mbuf and plain structs: no tables, no clock, no I/O.
 #pragma once
@@ -20,7 +21,7 @@ struct Path {
     IpAddress local;
     IpAddress peer;
     MacAddress peer_mac;
-    std::uint16_t local_udp = 0;  // host order
+    std::uint16_t local_udp = 0;  // host order; TCP's ports, if it is a segment's path
     std::uint16_t peer_udp = 0;   // host order
     std::uint16_t vlan_tci = 0;   // 0: untagged
     std::uint8_t port = 0;        // index into PortView array
@@ -36,8 +37,11 @@ struct PortView {
     std::uint16_t mtu = 1500;
     bool rx_ip_checksum = false;   // the port verifies IPv4 header checksums (ol_flags say)
     bool rx_udp_checksum = false;  // the port verifies UDP checksums
+    bool rx_tcp_checksum = false;  // the port verifies TCP checksums
     bool tx_ip_checksum = false;
     bool tx_udp_checksum = false;
+    bool tx_tcp_checksum = false;
+    bool tcp = false;                // TCP is spoken here; otherwise it is drop_ip_protocol
     bool sticky = true;              // all datagrams of one source come to one queue
     std::uint16_t return_first = 0;  // kReturnPorts UDP ports from here are ours too; 0: none
     std::span<const IpPrefix> addresses;
@@ -45,24 +49,30 @@ struct PortView {
 
 // What classify() made of a frame.
 enum class FrameKind : std::uint8_t {
-    udp,       // a datagram for our UDP port, or its first fragment; `payload`, `path` are valid
-    transmit,  // the mbuf was turned into an answer in place (ARP, NDP, echo): send it
-    taken,     // a neighbour was learnt; free the mbuf
-    drop,      // free the mbuf
+    udp,        // a datagram for our UDP port, or its first fragment; `payload`, `path` are valid
+    transmit,   // the mbuf was turned into an answer in place (ARP, NDP, echo): send it
+    taken,      // a neighbour was learnt; free the mbuf
+    tcp,        // a segment to us, checksum verified; `payload` is its TCP header
+    tcp_error,  // ICMP: a segment from us did not arrive; `payload` is its TCP header, of which 8
+                // bytes are sure to be there; `path` is as it was sent from here; `mtu`
+    drop,       // free the mbuf
 };
 
 struct Frame {
     FrameKind kind = FrameKind::drop;
     bool fragment = false;  // of `udp`: the first fragment of a datagram that came in several; its
                             // checksum can't be known, and what follows its payload never comes
-    Reason reason = Reason::drop_runt;  // for everything but udp
+    Reason reason = Reason::drop_runt;  // for everything but udp, tcp and tcp_error
     std::uint8_t* payload = nullptr;    // UDP payload, in the mbuf's first segment
     std::uint16_t payload_bytes = 0;
+    std::uint16_t mtu = 0;  // of tcp_error: largest packet that would get through; 0: unreachable
     Path path;
 };
 
 // Bytes in front of a UDP payload that build() may need: Ethernet 14 + VLAN 4 + IPv6 40 + UDP 8.
 inline constexpr std::uint16_t kMaxHeaderBytes = 66;
+// Bytes in front of a TCP header that build_tcp() may need.
+inline constexpr std::uint16_t kMaxTcpHeadroom = 58;
 
 class Neighbours;
 
@@ -77,6 +87,11 @@ Frame classify(rte_mbuf* mbuf, std::uint8_t port_index, const PortView& port,
 // lengths and checksums (left to the port where it can). The caller guarantees kMaxHeaderBytes of
 // headroom and that `peer_mac` is resolved.
 void build(rte_mbuf* mbuf, const Path& path, const PortView& port);
+
+// Puts Ethernet and IP headers in front of the mbuf's data, which is a TCP segment, header and all,
+// with a checksum of 0, in one piece; sets lengths and checksums (left to the port where it can).
+// The caller guarantees kMaxTcpHeadroom of headroom.
+void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port);
 
 // The address we use towards `peer`: of its family, and of its network if we have one there.
 // nullptr: none on that port.

@@ -169,6 +169,42 @@ inline Bytes udp(const Udp& h, const IpAddress& source, const IpAddress& destina
     return out;
 }
 
+struct Tcp {
+    std::uint16_t from = 40000;
+    std::uint16_t to = 80;
+    std::uint32_t seq = 0;
+    std::uint32_t ack = 0;
+    std::uint8_t flags = 0x10;  // ACK
+    std::uint16_t window = 65535;
+    std::uint16_t urgent = 0;
+    Bytes options = {};  // a multiple of 4 bytes
+    std::optional<std::uint8_t> header_words = std::nullopt;
+    std::uint16_t checksum_off_by = 0;
+};
+inline Bytes tcp(const Tcp& h, const IpAddress& source, const IpAddress& destination,
+                 const Bytes& payload) {
+    Bytes out;
+    put16(out, h.from);
+    put16(out, h.to);
+    for (const std::uint32_t number : {h.seq, h.ack}) {
+        put16(out, static_cast<std::uint16_t>(number >> 16));
+        put16(out, static_cast<std::uint16_t>(number));
+    }
+    const auto words = h.header_words.value_or(static_cast<std::uint8_t>(5 + h.options.size() / 4));
+    out.push_back(static_cast<std::uint8_t>(words << 4));
+    out.push_back(h.flags);
+    put16(out, h.window);
+    put16(out, 0);
+    put16(out, h.urgent);
+    put(out, h.options);
+    put(out, payload);
+    const auto sum = static_cast<std::uint16_t>(transport_checksum(source, destination, 6, out) +
+                                                h.checksum_off_by);
+    out[16] = static_cast<std::uint8_t>(sum >> 8);
+    out[17] = static_cast<std::uint8_t>(sum);
+    return out;
+}
+
 // ICMP (no pseudo header) and ICMPv6 (with one): type, code, checksum, then `rest`.
 inline Bytes icmp(std::uint8_t type, std::uint8_t code, const Bytes& rest,
                   std::uint16_t checksum_off_by = 0) {

@@ -47,7 +47,8 @@ void answer(const Frame& frame, const PortView& port) {
 
 }  // namespace
 
-// The first byte: what the port has verified, and whether there is room behind the frame.
+// The first byte: what the port has verified, whether it speaks TCP, and whether there is room
+// behind the frame.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0 || size > 9000) return 0;
     static Host host;
@@ -55,7 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     port.mac = MacAddress{{2, 0, 0, 0, 0, 1}};
     port.addresses = host.addresses;
     port.rx_ip_checksum = (data[0] & 1) != 0;
-    port.rx_udp_checksum = (data[0] & 2) != 0;
+    port.rx_udp_checksum = port.rx_tcp_checksum = (data[0] & 2) != 0;
+    port.tcp = (data[0] & 8) != 0;
 
     const BareMbuf mbuf(std::span(data + 1, size - 1), (data[0] & 4) != 0 ? 8 : 0);
     // So that a fuzzer need not find checksums: the port says that they are right.
@@ -63,10 +65,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Frame frame = classify(mbuf.get(), 0, port, kUdpPort, host.neighbours, 1);
     SKERRY_CHECK(mbuf->data_len == mbuf->pkt_len);
     SKERRY_CHECK(mbuf->data_off + mbuf->data_len <= mbuf->buf_len);
-    if (frame.kind != FrameKind::udp) return 0;
+    const bool tcp = frame.kind == FrameKind::tcp || frame.kind == FrameKind::tcp_error;
+    if (frame.kind != FrameKind::udp && !tcp) return 0;
     const auto* start = rte_pktmbuf_mtod(mbuf.get(), const std::uint8_t*);
     SKERRY_CHECK(frame.payload >= start &&
                  frame.payload + frame.payload_bytes <= start + mbuf->data_len);
+    if (tcp) {
+        SKERRY_CHECK(frame.payload_bytes >= (frame.kind == FrameKind::tcp ? 20 : 8));
+        return 0;
+    }
     answer(frame, port);
     return 0;
 }

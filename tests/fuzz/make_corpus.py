@@ -39,6 +39,12 @@ def udp(source, destination, payload, port=4600):
     return head[:6] + struct.pack("!H", total) + payload
 
 
+def tcp(source, destination, payload, flags=0x10, options=b""):
+    head = struct.pack("!HHIIBBHHH", 40000, 80, 1, 2, (5 + len(options) // 4) << 4, flags, 65535, 0, 0) + options
+    total = checksum(pseudo(source, destination, 6, head + payload))
+    return head[:16] + struct.pack("!H", total) + head[18:] + payload
+
+
 def icmp6(source, destination, kind, rest):
     body = bytes([kind, 0, 0, 0]) + rest
     return body[:2] + struct.pack("!H", checksum(pseudo(source, destination, 58, body))) + rest
@@ -96,6 +102,14 @@ def frames():
     yield "solicitation-bare", 4, ethernet(
         0x86DD, ipv6(icmp6(PEER6, OURS6, 135, solicitation[:20]), 58, 255))
     yield "advertisement", 0, ethernet(0x86DD, ipv6(icmp6(PEER6, OURS6, 136, advertisement), 58, 255))
+
+
+    yield "tcp4", 8, ethernet(0x0800, ipv4(tcp(PEER4, OURS4, b"hello"), 6))
+    yield "tcp6", 8, ethernet(0x86DD, ipv6(tcp(PEER6, OURS6, b"hello", options=b"\1\1\1\1"), 6))
+    quoted = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0x4000, 64, 6, 0) + OURS4 + PEER4 + tcp(OURS4, PEER4, b"")
+    yield "tcp4-too-big", 8, ethernet(0x0800, ipv4(icmp(3, b"\0\0\5\0" + quoted), 1))
+    quoted = struct.pack("!IHBB", 6 << 28, 20, 6, 64) + OURS6 + PEER6 + tcp(OURS6, PEER6, b"")
+    yield "tcp6-too-big", 8, ethernet(0x86DD, ipv6(icmp6(PEER6, OURS6, 2, b"\0\0\5\0" + quoted), 58))
 
 
 def messages():

@@ -55,6 +55,10 @@ struct Host : testing::Test {
         switch (result.kind) {
             case FrameKind::udp:
                 return "udp";
+            case FrameKind::tcp:
+                return "tcp";
+            case FrameKind::tcp_error:
+                return "tcp_error";
             case FrameKind::transmit:
                 return "transmit " + std::string(info(result.reason).name);
             case FrameKind::taken:
