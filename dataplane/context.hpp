@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 
+#include "dataplane/exchange_sink.hpp"
 #include "dataplane/invocation.hpp"
 #include "dataplane/shared.hpp"
 #include "dataplane/timer_wheel.hpp"
@@ -33,7 +34,9 @@ struct Datagram {
     const net::Path& path() const { return frame.path; }
 };
 
-// A request on its way from the wire to a verdict, within one turn.
+// A request on its way from the wire to a verdict, within one turn. `mbuf` may be a chain: header
+// and payload begin in its first segment, and the payload goes on in the others. What fits one
+// datagram is in the first.
 struct Arrival {
     rte_mbuf* mbuf = nullptr;
     wire::Header* header = nullptr;
@@ -41,6 +44,7 @@ struct Arrival {
     std::uint64_t tag = 0;  // reply cache
     std::uint32_t cache_entry = 0;
     std::uint32_t deadline_us = 0;  // time left
+    std::uint32_t exchange = kNoExchange;
     net::Path path;
 };
 
@@ -78,6 +82,8 @@ struct Context {
     std::uint64_t cookie_epoch = 0;
 
     bool ring_control = false;  // the control thread has something to look at
+
+    ExchangeSink* exchanges = nullptr;  // who answers exchanges; none: there are none
 
     struct Tx {
         std::uint32_t count = 0;

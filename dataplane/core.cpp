@@ -89,6 +89,7 @@ std::uint32_t Core::open(const Arrival& arrival) {
     const Target& target = *arrival.target;
     invocation.header = *arrival.header;
     invocation.path = arrival.path;
+    invocation.exchange = arrival.exchange;
     invocation.request = arrival.mbuf;
     invocation.message = arrival.header;
     invocation.progress = Progress::elsewhere;
@@ -100,7 +101,11 @@ std::uint32_t Core::open(const Arrival& arrival) {
     invocation.version_key = target.version_key;
     invocation.arrived_tsc = context_.now_tsc;
     invocation.deadline_tsc = context_.now_tsc + context_.tsc_from_us(arrival.deadline_us);
-    context_.cache.bind(arrival.cache_entry, index);
+    if (arrival.exchange == kNoExchange) {
+        context_.cache.bind(arrival.cache_entry, index);
+    } else {
+        context_.exchanges->opened(arrival.exchange, index);
+    }
     return index;
 }
 
@@ -123,10 +128,23 @@ void Core::wait_no_more(std::uint32_t index) {
 
 void Core::start_local(std::uint32_t index, const Claim& claim) {
     Invocation& invocation = context_.invocations[index];
-    dispatcher_.start(index, claim, invocation.message);
+    dispatcher_.start(index, claim, invocation.message, invocation.request);
     rte_pktmbuf_free(invocation.request);
     invocation.request = nullptr;
     invocation.message = nullptr;
+}
+
+// Nobody waits for the answer any more. What has not been started is taken back; what may have been
+// runs on, and its end is counted as drop_client_gone.
+void Core::client_gone(std::uint32_t index) {
+    Invocation& invocation = context_.invocations[index];
+    SKERRY_CHECK(invocation.exchange != kNoExchange && invocation.progress != Progress::free);
+    invocation.exchange = kExchangeGone;
+    if (invocation.progress == Progress::local) invocation.progress = Progress::abandoned;
+    if (invocation.progress != Progress::waiting) return;
+    wait_no_more(index);
+    context_.counters.count(Reason::drop_client_gone);
+    finish(context_, index);
 }
 
 void Core::ring_workers() {

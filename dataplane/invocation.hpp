@@ -19,6 +19,10 @@ namespace skerry {
 
 inline constexpr std::uint32_t kNoInvocation = ~0u;
 
+// Who is answered: not a datagram's sender, but an exchange of a connection (exchange_sink.hpp).
+inline constexpr std::uint32_t kNoExchange = ~0u;        // a datagram's sender, by its path
+inline constexpr std::uint32_t kExchangeGone = ~0u - 1;  // nobody any more
+
 enum class Progress : std::uint8_t {
     free,
     local,      // a worker has it
@@ -30,9 +34,10 @@ enum class Progress : std::uint8_t {
 
 struct alignas(64) Invocation {
     wire::Header header;              // the request's, as it came
-    net::Path path;                   // where the answer goes
+    net::Path path;                   // where the answer goes, unless it is an exchange's
     rte_mbuf* request = nullptr;      // the request itself; kept while waiting or forwarded
-    wire::Header* message = nullptr;  // the invocation message in `request`
+    wire::Header* message = nullptr;  // the invocation message, in the first segment of `request`
+    std::uint32_t exchange = kNoExchange;
 
     Progress progress = Progress::free;
     RetryPolicy retry = RetryPolicy::unstarted;

@@ -84,6 +84,7 @@ class Core {
     void wait_for_slot(std::uint32_t index);
     void wait_no_more(std::uint32_t index);
     void start_local(std::uint32_t index, const Claim& claim);
+    void client_gone(std::uint32_t index);
     bool serve_first(std::uint32_t index);
     void decide_again(std::uint32_t index);
     void handover_bells();

@@ -103,7 +103,9 @@ class Controller final : public admin::Backend, public RegionSync {
     // publish.cpp
     std::unique_ptr<const Snapshot> build_snapshot();
     std::uint64_t publish();
-    void add_targets(const catalog::Function& function, std::vector<Target>& to);
+    // Each target with its names, in the same order.
+    void add_targets(const catalog::Function& function, std::vector<Target>& to,
+                     std::vector<TargetName>& names);
     std::uint64_t holders(const catalog::Function& function, const std::string& digest) const;
     bool may_have_workers(const catalog::Policy& policy) const;
     Status adopt(const catalog::Function& function);

@@ -126,7 +126,8 @@ bool Controller::held_back(std::uint32_t entry) const {
            pool_.held_back(entry, monotonic_us());
 }
 
-void Controller::add_targets(const catalog::Function& function, std::vector<Target>& to) {
+void Controller::add_targets(const catalog::Function& function, std::vector<Target>& to,
+                             std::vector<TargetName>& names) {
     const Deployed& deployed = deployed_.at(function.name);
     for (const std::string& digest : function.versions) {
         Target target;
@@ -144,21 +145,26 @@ void Controller::add_targets(const catalog::Function& function, std::vector<Targ
         if (entry != deployed.entries.end() && !held_back(entry->second))
             target.entry = entry->second;
         to.push_back(target);
+        names.push_back({function.name, digest, digest});
         for (const auto& [alias, stands_for] : function.aliases) {
             if (stands_for != digest) continue;
             target.qualifier = catalog::alias_key(alias);
             to.push_back(target);
+            names.push_back({function.name, alias, digest});
         }
         if (digest != function.current) continue;
         target.qualifier = 0;
         to.push_back(target);
+        names.push_back({function.name, "", digest});
     }
 }
 
 std::unique_ptr<const Snapshot> Controller::build_snapshot() {
     std::vector<Target> targets;
-    for (const auto& [name, function] : catalog_.functions()) add_targets(function, targets);
-    return std::make_unique<const Snapshot>(++generation_, targets, regions_, draining_);
+    std::vector<TargetName> names;
+    for (const auto& [name, function] : catalog_.functions()) add_targets(function, targets, names);
+    return std::make_unique<const Snapshot>(++generation_, targets, regions_, draining_,
+                                            std::move(names));
 }
 
 // Retired entries are named by no target from now on: they are closed after the grace period.

@@ -189,7 +189,8 @@ ApiResult<admin::ExplainView> Controller::explain(const std::string& name) {
         return ApiResult<admin::ExplainView>::failure(
             {404, "no-such-function", "no function is called \"" + name + "\"", {}});
     std::vector<Target> targets;
-    add_targets(*function, targets);
+    std::vector<TargetName> names;
+    add_targets(*function, targets, names);
     const auto target = std::find_if(targets.begin(), targets.end(),
                                      [](const Target& each) { return each.qualifier == 0; });
     admin::ExplainView view;

@@ -1,5 +1,6 @@
 #include "dataplane/dispatch/dispatcher.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/reply/replies.hpp"
@@ -13,6 +14,26 @@ namespace {
 template <typename T>
 T read_once(const T& shared_word) {
     return __atomic_load_n(&shared_word, __ATOMIC_RELAXED);
+}
+
+// Bounded by the segments of a payload, and they by its limit.
+void copy_payload(const rte_mbuf* request, const wire::Header* message, std::byte* to,
+                  std::uint32_t bytes) {
+    if (bytes == 0) return;
+    const auto* from = reinterpret_cast<const std::byte*>(message + 1);
+    auto there = static_cast<std::uint32_t>(rte_pktmbuf_mtod(request, const std::byte*) +
+                                            request->data_len - from);
+    for (;;) {
+        const std::uint32_t piece = std::min(bytes, there);
+        std::memcpy(to, from, piece);
+        to += piece;
+        bytes -= piece;
+        if (bytes == 0) return;
+        request = request->next;
+        SKERRY_CHECK(request != nullptr);
+        from = rte_pktmbuf_mtod(request, const std::byte*);
+        there = request->data_len;
+    }
 }
 
 }  // namespace
@@ -36,7 +57,8 @@ void Dispatcher::release(std::uint32_t entry, const Claim& claim) {
     context_.shared.capacity->entries[entry].release(claim.table_slot);
 }
 
-void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Header* message) {
+void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Header* message,
+                       const rte_mbuf* request) {
     Invocation& invocation = context_.invocations[index];
     Channel* channel = claim.channel;
     const std::uint32_t payload_bytes = message->payload_bytes.get();
@@ -58,7 +80,7 @@ void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Head
     control->request_bytes = payload_bytes;
     control->deadline_us = context_.us_until(invocation.deadline_tsc);
     control->reply_core = context_.core;
-    std::memcpy(channel->request_area(claim.slot), message + 1, payload_bytes);
+    copy_payload(request, message, channel->request_area(claim.slot), payload_bytes);
 
     seats_.take(channel, claim.slot, index);
     Seat& seat = seats_[channel->index];

@@ -39,9 +39,10 @@ class Dispatcher {
         return payload_bytes <= claim.channel->request_area_bytes;
     }
 
-    // Hands `message` to the claimed slot; may_take() was asked. The worker is told by
-    // ring_workers(), once for all that was started since.
-    void start(std::uint32_t index, const Claim& claim, const wire::Header* message);
+    // Hands `message`, which lies in `request` (see Arrival), to the claimed slot; may_take() was
+    // asked. The worker is told by ring_workers(), once for all that was started since.
+    void start(std::uint32_t index, const Claim& claim, const wire::Header* message,
+               const rte_mbuf* request);
     void ring_workers();
 
     // Takes all answers, fails what dead workers had; the number of invocations that ended. Bounded

@@ -23,6 +23,14 @@ void make_reply(const Context& context, wire::Header& header, ReplyStatus status
                            context.shared.server.place);
 }
 
+// Of an answer: what one datagram carries; an exchange takes what fits a worker's answer.
+std::uint32_t payload_limit(const Context& context, const Invocation& invocation) {
+    if (invocation.exchange != kNoExchange) return channel::kMaxAreaBytes;
+    const net::PortView& port = context.shared.server.ports[invocation.path.port];
+    const std::uint32_t message_bytes = net::max_udp_payload(invocation.path, port);
+    return message_bytes < wire::kHeaderBytes ? 0 : message_bytes - wire::kHeaderBytes;
+}
+
 std::uint16_t reply_flags(const Invocation& invocation) {
     std::uint16_t flags = 0;
     if (invocation.cold) flags |= wire::flag::cold;
@@ -56,10 +64,26 @@ rte_mbuf* fresh(Context& context, const void* header, const void* payload,
     return mbuf;
 }
 
+// How it ended, once for each invocation.
+void count_end(Context& context, const Invocation& invocation, Reason reason) {
+    context.counters.count(invocation.exchange == kExchangeGone ? Reason::drop_client_gone
+                                                                : reason);
+}
+
+// The end of an exchange's invocation: nothing is kept, its connection sees to retransmits.
+void answer_exchange(Context& context, std::uint32_t exchange, const ExchangeAnswer& answer) {
+    if (exchange == kExchangeGone) return;
+    SKERRY_CHECK(context.exchanges != nullptr);
+    context.exchanges->answer(exchange, answer);
+}
+
 // `payload` may be a worker's memory, which it can change at any time: it is read once, and the
 // reply that is kept is the reply that was sent.
-void answer(Context& context, Invocation& invocation, const wire::Header& header,
+void answer(Context& context, Invocation& invocation, const wire::Header& header, Reason reason,
             const void* payload, std::uint32_t payload_bytes) {
+    if (invocation.exchange != kNoExchange)
+        return answer_exchange(context, invocation.exchange,
+                               {header, reason, payload, payload_bytes});
     rte_mbuf* mbuf = fresh(context, &header, payload, payload_bytes);
     if (mbuf != nullptr) payload = rte_pktmbuf_mtod_offset(mbuf, void*, wire::kHeaderBytes);
     context.cache.answer(invocation.cache_entry, &header, wire::kHeaderBytes, payload,
@@ -95,8 +119,15 @@ void refuse(Context& context, rte_mbuf* mbuf, wire::Header* header, const net::P
 }
 
 void refuse(Context& context, const Arrival& arrival, Reason reason) {
-    context.cache.forget(arrival.cache_entry);
-    refuse(context, arrival.mbuf, arrival.header, arrival.path, reason);
+    if (arrival.exchange == kNoExchange) {
+        context.cache.forget(arrival.cache_entry);
+        refuse(context, arrival.mbuf, arrival.header, arrival.path, reason);
+        return;
+    }
+    context.counters.count(reason);
+    make_reply(context, *arrival.header, info(reason).status);
+    answer_exchange(context, arrival.exchange, {*arrival.header, reason, nullptr, 0});
+    rte_pktmbuf_free(arrival.mbuf);
 }
 
 void send_header(Context& context, rte_mbuf* mbuf, wire::Header* header, const net::Path& path,
@@ -132,25 +163,26 @@ void send_accepted(Context& context, const Invocation& invocation) {
 }
 
 void answer_header(Context& context, Invocation& invocation, Reason reason) {
-    context.counters.count(reason);
-    answer(context, invocation, reply_header(context, invocation, info(reason).status), nullptr, 0);
+    count_end(context, invocation, reason);
+    answer(context, invocation, reply_header(context, invocation, info(reason).status), reason,
+           nullptr, 0);
 }
 
 void answer_failure(Context& context, Invocation& invocation, Reason reason,
                     const std::byte* payload, std::uint32_t payload_bytes) {
-    const net::PortView& port = context.shared.server.ports[invocation.path.port];
-    if (wire::kHeaderBytes + payload_bytes > net::max_udp_payload(invocation.path, port))
-        payload_bytes = 0;
-    context.counters.count(reason);
+    if (payload_bytes > payload_limit(context, invocation)) payload_bytes = 0;
+    count_end(context, invocation, reason);
     wire::Header header = reply_header(context, invocation, info(reason).status);
     header.payload_bytes.set(payload_bytes);
-    answer(context, invocation, header, payload, payload_bytes);
+    answer(context, invocation, header, reason, payload, payload_bytes);
 }
 
 void refuse_header(Context& context, Invocation& invocation, Reason reason) {
-    context.counters.count(reason);
+    count_end(context, invocation, reason);
     wire::Header header = reply_header(context, invocation, info(reason).status);
     header.flags.set(header.flags.get() | wire::flag::withdrawn);
+    if (invocation.exchange != kNoExchange)
+        return answer_exchange(context, invocation.exchange, {header, reason, nullptr, 0});
     context.cache.forget(invocation.cache_entry);
     rte_mbuf* mbuf = fresh(context, &header, nullptr, 0);
     if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
@@ -158,31 +190,31 @@ void refuse_header(Context& context, Invocation& invocation, Reason reason) {
 
 void answer_local(Context& context, Invocation& invocation, ReplyStatus status,
                   const std::byte* payload, std::uint32_t payload_bytes, std::uint32_t run_us) {
-    const net::PortView& port = context.shared.server.ports[invocation.path.port];
-    const std::uint32_t limit = net::max_udp_payload(invocation.path, port);
-    if (wire::kHeaderBytes + payload_bytes > limit) {
+    if (payload_bytes > payload_limit(context, invocation)) {
         answer_header(context, invocation, Reason::failed_answer_too_large);
         return;
     }
-    context.counters.count(status == ReplyStatus::ok ? Reason::served_local : Reason::served_error);
+    const Reason reason = status == ReplyStatus::ok ? Reason::served_local : Reason::served_error;
+    count_end(context, invocation, reason);
     wire::Header header = reply_header(context, invocation, status);
     header.run_us.set(run_us);
     header.payload_bytes.set(payload_bytes);
-    answer(context, invocation, header, payload, payload_bytes);
+    answer(context, invocation, header, reason, payload, payload_bytes);
 }
 
 void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wire::Header* header,
                     std::uint32_t message_bytes) {
-    const net::PortView& port = context.shared.server.ports[invocation.path.port];
-    if (message_bytes > net::max_udp_payload(invocation.path, port)) {
+    const std::uint32_t payload_bytes = message_bytes - wire::kHeaderBytes;
+    if (payload_bytes > payload_limit(context, invocation)) {
         rte_pktmbuf_free(mbuf);
         answer_header(context, invocation, Reason::failed_answer_too_large);
         return;
     }
     const auto status = static_cast<ReplyStatus>(header->status);
-    context.counters.count(status == ReplyStatus::ok               ? Reason::served_region
-                           : status == ReplyStatus::function_error ? Reason::served_error
-                                                                   : Reason::failed_region_said);
+    const Reason reason = status == ReplyStatus::ok               ? Reason::served_region
+                          : status == ReplyStatus::function_error ? Reason::served_error
+                                                                  : Reason::failed_region_said;
+    count_end(context, invocation, reason);
     const wire::Header& request = invocation.header;
     header->request_id_hi = request.request_id_hi;
     header->request_id_lo = request.request_id_lo;
@@ -196,7 +228,11 @@ void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wi
     header->flags.set(static_cast<std::uint16_t>((header->flags.get() & wire::flag::cold) |
                                                  reply_flags(invocation)));
     header->copy = request.copy;
-    const std::uint32_t payload_bytes = message_bytes - wire::kHeaderBytes;
+    if (invocation.exchange != kNoExchange) {
+        answer_exchange(context, invocation.exchange, {*header, reason, header + 1, payload_bytes});
+        rte_pktmbuf_free(mbuf);
+        return;
+    }
     context.cache.answer(invocation.cache_entry, header, wire::kHeaderBytes, header + 1,
                          payload_bytes, context.now_ms);
     strip_to_message(mbuf, header, message_bytes);

@@ -9,8 +9,11 @@
 namespace skerry {
 
 Snapshot::Snapshot(std::uint64_t generation, const std::vector<Target>& targets,
-                   std::vector<RegionInfo> regions, bool draining)
-    : generation_(generation), draining_(draining), regions_(std::move(regions)) {
+                   std::vector<RegionInfo> regions, bool draining, std::vector<TargetName> names)
+    : generation_(generation),
+      draining_(draining),
+      regions_(std::move(regions)),
+      names_(std::move(names)) {
     SKERRY_CHECK(regions_.size() <= kMaxRegions);
     const std::size_t cells = std::bit_ceil(std::max<std::size_t>(8, targets.size() * 2));
     mask_ = cells - 1;
@@ -28,6 +31,7 @@ Snapshot::Snapshot(std::uint64_t generation, const std::vector<Target>& targets,
         cells_[i & mask_] = target;
         longest_probe_ = std::max(longest_probe_, probes);
     }
+    if (!names_.empty()) add_names(targets);
 }
 
 }  // namespace skerry

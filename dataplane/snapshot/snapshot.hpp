@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/net/address.hpp"
@@ -65,11 +66,19 @@ struct RegionInfo {
     std::array<std::uint16_t, channel::kMaxCores> return_udp{};
 };
 
+// What people call a target: for requests that come with names instead of keys (dataplane/http).
+struct TargetName {
+    std::string function;
+    std::string qualifier;  // "": the current version; an alias; a version
+    std::string version;    // what it stands for, 64 hex digits
+};
+
 class Snapshot {
   public:
     // Control thread, before publication. `targets` are placed into a table at most half full.
+    // `names`: of each target, in the same order; or none, and then nothing is found by its name.
     Snapshot(std::uint64_t generation, const std::vector<Target>& targets,
-             std::vector<RegionInfo> regions, bool draining);
+             std::vector<RegionInfo> regions, bool draining, std::vector<TargetName> names = {});
 
     static std::uint64_t hash(std::uint64_t function_key, std::uint64_t qualifier) {
         std::uint64_t x = function_key ^ (qualifier * 0x9e3779b97f4a7c15ull);
@@ -90,6 +99,15 @@ class Snapshot {
         }
         return nullptr;
     }
+
+    // The same by name. `qualifier`: empty or "$LATEST" for the current version, an alias, or the
+    // first kVersionDigitsMin digits of a version or more. The texts are a stranger's; bounded like
+    // find().
+    const Target* find(std::string_view function, std::string_view qualifier) const;
+    // The version that a target of this snapshot stands for; empty: it has no names.
+    std::string_view version_text(const Target& target) const;
+    static constexpr std::size_t kVersionDigitsMin = 16;
+
     const std::vector<RegionInfo>& regions() const { return regions_; }
     std::uint64_t generation() const { return generation_; }
     bool draining() const { return draining_; }
@@ -101,6 +119,19 @@ class Snapshot {
     bool draining_;
     std::vector<Target> cells_;
     std::vector<RegionInfo> regions_;
+
+    struct NameCell {
+        std::uint64_t hash = 0;
+        std::uint32_t cell = 0;         // in cells_
+        std::uint32_t name = kNoEntry;  // in names_; kNoEntry: empty
+    };
+    void add_names(const std::vector<Target>& targets);
+    const Target* find_exactly(std::string_view function, std::string_view qualifier) const;
+
+    std::vector<TargetName> names_;
+    std::vector<NameCell> name_cells_;         // at most half full
+    std::vector<std::uint32_t> name_of_cell_;  // parallel to cells_; empty without names
+    std::uint32_t longest_name_probe_ = 0;
 };
 
 }  // namespace skerry

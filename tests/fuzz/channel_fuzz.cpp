@@ -66,7 +66,7 @@ void start_one(Context& context, Dispatcher& dispatcher) {
     invocation.timeout_us = 10'000'000;
     invocation.deadline_tsc = context.now_tsc + 10 * context.tsc_hz;
     const wire::Header header{};
-    dispatcher.start(index, claim, &header);
+    dispatcher.start(index, claim, &header, nullptr);  // no payload
 }
 
 void misbehave(Input& input, Channel& channel, std::size_t bytes, Context& context,

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace skerry {
@@ -18,6 +20,58 @@ Target target(std::uint64_t key, std::uint64_t qualifier, std::uint64_t version)
 
 Snapshot snapshot_of(const std::vector<Target>& targets) {
     return {1, targets, {}, false};
+}
+
+const std::string kDigestA = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+const std::string kDigestB = "00112233445566790000000000000000000000000000000000000000000000ff";
+
+TEST(SnapshotNames, WhatPeopleCallATarget) {
+    const std::uint64_t a = 0x0011223344556677u;
+    const std::uint64_t b = 0x0011223344556679u;
+    const Snapshot snapshot(1, {target(1, 0, a), target(1, 5, b), target(1, a, a), target(1, b, b)},
+                            {}, false,
+                            {{"greet", "", kDigestA},
+                             {"greet", "live", kDigestB},
+                             {"greet", kDigestA, kDigestA},
+                             {"greet", kDigestB, kDigestB}});
+    const auto version = [&](std::string_view function, std::string_view qualifier) {
+        const Target* found = snapshot.find(function, qualifier);
+        return found == nullptr ? std::string_view{} : snapshot.version_text(*found);
+    };
+    EXPECT_EQ(version("greet", ""), kDigestA);
+    EXPECT_EQ(version("greet", "$LATEST"), kDigestA);
+    EXPECT_EQ(version("greet", "live"), kDigestB);
+    EXPECT_EQ(version("greet", kDigestB), kDigestB);
+    EXPECT_EQ(version("greet", kDigestB.substr(0, 16)), kDigestB);
+    EXPECT_EQ(version("greet", kDigestA.substr(0, 40)), kDigestA);
+    // Its first 16 digits are a version's, the others are not.
+    EXPECT_EQ(version("greet", kDigestB.substr(0, 16) + "1"), "");
+    EXPECT_EQ(version("greet", kDigestB.substr(0, 15)), "");
+    EXPECT_EQ(version("greet", kDigestA + "0"), "");
+    EXPECT_EQ(version("greet", "dead"), "");
+    EXPECT_EQ(version("greet:", "live"), "");
+    EXPECT_EQ(version("greet:live", ""), "");
+    EXPECT_EQ(version("", ""), "");
+    EXPECT_EQ(version("Greet", ""), "");
+}
+
+TEST(SnapshotNames, ManyNamesAndNone) {
+    std::vector<Target> targets;
+    std::vector<TargetName> names;
+    for (std::uint64_t i = 1; i <= 3000; ++i) {
+        targets.push_back(target(i, 0, i));
+        names.push_back({"function-" + std::to_string(i), "", kDigestA});
+    }
+    const Snapshot snapshot(1, targets, {}, false, names);
+    for (std::uint64_t i = 1; i <= 3000; ++i) {
+        const Target* found = snapshot.find("function-" + std::to_string(i), "");
+        ASSERT_NE(found, nullptr);
+        EXPECT_EQ(found->function_key, i);
+    }
+    EXPECT_EQ(snapshot.find("function-3001", ""), nullptr);
+    const Snapshot nameless = snapshot_of(targets);
+    EXPECT_EQ(nameless.find("function-1", ""), nullptr);
+    EXPECT_EQ(nameless.version_text(*nameless.find(1, 0)), "");
 }
 
 TEST(SnapshotFind, EmptyHasNothing) {

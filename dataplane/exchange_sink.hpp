@@ -1,0 +1,32 @@
+// Where answers go that are not datagrams: to the exchange of a connection (an HTTP request and its
+// response), which is known here by a number alone. So that reply/ needs to know nothing of HTTP.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/reasons.hpp"
+#include "dataplane/wire/message.hpp"
+
+namespace skerry {
+
+struct ExchangeAnswer {
+    const wire::Header& reply;  // as it would be sent: status, version, times, place
+    Reason reason;              // why it ended like this
+    const void* payload;        // may be a worker's memory: to be read once, within the call
+    std::uint32_t payload_bytes;
+};
+
+class ExchangeSink {
+  public:
+    // It has become this invocation of the core's, until answer(). One that is refused at once is
+    // never opened.
+    virtual void opened(std::uint32_t exchange, std::uint32_t invocation) = 0;
+    // The end of the exchange's invocation: called once, on the core's thread. Must not fail: what
+    // it can't deliver it counts.
+    virtual void answer(std::uint32_t exchange, const ExchangeAnswer& answer) = 0;
+
+  protected:
+    ~ExchangeSink() = default;
+};
+
+}  // namespace skerry
