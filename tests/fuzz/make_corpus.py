@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders,
-runtime_api, snapshot.
+runtime_api, snapshot, tcp_segment.
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
 """
@@ -110,6 +110,26 @@ def frames():
     yield "tcp4-too-big", 8, ethernet(0x0800, ipv4(icmp(3, b"\0\0\5\0" + quoted), 1))
     quoted = struct.pack("!IHBB", 6 << 28, 20, 6, 64) + OURS6 + PEER6 + tcp(OURS6, PEER6, b"")
     yield "tcp6-too-big", 8, ethernet(0x86DD, ipv6(icmp6(PEER6, OURS6, 2, b"\0\0\5\0" + quoted), 58))
+
+
+def tcp_segments():
+    def head(flags, options, payload=b""):
+        options += b"\0" * (-len(options) % 4)
+        return struct.pack("!HHIIBBHHH", 40000, 80, 1, 2, (20 + len(options)) // 4 << 4, flags, 65535, 0, 0) + options + payload
+
+    stamp = b"\x08\x0a" + struct.pack("!II", 7, 9)
+    syn = b"\x02\x04\x05\xb4\x04\x02" + stamp + b"\x01\x03\x03\x07"
+    yield "syn", head(2, syn)
+    yield "ack", head(16, b"\1\1" + stamp, b"hello")
+    yield "bare", head(0x18, b"", b"hello")
+    for blocks in (1, 3, 4):
+        body = b"".join(struct.pack("!II", 100 * i, 100 * i + 50) for i in range(blocks))
+        yield f"sack-{blocks}", head(16, b"\1\1\5" + bytes([2 + len(body)]) + body)
+    yield "sack-stamp", head(16, b"\1\1" + stamp + b"\1\1\5\x0a" + bytes(8))
+    yield "unknown", head(2, b"\xfd\x04\xab\xcd\x02\x04\x05\xb4")
+    yield "zero-length", head(2, b"\x02\x00\x05\xb4")
+    yield "beyond", head(2, b"\x63\xff\x05\xb4")
+    yield "short", head(16, b"")[:19]
 
 
 def messages():
@@ -331,14 +351,14 @@ def snapshots():
 
 
 def main():
-    for folder in ("frame", "message", "reply", "archive", "orders", "runtime_api", "snapshot"):
+    for folder in ("frame", "message", "reply", "archive", "orders", "runtime_api", "snapshot", "tcp_segment"):
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
         (HERE / "frame" / name).write_bytes(bytes([flags]) + data)
     for name, data in messages():
         (HERE / "message" / name).write_bytes(data)
     for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders),
-                          ("runtime_api", runtime_api), ("snapshot", snapshots)):
+                          ("runtime_api", runtime_api), ("snapshot", snapshots), ("tcp_segment", tcp_segments)):
         for name, data in seeds():
             (HERE / folder / name).write_bytes(data)
 

@@ -1,0 +1,64 @@
+// SipHash-2-4 (J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", 2012) over whole
+// 64-bit words, with the padding word of the paper. Pure functions; any thread.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace skerry::net {
+
+struct SipKey {
+    std::uint64_t k0 = 0;
+    std::uint64_t k1 = 0;
+};
+
+namespace detail {
+
+struct Sip {
+    std::uint64_t v0, v1, v2, v3;
+    explicit Sip(const SipKey& key)
+        : v0(key.k0 ^ 0x736f6d6570736575ull),
+          v1(key.k1 ^ 0x646f72616e646f6dull),
+          v2(key.k0 ^ 0x6c7967656e657261ull),
+          v3(key.k1 ^ 0x7465646279746573ull) {}
+    void round() {
+        v0 += v1;
+        v1 = std::rotl(v1, 13) ^ v0;
+        v0 = std::rotl(v0, 32);
+        v2 += v3;
+        v3 = std::rotl(v3, 16) ^ v2;
+        v0 += v3;
+        v3 = std::rotl(v3, 21) ^ v0;
+        v2 += v1;
+        v1 = std::rotl(v1, 17) ^ v2;
+        v2 = std::rotl(v2, 32);
+    }
+    void word(std::uint64_t m) {
+        v3 ^= m;
+        round();
+        round();
+        v0 ^= m;
+    }
+    std::uint64_t finish() {
+        v2 ^= 0xff;
+        round();
+        round();
+        round();
+        round();
+        return v0 ^ v1 ^ v2 ^ v3;
+    }
+};
+
+}  // namespace detail
+
+// Of `words` in their little-endian order; at most 31 of them, so that the length fits its byte.
+template <typename... Words>
+inline std::uint64_t siphash(const SipKey& key, Words... words) {
+    static_assert(sizeof...(words) < 32);
+    detail::Sip sip(key);
+    (sip.word(static_cast<std::uint64_t>(words)), ...);
+    sip.word(std::uint64_t{sizeof...(words) * 8} << 56);
+    return sip.finish();
+}
+
+}  // namespace skerry::net
