@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "sandbox/jail/egress.hpp"
 #include "sandbox/jail/environment.hpp"
 #include "sandbox/jail/identity.hpp"
 #include "sandbox/jail/landlock.hpp"
@@ -90,6 +91,7 @@ struct Received {
     std::vector<UniqueFd> channel;
     UniqueFd snapshot;
     UniqueFd restorer;
+    UniqueFd egress;
     std::vector<UniqueFd> mounts;
 };
 
@@ -103,13 +105,14 @@ void take_order(Received& received, const Reporter& reporter) {
     const Start start = received.order.start;
     const std::size_t of_template = start == Start::fresh ? 0 : start == Start::copy ? 2 : 1;
     if (got != static_cast<ssize_t>(sizeof received.order) ||
-        fds.size() < 2 + channel_fds + of_template)
+        fds.size() < 2 + channel_fds + of_template + (received.order.egress.used ? 1 : 0))
         reporter.fail(Step::order, EBADMSG);
     auto next = fds.begin();
     received.log = std::move(*next++);
     for (std::size_t i = 0; i < channel_fds; ++i) received.channel.push_back(std::move(*next++));
     if (of_template > 0) received.snapshot = std::move(*next++);
     if (of_template > 1) received.restorer = std::move(*next++);
+    if (received.order.egress.used) received.egress = std::move(*next++);
     while (next != fds.end()) received.mounts.push_back(std::move(*next++));
 }
 
@@ -218,6 +221,7 @@ void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups
 
     Received received;
     take_order(received, reporter);
+    connect_egress(received.order, std::move(received.egress), reporter);
     furnish_root(root_fd, received.order, received.mounts, reporter);
     hand_over_log(received, reporter);
     arrange_descriptors(received, reporter);
@@ -227,7 +231,7 @@ void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups
     set_limits(received.order, reporter);
     reporter.need(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Step::no_new_privs);
     enter_landlock(reporter);
-    install_filter(filters.of(received.order.kind), reporter);
+    install_filter(filters.of(received.order.kind, received.order.egress.used), reporter);
     execute(received.order, reporter);
 }
 

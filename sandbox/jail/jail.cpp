@@ -108,6 +108,7 @@ Status send_order(const Plan& plan, const Orders& orders, const Embryo& embryo) 
     fds.insert(fds.end(), plan.channel_fds.begin(), plan.channel_fds.end());
     if (plan.start != Start::fresh) fds.push_back(plan.snapshot_fd);
     if (plan.start == Start::copy) fds.push_back(plan.restorer_fd);
+    if (plan.egress.used) fds.push_back(plan.egress_fd);
     for (const UniqueFd& mount : orders.mounts) fds.push_back(mount.get());
     const int error = send_record(embryo.socket(), &orders.order, sizeof orders.order, fds);
     // What the child had to say before it ended is told by hear().

@@ -21,6 +21,7 @@
 #include "sandbox/base/result.hpp"
 #include "sandbox/base/unique_fd.hpp"
 #include "sandbox/cgroup/groups.hpp"
+#include "sandbox/egress/wiring.hpp"
 #include "sandbox/runtime/kind.hpp"
 #include "sandbox/seccomp/filters.hpp"
 
@@ -64,8 +65,10 @@ struct Plan {
     int log_fd = -1;
     std::vector<int> channel_fds;  // become 3, 4, 5, …: see layout.hpp; none for the Runtime API
     Start start = Start::fresh;
-    int snapshot_fd = -1;  // unless fresh; becomes snapshot::kSnapshotFd
-    int restorer_fd = -1;  // of a copy
+    int snapshot_fd = -1;   // unless fresh; becomes snapshot::kSnapshotFd
+    int restorer_fd = -1;   // of a copy
+    egress::Wiring egress;  // of a function that has been granted a network
+    int egress_fd = -1;     // then: the namespace it leads to
 };
 
 std::uint64_t monotonic_us();  // CLOCK_MONOTONIC

@@ -120,6 +120,7 @@ Status check(const Plan& plan) {
         return bad("the channel's descriptors are not what a worker gets");
     if (plan.start != Start::fresh && plan.snapshot_fd < 0) return bad("there is no snapshot");
     if (plan.start == Start::copy && plan.restorer_fd < 0) return bad("there is no restorer");
+    if (plan.egress.used && plan.egress_fd < 0) return bad("there is no egress namespace");
     if (plan.environment.size() > kEnvironmentBytesMax ||
         (!plan.environment.empty() && plan.environment.back() != '\0'))
         return bad("the environment is too long, or has no end");
@@ -149,6 +150,7 @@ Result<Orders> order_of(const Plan& plan, bool memory_in_group) {
     order.channel_fd_count = static_cast<std::uint32_t>(plan.channel_fds.size());
     order.file_bytes_max = plan.file_bytes_max;
     order.address_space_bytes = address_space_bytes(plan, memory_in_group);
+    order.egress = plan.egress;
     if (!put(order.function, plan.function) || !put(order.version_hex, plan.version_hex) ||
         !put(order.handler, plan.handler) || !put(order.server_name, plan.server_name))
         return bad("a text of the plan is too long");

@@ -20,8 +20,8 @@ struct RootEntry {
 inline constexpr std::size_t kRootEntriesMax = 12;
 
 // Descriptors that come along: the log, the channel's, unless it starts afresh the snapshot, of a
-// copy also the restorer, the artifact's mount, then the mounts of the
-// entries in their order.
+// copy also the restorer, with egress that network's namespace, the artifact's mount, then the
+// mounts of the entries in their order.
 struct Order {
     runtime::Kind kind = runtime::Kind::native;
     Start start = Start::fresh;
@@ -40,12 +40,13 @@ struct Order {
     char handler[kHandlerBytesMax + 1] = {};
     char server_name[kNameBytesMax + 1] = {};
     char environment[kEnvironmentBytesMax] = {};
+    egress::Wiring egress;
 };
 static_assert(std::is_trivially_copyable_v<Order>);
 
 inline constexpr std::size_t kChannelFdsMax =
     channel::kFirstDoneFd - channel::kChannelFd + channel::kMaxCores;
-inline constexpr std::size_t kOrderFdsMax = 1 + kChannelFdsMax + 2 + 1 + kRootEntriesMax;
+inline constexpr std::size_t kOrderFdsMax = 1 + kChannelFdsMax + 2 + 1 + 1 + kRootEntriesMax;
 
 // The order of a plan, and the mounts that are made for it (the rest is borrowed from the plan).
 // The errors are what is wrong with the plan, or with what it names.

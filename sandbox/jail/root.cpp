@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <string>
 
+#include "sandbox/jail/egress.hpp"
 #include "sandbox/jail/mounts.hpp"
 
 namespace skerry::jail {
@@ -131,6 +132,7 @@ void furnish_root(int root_fd, const Order& order, const std::vector<UniqueFd>& 
         add_entry(root_fd, entry, link ? nullptr : &mounts[next], reporter);
         next += link ? 0 : 1;
     }
+    add_resolver(root_fd, order, reporter);
     add_tmp(root_fd, order, reporter);
     need_true(set_attributes(root_fd, kReadOnlyTree), Step::pivot, reporter);
     reporter.need(::chdir("/var/task"), Step::artifact);

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/keyctl.h>
+#include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -41,6 +42,7 @@ constexpr Entry kConstants[] = {
     // clone: whatever makes a namespace
     {"NEW_NAMESPACES", low(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                            CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)},
+    NAMED(CLONE_NEWNET),
     // threads, priorities, files
     {"FUTEX_COMMAND_MASK", low(FUTEX_CMD_MASK)},
     NAMED(FUTEX_WAIT),
@@ -80,6 +82,8 @@ constexpr Entry kConstants[] = {
     NAMED(AF_NETLINK),
     NAMED(SOCK_STREAM),
     NAMED(SOCK_DGRAM),
+    NAMED(SOCK_RAW),
+    NAMED(NETLINK_ROUTE),
     NAMED(IPPROTO_IP),
     NAMED(IPPROTO_IPV6),
     NAMED(IPPROTO_TCP),

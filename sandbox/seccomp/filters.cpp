@@ -28,19 +28,25 @@ Program with_kill(Program program) {
     return program;
 }
 
+Status make_filter(const std::string& name, Filter& filter) {
+    auto policy = parse_policy(name + ".policy", policy_text);
+    if (!policy) return policy.error();
+    auto notify = compile(*policy, Otherwise::notify);
+    if (!notify) return notify.error();
+    Program kill = with_kill(*notify);
+    filter = Filter{std::move(*notify), std::move(kill)};
+    return ok();
+}
+
 }  // namespace
 
 Result<Filters> Filters::make() {
     Filters filters;
-    for (std::size_t i = 0; i < filters.all_.size(); ++i) {
-        const std::string name = std::string(runtime::kKindNames[i]) + ".policy";
-        auto policy = parse_policy(name, policy_text);
-        if (!policy) return policy.error();
-        auto notify = compile(*policy, Otherwise::notify);
-        if (!notify) return notify.error();
-        Program kill = with_kill(*notify);
-        filters.all_[i] = Filter{std::move(*notify), std::move(kill)};
-    }
+    for (std::size_t i = 0; i < filters.all_.size(); ++i)
+        if (auto made = make_filter(std::string(runtime::kKindNames[i]), filters.all_[i]); !made)
+            return made.error();
+    if (auto made = make_filter("native-egress", filters.native_egress_); !made)
+        return made.error();
     return filters;
 }
 

@@ -25,10 +25,16 @@ class Filters {
     // Reads and compiles the policies of all kinds. Some ten milliseconds; once in a process's
     // life. The errors are those of policies that are wrong: of a build that no test has seen.
     static Result<Filters> make();
-    const Filter& of(runtime::Kind kind) const { return all_[static_cast<std::size_t>(kind)]; }
+    // `egress`: of a function that has been granted a network. Kinds that speak the Runtime API
+    // have sockets anyway.
+    const Filter& of(runtime::Kind kind, bool egress) const {
+        if (egress && kind == runtime::Kind::native) return native_egress_;
+        return all_[static_cast<std::size_t>(kind)];
+    }
 
   private:
     std::array<Filter, runtime::kKindNames.size()> all_;
+    Filter native_egress_;
 };
 
 // The warden's own. It goes to all that the warden starts, so whatever a worker may do is in it.

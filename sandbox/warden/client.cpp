@@ -82,6 +82,9 @@ Result<Client> Client::start(const Options& options) {
     if (options.ready_jails > kReadyJailsMax)
         return Error{EINVAL, "start the warden: more than " + std::to_string(kReadyJailsMax) +
                                  " ready jails"};
+    if (options.networks.size() > egress::kNetworksMax)
+        return Error{EINVAL, "start the warden: more than " + std::to_string(egress::kNetworksMax) +
+                                 " egress networks"};
     auto groups = make_groups(options.cgroups);
     if (!groups) return groups.error();
     int ends[2];
@@ -113,6 +116,7 @@ Status Client::spawn(const SpawnRequest& request) {
           put_checked(order.function, request.function, "function"),
           put_checked(order.version_hex, request.version_hex, "version_hex"),
           request.handler.empty() ? ok() : put_checked(order.handler, request.handler, "handler"),
+          request.egress.empty() ? ok() : put_checked(order.egress, request.egress, "egress"),
           jail::check_environment(request.environment)})
         if (!status) return status.error();
     order.environment_bytes = static_cast<std::uint32_t>(request.environment.size());
@@ -173,6 +177,7 @@ Result<std::optional<Event>> Client::poll_event() {
     event.text = get_text(message.text);
     event.queue_us = message.queue_us;
     event.phases = message.phases;
+    event.addresses = get_text(message.addresses);
     event.out_of_memory = message.out_of_memory != 0;
     event.denied_call = get_text(message.denied_call);
     event.cpu_us = message.cpu_us;

@@ -23,6 +23,7 @@ struct Options {
     cgroup::Mode cgroups = cgroup::Mode::automatic;
     // Processes kept prepared for workers to come (sandbox/jail); 0 … kReadyJailsMax.
     std::uint32_t ready_jails = 4;
+    std::vector<egress::Network> networks = {};  // that orders may name; at most kNetworksMax
 };
 
 using jail::Start;
@@ -42,6 +43,7 @@ struct SpawnRequest {
     std::uint32_t cpu_weight = 100;
     std::uint32_t pids_max = 64;
     std::uint64_t log_bytes_max = 64u << 20;  // largest file, when the log is one
+    std::string egress = {};                  // the name of a network; empty: none
     int log_fd = -1;                          // to write: a pipe, or a file with O_APPEND
     // The channel; native only.
     int channel_fd = -1;
@@ -67,6 +69,7 @@ struct Event {
     // spawned
     std::uint32_t queue_us = 0;  // from the order's sending until the warden took it up
     jail::Phases phases;
+    std::string addresses;  // in its egress network: "10.66.0.7 fd66::7"
     // exited
     bool out_of_memory = false;           // the kernel ended it for its memory limit
     std::string denied_call;              // the system call that it was ended for; empty: none

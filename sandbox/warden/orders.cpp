@@ -167,6 +167,19 @@ void take_fds(const std::vector<UniqueFd>& fds, jail::Plan& plan) {
 
 }  // namespace
 
+Result<std::size_t> network_of(const Message& message, const Fence& fence) {
+    if (message.egress[0] == '\0') return kNoNetwork;
+    auto name = text_of(message.egress, "egress");
+    if (!name) return name.error();
+    std::string known;
+    for (std::size_t i = 0; i < fence.networks.size(); ++i) {
+        if (fence.networks[i].name == *name) return i;
+        known += (i == 0 ? "" : ", ") + fence.networks[i].name;
+    }
+    return wrong("this server has no egress network '" + *name + "'; it has " +
+                 (known.empty() ? "none" : known));
+}
+
 Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds,
                            const Fence& fence) {
     if (static_cast<std::size_t>(message.runtime) >= runtime::kKindNames.size())

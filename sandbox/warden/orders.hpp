@@ -22,6 +22,7 @@ struct Fence {
     std::string runtimes_dir;   // absolute; has a folder for each kind; empty: no images
     std::string server_name;
     int restorer_fd = -1;  // the program of copies; the warden's own
+    std::vector<egress::Network> networks = {};
 };
 
 inline constexpr std::uint32_t kMemoryMibMax = 1u << 20;
@@ -32,7 +33,12 @@ inline constexpr std::uint32_t kCpuPercentMax = 6400;
 inline constexpr std::uint32_t kCpuWeightMax = 10'000;
 inline constexpr std::uint32_t kPidsMax = 1024;
 
-// The plan borrows the descriptors of `fds`. An Error says which field is wrong, and how.
+// The index in `fence.networks` of what the order names; kNoNetwork: it names none.
+inline constexpr std::size_t kNoNetwork = ~std::size_t{0};
+Result<std::size_t> network_of(const Message& message, const Fence& fence);
+
+// Without egress, which takes an address: see Warden. The plan borrows the descriptors of `fds`. An
+// Error says which field is wrong, and how.
 Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds,
                            const Fence& fence);
 

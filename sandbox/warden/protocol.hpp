@@ -7,12 +7,13 @@
 #include <cstdint>
 
 #include "sandbox/channel/layout.hpp"
+#include "sandbox/egress/network.hpp"
 #include "sandbox/jail/jail.hpp"
 #include "sandbox/runtime/kind.hpp"
 
 namespace skerry::warden {
 
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 inline constexpr std::size_t kPathBytes = 512;
 inline constexpr std::size_t kNameBytes = jail::kNameBytesMax + 1;
 // Workers alive at a time. The dataplane has as many channels.
@@ -52,7 +53,8 @@ struct Message {
     std::uint32_t cpu_percent = 0;  // of one CPU; 0: no quota
     std::uint32_t cpu_weight = 0;
     std::uint32_t pids_max = 0;
-    std::uint64_t log_bytes_max = 0;  // largest file, when the log is one
+    std::uint64_t log_bytes_max = 0;              // largest file, when the log is one
+    char egress[egress::kNameBytesMax + 1] = {};  // a network of the warden's; empty: none
     // spawned, failed, exited
     std::int32_t pid = 0;
     std::int32_t exit_code = 0;  // -1 when ended by a signal
@@ -61,6 +63,8 @@ struct Message {
     // spawned: from the order's sending until the warden took it up, then the parts of the start
     std::uint32_t queue_us = 0;
     jail::Phases phases;
+    // spawned: its addresses in its egress network; empty: none
+    char addresses[64] = {};
     // exited
     std::uint32_t out_of_memory = 0;      // 1: the kernel ended it for its memory limit
     std::uint64_t cpu_us = 0;             // used by all of its processes; 0: not known

@@ -20,6 +20,7 @@
 #include "sandbox/jail/jail.hpp"
 #include "sandbox/seccomp/listeners.hpp"
 #include "sandbox/template/restorer_file.hpp"
+#include "sandbox/warden/networks.hpp"
 #include "sandbox/warden/nursery.hpp"
 #include "sandbox/warden/orders.hpp"
 #include "sandbox/warden/transport.hpp"
@@ -49,12 +50,14 @@ const int kParentDied = SIGRTMIN;
 // warden wait without filling its memory.
 class Warden {
   public:
-    Warden(int socket, int signals, Fence fence, Nursery nursery, seccomp::Listeners listeners)
+    Warden(int socket, int signals, Fence fence, Nursery nursery, seccomp::Listeners listeners,
+           Networks networks)
         : socket_(socket),
           signals_(signals),
           fence_(std::move(fence)),
           nursery_(std::move(nursery)),
-          listeners_(std::move(listeners)) {}
+          listeners_(std::move(listeners)),
+          networks_(std::move(networks)) {}
     void serve();
 
   private:
@@ -72,6 +75,7 @@ class Warden {
     struct Worker {
         pid_t pid;
         std::string group;
+        Networks::Place place = {};
     };
     struct Answer {
         Message message;
@@ -83,6 +87,7 @@ class Warden {
     Fence fence_;
     Nursery nursery_;
     seccomp::Listeners listeners_;
+    Networks networks_;
     std::map<std::uint64_t, Worker> workers_;  // ≤ kWorkersMax; not yet reaped
     std::deque<Answer> outbox_;
 };
@@ -159,10 +164,14 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
     if (workers_.size() >= kWorkersMax)
         return Error{EAGAIN, "spawn: there are " + std::to_string(kWorkersMax) +
                                  " workers already, which is the limit"};
-    std::string group;
-    auto started = nursery_.start(*plan, taken_us, group);
+    const auto network = network_of(order, fence_);
+    if (!network) return network.error();
+    Worker worker{};
+    auto started = networks_.start(*plan, *network, worker.place,
+                                   [&] { return nursery_.start(*plan, taken_us, worker.group); });
     if (!started) return started.error();
-    workers_[order.worker_id] = {started->pid, std::move(group)};
+    worker.pid = started->pid;
+    workers_[order.worker_id] = std::move(worker);
     // Unwatched, it would wait at a denied call for ever.
     if (started->denials)
         if (auto status = listeners_.add(order.worker_id, std::move(started->denials)); !status)
@@ -173,6 +182,7 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
     answer.pid = started->host_pid;
     answer.queue_us = static_cast<std::uint32_t>(taken_us - std::min(taken_us, order.sent_us));
     answer.phases = started->phases;
+    if (plan->egress.used) put_text(answer.addresses, egress::addresses_of(plan->egress));
     outbox_.push_back({answer, std::move(started->listener)});
     return ok();
 }
@@ -228,6 +238,7 @@ void Warden::reap() {
         message.cpu_us = usage.cpu_us;
         message.peak_memory_bytes = usage.peak_memory_bytes;
         outbox_.push_back({message});
+        networks_.leave(worker->second.place);
         groups.push_back(std::move(worker->second.group));
         workers_.erase(worker);
     }
@@ -294,6 +305,7 @@ void run(UniqueFd socket, const Options& options, cgroup::Groups groups) {
     if (!listeners) give_up(listeners.error());
     auto own_filter = seccomp::make_warden_program();
     if (!own_filter) give_up(own_filter.error());
+    Networks networks(options.networks);
     const UniqueFd restorer = snapshot::open_restorer();
     if (!restorer) give_up("make the restorer's file");
     // From here on it can do what its orders take, and little else.
@@ -301,8 +313,9 @@ void run(UniqueFd socket, const Options& options, cgroup::Groups groups) {
         give_up(errno_error("install its filter of system calls", error));
     Nursery nursery(std::move(groups), std::move(*filters), options.ready_jails);
     Warden(kSocketFd, signals,
-           {options.artifacts_dir, options.runtimes_dir, options.server_name, restorer.get()},
-           std::move(nursery), std::move(*listeners))
+           {options.artifacts_dir, options.runtimes_dir, options.server_name, restorer.get(),
+            options.networks},
+           std::move(nursery), std::move(*listeners), std::move(networks))
         .serve();
     ::_exit(1);
 }

@@ -216,12 +216,12 @@ def archives():
     yield "recipe-up", b"R" + bytes([0x10, 1, 3, 0x10, 2, 4, 9, 8, 1, 0, 2, 4, 9, 0x10, 1, 0])
 
 
-def order(kind=1, version=2, folder=b"/srv/artifacts/12ab", function=b"echo", digest=b"00ff", uid=210000, cores=2,
-          runtime=0, handler=b"", environment=b""):
+def order(kind=1, version=3, folder=b"/srv/artifacts/12ab", function=b"echo", digest=b"00ff", uid=210000, cores=2,
+          runtime=0, handler=b"", environment=b"", egress=b""):
     """The record of sandbox/warden/protocol.hpp, with its environment behind it."""
-    head = struct.pack("<IIQQ512s64s72s128s8IQ", version, kind, 1, 0, folder, function, digest, handler, runtime, uid,
-                       128, cores, 16, 0, 100, 64, 64 << 20)
-    answer = struct.pack("<iiii5IIQQ32s256s", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", b"")
+    head = struct.pack("<IIQQ512s64s72s128s8IQ16s", version, kind, 1, 0, folder, function, digest, handler, runtime, uid,
+                       128, cores, 16, 0, 100, 64, 64 << 20, egress)
+    answer = struct.pack("<iiii5I64sIQQ32s256s", 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0, 0, 0, b"", b"")
     return head + answer + struct.pack("<I", len(environment)) + environment
 
 
@@ -245,6 +245,9 @@ def orders():
     yield "reserved", b"\0" + order(environment=b"_HANDLER=1\0")
     yield "api", b"\x0e" + order(runtime=1, cores=0)
     yield "handler", b"\x0e" + order(runtime=2, cores=0, handler=b"app.handler", environment=b"A=1\0")
+    yield "egress", b"\0" + order(egress=b"internet")
+    yield "elsewhere", b"\0" + order(egress=b"intranet")
+    yield "egress-endless", b"\0" + order(egress=b"i" * 16)
     yield "kindless", b"\x0e" + order(runtime=9, cores=0)
 
 

@@ -80,7 +80,7 @@ class Skerryd {
     UniqueFd log_, ours_, its_;
 };
 
-const warden::Fence kFence{"/srv/artifacts", "/srv/runtimes", "pop"};
+const warden::Fence kFence{"/srv/artifacts", "/srv/runtimes", "pop", -1, {{.name = "internet"}}};
 
 bool is_one_of(const std::string& text, const char* allowed) {
     return !text.empty() && text.find_first_not_of(allowed) == std::string::npos;
@@ -120,6 +120,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SKERRY_CHECK(size - 1 == warden::wire_bytes(order));
     const auto plan = warden::plan_of(order, fds, kFence);
     if (plan) check(*plan, fds.size());
+    const auto network = warden::network_of(order, kFence);
+    SKERRY_CHECK(network ? *network == 0 || *network == warden::kNoNetwork
+                         : !network.error().text.empty());
     SKERRY_CHECK(plan || !plan.error().text.empty());
     return 0;
 }

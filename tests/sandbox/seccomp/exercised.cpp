@@ -142,7 +142,7 @@ bool recorded_well(const Policy& policy, std::vector<Step> steps) {
     return good;
 }
 
-bool filtered_well(runtime::Kind kind, std::vector<Step> steps) {
+bool filtered_well(runtime::Kind kind, bool egress, std::vector<Step> steps) {
     auto filters = Filters::make();
     if (!filters) {
         std::printf("%s\n", filters.error().text.c_str());
@@ -151,7 +151,7 @@ bool filtered_well(runtime::Kind kind, std::vector<Step> steps) {
     bool good = true;
     const UniqueFd snapshot = give_snapshot(steps);
     for (const Step& step : steps) {
-        const auto state = filtered(filters->of(kind).kill, step);
+        const auto state = filtered(filters->of(kind, egress).kill, step);
         good = ended_well("filtered: " + step.command[0], *state) && good;
         seal(step);
     }
@@ -182,7 +182,8 @@ int main(int argc, char** argv) {
     if (argc < 3) return 2;
     const std::string kind_name = argv[1];
     if (kind_name == "--learn") return learn({argv + 2, argv + argc});
-    const auto kind = runtime::kind_of(kind_name);
+    const bool egress = kind_name == "native-egress";
+    const auto kind = egress ? runtime::Kind::native : runtime::kind_of(kind_name);
     if (!kind) return 2;
     auto policy = parse_policy(kind_name + ".policy", policy_text);
     if (!policy) {
@@ -192,5 +193,5 @@ int main(int argc, char** argv) {
     const std::vector<Step> steps = steps_of(argv + 2, argv + argc);
     ::setenv(snapshot::kSnapshotVariable, std::to_string(snapshot::kSnapshotFd).c_str(), 1);
     const bool recorded = recorded_well(*policy, steps);
-    return filtered_well(*kind, steps) && recorded ? 0 : 1;
+    return filtered_well(*kind, egress, steps) && recorded ? 0 : 1;
 }

@@ -299,7 +299,7 @@ TEST(Policies, MakeFilters) {
     const auto filters = Filters::make();
     ASSERT_TRUE(filters) << filters.error().text;
     for (std::size_t kind = 0; kind < runtime::kKindNames.size(); ++kind) {
-        const Filter& filter = filters->of(static_cast<runtime::Kind>(kind));
+        const Filter& filter = filters->of(static_cast<runtime::Kind>(kind), false);
         const Policy policy = embedded(std::string(runtime::kKindNames[kind]) + ".policy");
         for (int number = 0; number < 600; ++number)
             for (const seccomp_data& call : calls_of(policy, number)) {

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "reach.h"
+
 extern char** environ;
 
 static void tell_descriptors(FILE* out) {
@@ -92,6 +94,31 @@ static void fork_many(FILE* out, long limit) {
     fprintf(out, "forked=%ld\nerrno=%d\n", made, made < limit ? errno : 0);
 }
 
+/* A service of its own at a UDP port, that answers whoever asks, for as long as the worker lives.
+ */
+static void listen_there(FILE* out, int port) {
+    struct sockaddr_in6 place = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    const int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int bound = fd >= 0 && bind(fd, (struct sockaddr*)&place, sizeof place) == 0;
+    fprintf(out, "listen=%d\n", bound ? 0 : errno);
+    if (!bound || fork() != 0) return;
+    for (char text[64];;) {
+        struct sockaddr_storage from;
+        socklen_t bytes = sizeof from;
+        if (recvfrom(fd, text, sizeof text, 0, (struct sockaddr*)&from, &bytes) < 0) _exit(1);
+        (void)!sendto(fd, "worker", 6, 0, (struct sockaddr*)&from, bytes);
+    }
+}
+
+static void tell_resolver(FILE* out) {
+    char line[128];
+    FILE* const file = fopen("/etc/resolv.conf", "re");
+    for (int i = 0; file != NULL && fgets(line, sizeof line, file) != NULL; ++i)
+        fprintf(out, "resolver%d=%s", i, line);
+    if (file != NULL) fclose(file);
+    fprintf(out, "writable=%d\n", open("/etc/resolv.conf", O_WRONLY) < 0 ? errno : 0);
+}
+
 static void spin(FILE* out, long ms) {
     struct timespec start, now;
     clock_gettime(CLOCK_MONOTONIC, &start);
@@ -116,7 +143,7 @@ int main(void) {
         return 3;
     FILE* const in = fdopen(fd, "r");
     FILE* const out = fdopen(dup(fd), "w");
-    char line[128];
+    char line[256], told[256];
     fputs("a line for the log\n", stderr);
     while (in != NULL && out != NULL && fgets(line, sizeof line, in) != NULL) {
         const char* const space = strchr(line, ' ');
@@ -125,6 +152,9 @@ int main(void) {
         if (strncmp(line, "eat", 3) == 0) eat(out, number);
         if (strncmp(line, "fork", 4) == 0) fork_many(out, number);
         if (strncmp(line, "spin", 4) == 0) spin(out, number);
+        if (tell_reach(line, told, sizeof told)) fprintf(out, "%s\n", told);
+        if (strncmp(line, "listen", 6) == 0) listen_there(out, (int)number);
+        if (strncmp(line, "resolver", 8) == 0) tell_resolver(out);
         if (strncmp(line, "exit", 4) == 0) return (int)number;
         fputs(".\n", out);
         fflush(out);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "reach.h"
 #include "sandbox/sdk/skerry.h"
 
 static char report[8192];
@@ -255,6 +256,7 @@ int main(void) {
         if (strcmp(order, "identity") == 0) tell_identity();
         if (strcmp(order, "files") == 0) tell_files();
         tell_call(order);
+        if (tell_reach(order, report + used, sizeof report - used)) used += strlen(report + used);
         if (strcmp(order, "limits") == 0) tell_limits();
         if (strcmp(order, "namespaces") == 0) tell_namespaces();
         if (strcmp(order, "doorbells") == 0) tell_doorbells();

@@ -213,5 +213,23 @@ TEST_F(Orders, DescriptorsMustBeOfTheirKind) {
     EXPECT_TRUE(refused_for("channel"));
 }
 
+TEST_F(Orders, NameANetworkOfTheConfigurationOrNone) {
+    fence_.networks = {{.name = "internet"}, {.name = "intranet"}};
+    EXPECT_EQ(*network_of(order_, fence_), kNoNetwork);
+    put_text(order_.egress, "intranet");
+    EXPECT_EQ(*network_of(order_, fence_), 1u);
+    for (const char* other : {"intra", "intranet2", "/run/netns/x", "INTRANET"}) {
+        put_text(order_.egress, other);
+        const auto found = network_of(order_, fence_);
+        ASSERT_FALSE(found);
+        EXPECT_NE(found.error().text.find("it has internet, intranet"), std::string::npos);
+    }
+    std::memset(order_.egress, 'i', sizeof order_.egress);
+    EXPECT_FALSE(network_of(order_, fence_)) << "no end";
+    fence_.networks.clear();
+    put_text(order_.egress, "internet");
+    EXPECT_NE(network_of(order_, fence_).error().text.find("it has none"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace skerry::warden
