@@ -21,6 +21,7 @@
 
 #include "dataplane/counters.hpp"
 #include "dataplane/net/frame.hpp"
+#include "dataplane/net/tcp/congestion.hpp"
 #include "sandbox/base/result.hpp"
 
 namespace skerry::net::tcp {
@@ -66,8 +67,6 @@ struct Limits {
     std::uint32_t resets_per_second = 1000;      // to segments of no connection
 };
 inline constexpr std::uint32_t kBlockBytes = 2048;
-
-enum class CongestionControl : std::uint8_t { cubic, new_reno };
 
 struct Options {
     Limits limits;
