@@ -112,7 +112,7 @@ bool start_one(Context& context, Dispatcher& dispatcher, const wire::Header& hea
     invocation.entry = 0;
     invocation.timeout_us = 10'000'000;
     invocation.deadline_tsc = context.now_tsc + 10 * context.tsc_hz;
-    dispatcher.start(index, claim, &header);
+    dispatcher.start(index, claim, &header, nullptr);
     return true;
 }
 
