@@ -37,6 +37,9 @@ class Congestion {
 
     void start(CongestionControl kind, std::uint32_t mss);
 
+    // The SYN, or its answer, was sent more than once: one segment (RFC 5681 §3.1).
+    void syn_was_lost() { window_ = mss_; }
+
     std::uint32_t window() const { return window_; }
     std::uint32_t ssthresh() const { return ssthresh_; }
     bool slow_start() const { return window_ < ssthresh_; }

@@ -134,6 +134,18 @@ std::uint32_t Flight::next_lost(const FlightPool& pool) {
     return hint_;
 }
 
+void Flight::lost_if_larger(FlightPool& pool, std::uint32_t bytes) {
+    for (std::uint32_t id = head_; id != FlightPool::kNone; id = pool[id].next)
+        if (pool[id].bytes() > bytes && !pool[id].is(kSacked | kLost)) mark_lost(pool, id);
+}
+
+void Flight::forgive(FlightPool& pool) {
+    for (std::uint32_t id = head_; id != FlightPool::kNone; id = pool[id].next)
+        pool[id].flags &= static_cast<std::uint8_t>(~kLost);
+    lost_bytes_ = 0;
+    hint_ = FlightPool::kNone;
+}
+
 void Flight::clear(FlightPool& pool) {
     while (!empty()) unlink(pool, head_);
     *this = {};

@@ -51,6 +51,7 @@ class FlightPool {
     const FlightRecord& operator[](std::uint32_t id) const { return records_[id]; }
     std::uint32_t capacity() const { return capacity_; }
     std::uint32_t free_count() const { return free_; }
+    bool room_for_new() const { return free_ > capacity_ / 16; }
     // The last sixteenth is kept for splitting what is in flight already, so that new data can't
     // keep lost data from being sent again. kNone: nothing left.
     std::uint32_t take(bool for_split);
@@ -122,6 +123,11 @@ class Flight {
     // The retransmission timer ran out (RFC 8985 §6.3): the first record and all that should have
     // been acknowledged by now are lost; all of them, if the peer has reneged (RFC 2018 §8).
     void timeout(FlightPool& pool, const LossInput& in);
+
+    // The path has become narrower: what is larger than `bytes` did not get through.
+    void lost_if_larger(FlightPool& pool, std::uint32_t bytes);
+    // A timeout was too early: nothing is taken for lost any more.
+    void forgive(FlightPool& pool);
 
     // The lost record to be sent first, or kNone.
     std::uint32_t next_lost(const FlightPool& pool);

@@ -15,6 +15,7 @@
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -40,7 +41,7 @@ enum EventBits : std::uint8_t {
     kAccepted = 1,     // a client's handshake is done; the first event of its connection
     kConnected = 2,    // connect() succeeded
     kReadable = 4,     // more bytes have come (told once for them: read all, or call again())
-    kWritable = 8,     // write() had taken less than it was given, and at least half is free again
+    kWritable = 8,     // write() took less than it was given, or want_writable(): half is free
     kPeerClosed = 16,  // everything has been received, the peer sends no more; we still may
     kClosed = 32,      // it is over, for `reason`; the handle is dead, nothing more will be said
 };
@@ -108,7 +109,7 @@ struct Environment {
 // What is counted beside reasons. One writer, any number of readers.
 struct Stats {
     Gauge connections, time_waits, ready;
-    Gauge receive_bytes, send_blocks_used, flights_used, reassembly_bytes;
+    Gauge receive_bytes, send_blocks_used, flights_used, reassembly_mbufs;
     Counter accepted, connected, closed;
     Counter segments_in, segments_out, bytes_in, bytes_out;  // bytes of payload, first time sent
     Counter retransmitted_segments, fast_recoveries, timeouts, tail_probes, spurious;
@@ -205,6 +206,8 @@ class Stack {
     // kWritable will follow. 0 as well after shutdown().
     std::uint32_t write(Handle connection, std::span<const std::uint8_t> bytes);
     std::uint32_t writable_bytes(Handle connection) const;
+    // kWritable as soon as half of connection_send_bytes is free: with the next poll(), if it is.
+    void want_writable(Handle connection);
 
     // No more will be written: FIN after what has been. Reading goes on (half-close).
     void shutdown(Handle connection);

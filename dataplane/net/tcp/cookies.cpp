@@ -1,0 +1,91 @@
+// SYN cookies (RFC 4987 §3.6): while a listener has too many half-open connections, everything that
+// is to be remembered of a SYN is in the numbers that we answer it with (syn_cookie.hpp).
+#include "dataplane/net/tcp/core.hpp"
+#include "dataplane/net/tcp/syn_cookie.hpp"
+
+namespace skerry::net::tcp {
+
+bool Core::cookies_wanted(const Listener& listener) const {
+    return options.always_cookies || listener.half_open >= limits.half_open ||
+           (free_list.empty() && time_waits.empty());
+}
+
+void Core::send_cookie(const Frame& frame, const Segment& syn) {
+    count(Reason::tcp_cookie_sent);
+    cookie_sent_us = std::max<std::uint64_t>(now_us, 1);
+    const std::uint16_t mss = syn.has_mss               ? syn.mss
+                              : frame.path.peer.is_v4() ? kDefaultMssV4
+                                                        : kDefaultMssV6;
+    Segment out;
+    out.flags = kSyn | kAck;
+    out.seq = make_cookie(cookie_key, frame.path, syn.seq, cookie_mss_index(mss), now_us);
+    out.ack = syn.seq + 1;
+    out.window = static_cast<std::uint16_t>(std::min(limits.connection_receive_bytes, 65535u));
+    out.has_mss = true;
+    out.mss = offered_mss(frame.path);
+    if (options.timestamps && syn.has_timestamp) {
+        const bool scaling = options.window_scaling && syn.has_scale;
+        out.has_timestamp = true;
+        out.ts_echo = syn.ts_value;
+        const CookieOptions kept{options.sack && syn.sack_permitted, scaling,
+                                 scaling ? syn.scale : std::uint8_t{0}};
+        out.ts_value = cookie_timestamp(
+            static_cast<std::uint32_t>(now_us / 1000) + timestamp_offset(timestamp_key, frame.path),
+            kept);
+        out.has_scale = scaling;
+        out.scale = receive_scale;
+        out.sack_permitted = options.sack && syn.sack_permitted;
+    }
+    emit(frame.path, out, nullptr, 0, 0);
+}
+
+// An ACK to a listener, of no connection: the third step of a handshake that was not remembered, or
+// a stray. The connection is made as if its SYN had been kept.
+bool Core::finish_cookie(const Frame& frame, const Segment& segment, Listener& listener,
+                         rte_mbuf* mbuf) {
+    // Guesses are looked at only while there is something to guess.
+    const bool may_be = cookie_sent_us != 0 && now_us - cookie_sent_us < 2 * kCookieEpochUs;
+    const auto mss =
+        may_be ? check_cookie(cookie_key, frame.path, segment.seq - 1, segment.ack - 1, now_us)
+               : std::nullopt;
+    if (!mss) {
+        stray(frame, segment, Reason::drop_tcp_cookie);
+        return false;
+    }
+    if (listener.backlog >= limits.backlog) {
+        count(Reason::drop_tcp_backlog);
+        return false;
+    }
+    Connection* c = allocate(frame.path);
+    if (c == nullptr) {
+        count(Reason::drop_tcp_full);
+        return false;
+    }
+    count(Reason::tcp_cookie_taken);
+    Segment syn;
+    syn.seq = segment.seq - 1;
+    syn.window = segment.window;
+    syn.has_mss = true;
+    syn.mss = kCookieMss[*mss];
+    if (segment.has_timestamp && options.timestamps) {
+        const CookieOptions said = cookie_options(segment.ts_echo);
+        syn.has_timestamp = true;
+        syn.ts_value = segment.ts_value;
+        syn.has_scale = said.has_scale;
+        syn.scale = said.scale;
+        syn.sack_permitted = said.sack;
+    }
+    c->passive = true;
+    c->cookie = true;
+    c->listener = static_cast<std::uint8_t>(&listener - listeners.data());
+    ++listener.half_open;  // complete_handshake() takes it back
+    c->state = State::syn_received;
+    c->iss = segment.ack - 1;
+    c->una = c->iss;
+    c->nxt = segment.ack;
+    take_syn(*c, syn);
+    c->progress_ms = clock_ms();
+    return process(*c, frame, segment, mbuf);
+}
+
+}  // namespace skerry::net::tcp

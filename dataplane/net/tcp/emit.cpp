@@ -1,0 +1,136 @@
+// Segments as frames. Nothing else in this folder makes an mbuf.
+#include <cstring>
+
+#include "dataplane/net/tcp/core.hpp"
+#include "dataplane/net/tcp/isn.hpp"
+#include "dataplane/net/tcp/seq.hpp"
+
+namespace skerry::net::tcp {
+
+// `bytes` of payload from `offset` of the connection's queue. Ports come from the path.
+bool Core::emit(const Path& path, Segment segment, Connection* from, std::uint32_t offset,
+                std::uint32_t bytes) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(pool);
+    if (mbuf == nullptr) [[unlikely]] {
+        count(Reason::drop_no_mbuf);
+        return false;
+    }
+    segment.source = path.local_udp;
+    segment.destination = path.peer_udp;
+    auto* at = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+    const std::uint32_t header_bytes = tcp::emit(at, segment);
+    if (bytes != 0) from->queue.copy(blocks, offset, bytes, at + header_bytes);
+    mbuf->data_len = static_cast<std::uint16_t>(header_bytes + bytes);
+    mbuf->pkt_len = mbuf->data_len;
+    build_tcp(mbuf, path, ports[path.port]);
+    stats.segments_out.add();
+    sink.send(sink.context, mbuf, path.port);
+    return true;
+}
+
+// What every segment of a synchronized connection says: acknowledgement, window, timestamps.
+void Core::fill_header(Connection& c, Segment& segment) {
+    segment.flags = static_cast<std::uint8_t>(segment.flags | kAck);
+    segment.ack = c.rcv_nxt;
+    const std::uint32_t shown = window(c) >> c.receive_scale;
+    segment.window = static_cast<std::uint16_t>(std::min(shown, 65535u));
+    c.advertised =
+        max_seq(c.advertised, c.rcv_nxt + (std::uint32_t{segment.window} << c.receive_scale));
+    if (c.timestamps) {
+        segment.has_timestamp = true;
+        segment.ts_value = timestamp_now(c);
+        segment.ts_echo = c.ts_recent;
+    }
+    c.last_ack = c.rcv_nxt;
+    c.ack_now = false;
+    c.ack_due_us = 0;
+    c.unacked_bytes = 0;
+}
+
+// [seq, end) of what is queued; the FIN is the number after the last byte.
+bool Core::emit_data(Connection& c, std::uint32_t seq, std::uint32_t end) {
+    const std::uint32_t data = data_end(c);
+    seq = max_seq(seq, c.una);
+    Segment segment;
+    segment.seq = seq;
+    const std::uint32_t bytes = min_seq(end, data) - seq;
+    if (after(end, data)) segment.flags |= kFin;
+    if (bytes != 0 && seq + bytes == data) segment.flags |= kPsh;
+    const bool owed = c.ack_now;
+    const std::uint64_t due_us = c.ack_due_us;
+    fill_header(c, segment);
+    // SACK blocks ride along where there is room.
+    if (c.sack && (c.has_dsack || c.reassembly.recent_count != 0) && bytes + 28u <= c.mss)
+        segment.sack_count =
+            static_cast<std::uint8_t>(sack_blocks(c, std::span(segment.sacks).first(3)));
+    if (emit(c.path, segment, &c, seq - c.una, bytes)) return true;
+    c.ack_now = owed;
+    c.ack_due_us = due_us;
+    return false;
+}
+
+bool Core::emit_ack(Connection& c) {
+    Segment segment;
+    segment.seq = c.nxt;
+    fill_header(c, segment);
+    if (c.sack)
+        segment.sack_count = static_cast<std::uint8_t>(
+            sack_blocks(c, std::span(segment.sacks).first(c.timestamps ? 3 : 4)));
+    if (emit(c.path, segment, nullptr, 0, 0)) return true;
+    c.ack_now = true;
+    return false;
+}
+
+// RFC 9293 §3.8.4: a keep-alive probe, one before what the peer expects.
+void Core::emit_keep_alive(Connection& c) {
+    Segment segment;
+    segment.seq = c.una - 1;
+    fill_header(c, segment);
+    emit(c.path, segment, nullptr, 0, 0);
+}
+
+// SYN, or SYN-ACK once the peer's has come. Windows of SYNs are never scaled (RFC 7323 §2.2).
+bool Core::emit_syn(Connection& c) {
+    Segment segment;
+    const bool answer = c.state == State::syn_received;
+    segment.flags = kSyn;
+    segment.seq = c.iss;
+    if (answer) {
+        segment.flags = kSyn | kAck;
+        segment.ack = c.rcv_nxt;
+        c.last_ack = c.rcv_nxt;
+    }
+    segment.window = static_cast<std::uint16_t>(std::min(limits.connection_receive_bytes, 65535u));
+    segment.has_mss = true;
+    segment.mss = offered_mss(c.path);
+    segment.has_scale = answer ? c.scaling : options.window_scaling;
+    segment.scale = receive_scale;
+    segment.sack_permitted = answer ? c.sack : options.sack;
+    segment.has_timestamp = answer ? c.timestamps : options.timestamps;
+    segment.ts_value = timestamp_now(c);
+    segment.ts_echo = c.ts_recent;
+    return emit(c.path, segment, nullptr, 0, 0);
+}
+
+void Core::emit_reset(Connection& c) {
+    Segment segment;
+    segment.flags = kRst | kAck;
+    segment.seq = c.nxt;
+    segment.ack = c.rcv_nxt;
+    emit(c.path, segment, nullptr, 0, 0);
+}
+
+// RFC 5961 §7: at a limited rate. The limit of a second is not the same each time, so that nobody
+// learns from what is left of it whether a guess was right (CVE-2016-5696).
+void Core::challenge(Connection& c) {
+    const auto spread =
+        static_cast<std::uint32_t>(siphash(table_key, now_us / 1'000'000, std::uint64_t{0}));
+    const std::uint32_t most = limits.challenges_per_second;
+    if (!challenges.allow(now_us, most / 2 + spread % (most / 2 + 1))) {
+        count(Reason::drop_tcp_rate);
+        return;
+    }
+    emit_ack(c);
+}
+
+}  // namespace skerry::net::tcp
