@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders,
-runtime_api, snapshot, tcp_segment.
+runtime_api, api_worker, snapshot, tcp_segment.
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
 """
@@ -315,6 +315,52 @@ def runtime_api():
         b"GET http://127.0.0.1:9001/2018-06-01/runtime/invocation/next?a=%30 HTTP/1.1\r\nHOST: x\r\n\r\n", pieces=1)
 
 
+# What api_worker_fuzz.cpp makes of bytes: its steps for client c (0 waits in /next at first), and its phrases.
+(ASK, ANSWER, HALF_RESPONSE, HALF_ERROR, OLD_ANSWER, EXTENSION, PING, ASK_AND_CLOSE, L40, L1100, CHUNKS, EXPECTS,
+ CLOSES, HEAD_END, CHUNK, CHUNKS_END, MARKS) = range(17)
+TURN, DIE, QUICK_TURN = b"\x0d", b"\x0b", b"\x0c"
+CLOSED, RESET, HALF_CLOSED = range(3)
+
+
+def steps(operation, *arguments, c=0):
+    return bytes([operation | c << 4, *arguments])
+
+
+def told(size=1):
+    return steps(0, size) + TURN + steps(7, 255)
+
+
+def tell(*phrases, c=0):
+    return b"".join(steps(2, phrase, c=c) for phrase in phrases) + TURN
+
+
+def api_worker():
+    served = told() + tell(ANSWER) + tell(ASK)
+    yield "served", served * 3
+    yield "big", steps(0, 200) + TURN * 2 + steps(7, 255) + TURN + steps(7, 255) * 3 + TURN + tell(ANSWER) + tell(ASK)
+    yield "unread", steps(0, 255) + TURN + steps(1, c=1) + tell(ANSWER, c=1) + tell(ASK, c=1) + steps(0, 1) + TURN
+    yield "own-connections", (told() + steps(1, c=1) + tell(ANSWER, c=1) + steps(1, c=2) + tell(ASK, c=2)) * 2
+    yield "hangs-up-parked", steps(8, CLOSED) + steps(0, 1) + TURN + steps(1) + tell(ASK) + steps(7, 255) + tell(ANSWER)
+    yield "reset-parked", steps(8, RESET) + steps(0, 200) + TURN + steps(1) + tell(ASK)
+    yield "half-closed", told() + tell(HALF_RESPONSE, L40, HEAD_END) + steps(8, HALF_CLOSED) + TURN
+    yield "pieces", told() + b"".join(steps(3, ANSWER, 20) + TURN for _ in range(3)) + steps(6) + TURN + tell(ASK)
+    yield "too-large", told() + tell(HALF_RESPONSE, L1100, HEAD_END) + steps(5, 66) + steps(6) + TURN + tell(ASK)
+    yield "chunks", told() + tell(HALF_RESPONSE, CHUNKS, EXPECTS, HEAD_END, CHUNK, CHUNK, CHUNKS_END) + tell(ASK)
+    yield "error", told() + tell(HALF_ERROR, L40, CLOSES, HEAD_END, MARKS) + steps(1) + tell(ASK)
+    yield "old-answer", served + told() + tell(OLD_ANSWER) + tell(ANSWER)
+    yield "keeps-talking", told() + tell(ANSWER, ASK, PING, PING, ASK) + steps(0, 1) + TURN + tell(PING, c=0)
+    yield "asks-twice", told() + steps(1, c=1) + tell(ASK, c=1) + steps(1, c=2) + tell(ASK, c=2)
+    yield "loris", told() + b"".join(steps(1, c=c) + steps(3, ASK, 9, c=c) for c in range(1, 6)) + TURN
+    yield "held", told() + b"".join(steps(1, c=c) + tell(EXTENSION, c=c) for c in range(1, 6)) + TURN
+    yield "storm", told() + (steps(10, 20) + steps(10, 20, c=1) + TURN) * 2 + tell(ANSWER) + tell(ASK_AND_CLOSE)
+    yield "hung", told(200) + steps(3, ANSWER, 90) + steps(9, 0) + steps(6) + TURN + served
+    yield "abandoned", told() + steps(9, 1) + tell(ANSWER) + tell(ASK) + served
+    yield "dies", told(200) + steps(3, ANSWER, 90) + DIE + TURN + steps(6) + served
+    yield "dies-idle", DIE + TURN + served
+    yield "quick", steps(0, 1) + QUICK_TURN + tell(ANSWER, ASK) + steps(0, 1) + QUICK_TURN * 3
+    yield "raw", told() + steps(4, 30) + b"POST /2018-06-01/runtime/invoc" + TURN + steps(8, RESET) + TURN
+
+
 SMAPS = b"""t55719fd5f000-55719fd60000 rw-p 00001000 fe:00 10954596                   /usr/lib/a library.so (deleted)
 Size:                  4 kB
 Rss:                   4 kB
@@ -354,14 +400,16 @@ def snapshots():
 
 
 def main():
-    for folder in ("frame", "message", "reply", "archive", "orders", "runtime_api", "snapshot", "tcp_segment"):
+    folders = ("frame", "message", "reply", "archive", "orders", "runtime_api", "api_worker", "snapshot", "tcp_segment")
+    for folder in folders:
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
         (HERE / "frame" / name).write_bytes(bytes([flags]) + data)
     for name, data in messages():
         (HERE / "message" / name).write_bytes(data)
     for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders),
-                          ("runtime_api", runtime_api), ("snapshot", snapshots), ("tcp_segment", tcp_segments)):
+                          ("runtime_api", runtime_api), ("api_worker", api_worker), ("snapshot", snapshots),
+                          ("tcp_segment", tcp_segments)):
         for name, data in seeds():
             (HERE / folder / name).write_bytes(data)
 
