@@ -1,6 +1,7 @@
 """What Skerry does on this machine, each figure beside a baseline measured in the same run.
 
-  tools/bench [packet-path] [dispatch] [objects] [jail] [workers] [footprint] [--json] [--seconds S]
+  tools/bench [packet-path] [dispatch] [objects] [jail] [warm] [workers] [others] [footprint]
+              [--json] [--seconds S]
 
 A row's ratio is value/baseline; `meets` says whether it reaches its goal (null: it has none). Measured
 in turns (ours, the baseline, ours, …), the median of three: machines are shared and noisy."""
@@ -19,6 +20,7 @@ sys.path.insert(0, str(TOOLS / "bench.d"))
 sys.dont_write_bytecode = True
 
 import footprint  # noqa: E402
+import others  # noqa: E402
 import programs  # noqa: E402
 import workers  # noqa: E402
 
@@ -128,8 +130,21 @@ def jail(bench):
     return rows
 
 
-BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "jail": jail,
-           "workers": lambda bench: workers.rows(bench, row), "footprint": lambda bench: footprint.rows(bench, row)}
+def warm(bench):
+    """Warm invocations of one program, in a jail and as an ordinary process, in turns inside the program that measures."""
+    rows = []
+    for name, words in bench.warm_functions():
+        runs = [bench.warm(*words) for _ in range(ROUNDS)]
+        found = sorted(runs, key=lambda each: each["jailed_p50_us"] / each["unjailed_p50_us"])[ROUNDS // 2]
+        baseline = {"name": "the same program without a jail", "value": found["unjailed_p50_us"]}
+        rows.append(row(f"warm/{name}", found["jailed_p50_us"], "us", baseline, "ratio ≤ 1.1",
+                        lambda value, ratio: ratio <= 1.1))
+    return rows
+
+
+BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "jail": jail, "warm": warm,
+           "workers": lambda bench: workers.rows(bench, row), "others": lambda bench: others.rows(bench, row),
+           "footprint": lambda bench: footprint.rows(bench, row)}
 
 
 def machine():
@@ -151,7 +166,7 @@ def main():
     parser.add_argument("name", nargs="*", help=", ".join(BENCHES))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
-    parser.add_argument("--build", default=TOOLS.parent / "build")
+    parser.add_argument("--build", type=pathlib.Path, default=TOOLS.parent / "build")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.name if name not in BENCHES]
     if unknown:
@@ -160,10 +175,14 @@ def main():
         parser.error("needs root (network namespaces, DPDK)")
     if subprocess.run([str(TOOLS / "build"), str(arguments.build)], check=False).returncode != 0:
         return 1
-    bench = programs.Programs(pathlib.Path(arguments.build).resolve(), arguments.seconds)
+    names = arguments.name or list(BENCHES)
+    if not {"warm", "workers", "others"}.isdisjoint(names) and subprocess.run(
+            [str(TOOLS / "runtime-images"), str(arguments.build / "runtimes")], check=False).returncode != 0:
+        return 1
+    bench = programs.Programs(arguments.build.resolve(), arguments.seconds)
     found = machine()
     rows = []
-    for name in arguments.name or BENCHES:
+    for name in names:
         rows += BENCHES[name](bench)
     if arguments.json:
         print(json.dumps({"machine": found, "rows": rows}, ensure_ascii=False))

@@ -2,8 +2,11 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 import time
 
 
@@ -56,7 +59,7 @@ class Programs:
         self.seconds = seconds
 
     def run(self, name, *arguments):
-        words = [str(self.build / "tools/bench.d" / name), "--seconds", str(self.seconds), *arguments]
+        words = [str(self.build / "tools/bench.d" / name), "--seconds", str(self.seconds), *map(str, arguments)]
         done = subprocess.run(words, text=True, capture_output=True, check=False)
         if done.returncode != 0:
             raise BenchError(f"{' '.join(words)}: {done.stderr.strip() or done.returncode}")
@@ -78,6 +81,29 @@ class Programs:
 
     def start(self, *arguments):
         return self.run("skerry-bench-start", "--function", str(self.build / "tools/functions/echo/bootstrap"), *arguments)
+
+    def warm_functions(self):
+        """(name, how skerry-bench-warm starts it), in a jail and without one."""
+        root = pathlib.Path(__file__).resolve().parents[2]
+        functions = self.build / "tools/functions"
+        native = [functions / "echo/bootstrap", "--kind", "native"]
+        yield "native/sleeping", native
+        yield "native/spinning", [*native, "--spin-us", "50"]
+        images = ["--runtimes", self.build / "runtimes"]
+        yield "provided", [functions / "word-count/bootstrap", "--kind", "provided", *images]
+        yield "python3", [root / "tools/functions/greet-python/app.py", "--kind", "python3", "--handler", "app.greet", *images,
+                          "--payload", '{"name": "Ada"}', "/usr/bin/python3", root / "sandbox/runtime/python3/bootstrap.py"]
+
+    def warm(self, file, *arguments):
+        """`file` is all of the artifact, and what starts it without a jail unless that is said."""
+        with tempfile.TemporaryDirectory(prefix="skerry-bench-") as folder:
+            artifact = pathlib.Path(folder) / "artifact"
+            artifact.mkdir()
+            for each in (artifact.parent, artifact):
+                each.chmod(0o755)
+            copy = pathlib.Path(shutil.copy(file, artifact))
+            unjailed = [] if file.suffix == ".py" else [copy]
+            return self.run("skerry-bench-warm", "--artifact", artifact, *arguments, *unjailed)
 
     def dispatch(self, *arguments):
         return self.run("skerry-bench-dispatch", *arguments)
