@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "dataplane/reasons.hpp"
+
 namespace skerry::http {
 
 enum class Refusal : std::uint8_t {
@@ -18,12 +20,13 @@ inline constexpr std::size_t kRefusalCount = static_cast<std::size_t>(Refusal::c
 
 struct RefusalInfo {
     std::string_view name;
-    std::uint16_t status;
+    std::uint16_t status;  // HTTP's
+    Reason reason;         // what it is counted as
     std::string_view text;
 };
 inline constexpr RefusalInfo kRefusals[] = {
-    {"none", 200, ""},
-#define REFUSAL(name, status, reason, text) {#name, status, text},
+    {"none", 200, Reason::http_answered, ""},
+#define REFUSAL(name, status, reason, text) {#name, status, Reason::reason, text},
 #include "dataplane/http/refusals.def"
 #undef REFUSAL
 };

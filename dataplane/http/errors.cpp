@@ -1,0 +1,135 @@
+#include "dataplane/http/errors.hpp"
+
+namespace skerry::http {
+namespace {
+
+// By status alone, where a status has one name only.
+ErrorKind common(std::uint16_t status) {
+    switch (status) {
+        case 404:
+            return {404, "ResourceNotFoundException", true};
+        case 405:
+            return {405, "MethodNotAllowedException"};
+        case 408:
+            return {408, "RequestTimeoutException"};
+        case 411:
+            return {411, "LengthRequiredException"};
+        case 413:
+            return {413, "RequestTooLargeException"};
+        case 415:
+            return {415, "UnsupportedMediaTypeException"};
+        case 501:
+            return {501, "NotImplementedException"};
+        case 503:
+            return {503, "ServiceUnavailableException", true, true};
+        default:
+            return {status, "InvalidRequestContentException"};
+    }
+}
+
+bool is_parameter(Refusal refusal) {
+    switch (refusal) {
+        case Refusal::bad_name:
+        case Refusal::qualifier_clash:
+        case Refusal::bad_invocation_type:
+        case Refusal::bad_log_type:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+ErrorKind error_of(Refusal refusal) {
+    if (is_parameter(refusal)) return {400, "InvalidParameterValueException"};
+    return common(info(refusal).status);
+}
+
+ErrorKind error_of(ReplyStatus status) {
+    switch (status) {
+        case ReplyStatus::no_such_function:
+        case ReplyStatus::no_such_version:
+            return common(404);
+        case ReplyStatus::too_large:
+            return common(413);
+        case ReplyStatus::bad_message:
+        case ReplyStatus::unsupported_version:
+            return common(400);
+        case ReplyStatus::too_many_hops:
+            return {400, "RecursiveInvocationException", true};
+        case ReplyStatus::overloaded:
+            return {429, "TooManyRequestsException", false, true,
+                    "ConcurrentInvocationLimitExceeded"};
+        case ReplyStatus::draining:
+        case ReplyStatus::no_region:
+            return common(503);
+        case ReplyStatus::deadline_exceeded:
+            return {504, "ServiceException", true};
+        case ReplyStatus::outcome_unknown:
+        case ReplyStatus::region_failed:
+            return {502, "ServiceException", true};
+        case ReplyStatus::start_failed:
+            return {502, "InvalidRuntimeException", true};
+        default:
+            return {500, "ServiceException", true};
+    }
+}
+
+bool is_function_error(ReplyStatus status) {
+    switch (status) {
+        case ReplyStatus::function_error:
+        case ReplyStatus::worker_died:
+        case ReplyStatus::worker_hung:
+        case ReplyStatus::worker_malformed:
+        case ReplyStatus::answer_too_large:
+            return true;
+        default:
+            return false;
+    }
+}
+
+std::string_view reason_phrase(std::uint16_t status) {
+    switch (status) {
+        case 200:
+            return "OK";
+        case 204:
+            return "No Content";
+        case 400:
+            return "Bad Request";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 408:
+            return "Request Timeout";
+        case 411:
+            return "Length Required";
+        case 413:
+            return "Content Too Large";
+        case 414:
+            return "URI Too Long";
+        case 415:
+            return "Unsupported Media Type";
+        case 417:
+            return "Expectation Failed";
+        case 429:
+            return "Too Many Requests";
+        case 431:
+            return "Request Header Fields Too Large";
+        case 501:
+            return "Not Implemented";
+        case 502:
+            return "Bad Gateway";
+        case 503:
+            return "Service Unavailable";
+        case 504:
+            return "Gateway Timeout";
+        case 505:
+            return "HTTP Version Not Supported";
+        default:
+            return "Internal Server Error";
+    }
+}
+
+}  // namespace skerry::http

@@ -1,0 +1,177 @@
+// What requests mean: pages of the service, and invocations.
+#include "dataplane/http/server.hpp"
+#include "dataplane/http/trace.hpp"
+#include "sandbox/base/check.hpp"
+
+namespace skerry::http {
+namespace {
+
+// Spreads a counter over all 64 bits (splitmix64): ids that look like nothing.
+std::uint64_t mix(std::uint64_t x) {
+    x += 0x9e3779b97f4a7c15ull;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 31);
+}
+
+}  // namespace
+
+Envelope Server::envelope(const Session& session) const {
+    return {.date = date_.text(),
+            .is_1_0 = session.is_1_0,
+            .keep_alive = session.keep_alive,
+            .head_only = session.head_only,
+            .request_id_hi = session.request_id_hi,
+            .request_id_lo = session.request_id_lo};
+}
+
+// There is room: that was looked at before the request was read.
+void Server::say(std::uint32_t connection, std::string_view text) {
+    const std::uint32_t written = transport_.write(
+        connection, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    SKERRY_CHECK(written == text.size());
+}
+
+// Where the next request begins is not known, or not waited for: told why, and closed.
+void Server::refuse(std::uint32_t connection, Refusal refusal, Route route) {
+    Session& session = sessions_[connection];
+    counters_.count(info(refusal).reason);
+    if (session.started) {
+        session.started = false;
+        invocations_.cancel(exchange_of(connection));
+    }
+    if (session.buffer != HeadBuffers::kNone) {
+        // Its head was never understood.
+        buffers_.give_back(session.buffer);
+        session.buffer = HeadBuffers::kNone;
+        session.is_1_0 = session.head_only = false;
+    }
+    session.keep_alive = false;
+    if (transport_.room(connection) >= kAnswerBytesMax)
+        say(connection, refusal_text(AnswerBuffer(text_), envelope(session), refusal, route,
+                                     options_.limits.body_bytes));
+    begin_linger(connection);
+}
+
+// A well-framed request that is not for here: the connection may go on after its body.
+void Server::decline(std::uint32_t connection, Refusal refusal, Route route) {
+    Session& session = sessions_[connection];
+    counters_.count(info(refusal).reason);
+    if (session.body.length_left() > options_.skip_bytes || session.body.chunked())
+        session.keep_alive = false;
+    say_and_go_on(connection, refusal_text(AnswerBuffer(text_), envelope(session), refusal, route,
+                                           options_.limits.body_bytes));
+}
+
+void Server::say_and_go_on(std::uint32_t connection, std::string_view text) {
+    say(connection, text);
+    finish(connection);
+}
+
+void Server::on_head(std::uint32_t connection, std::string_view text) {
+    Session& session = sessions_[connection];
+    ++session.serial;
+    // A UUID of version 4, as AWS's are.
+    session.request_id_hi = (mix(next_id_++) & ~0xf000ull) | 0x4000;
+    session.request_id_lo = (mix(next_id_++) & ~0ull >> 2) | 1ull << 63;
+    Refusal refusal = parse_head(text, options_.limits, head_);
+    session.is_1_0 = head_.is_1_0;
+    session.keep_alive = head_.keep_alive;
+    session.head_only = head_.method == Method::head;
+    if (refusal == Refusal::none) refusal = session.body.begin(head_, options_.limits);
+    if (refusal != Refusal::none) return refuse(connection, refusal);
+    // Whether the body comes after a final answer that was not 100 is the client's choice
+    // (RFC 9110 §10.1.1): only 100 (Continue) lets the connection go on.
+    if (head_.expects_continue && head_.has_body()) session.keep_alive = false;
+    if (head_.method == Method::connect || head_.method == Method::trace)
+        return refuse(connection, Refusal::wrong_method);
+    on_route(connection, find_route(head_));
+}
+
+void Server::on_route(std::uint32_t connection, Route route) {
+    if (route == Route::none) return decline(connection, Refusal::no_route, route);
+    if (!allows(route, head_.method)) return decline(connection, Refusal::wrong_method, route);
+    if (route == Route::invoke && head_.method == Method::post) return on_invoke(connection);
+    on_page(connection, route);
+}
+
+void Server::on_page(std::uint32_t connection, Route route) {
+    Session& session = sessions_[connection];
+    counters_.count(Reason::http_answered);
+    if (session.body.length_left() > options_.skip_bytes || session.body.chunked())
+        session.keep_alive = false;
+    const Envelope head = envelope(session);
+    if (head_.method == Method::options)
+        return say_and_go_on(connection, options_text(AnswerBuffer(text_), head, route));
+    const bool good = route == Route::healthz || invocations_.ready();
+    say_and_go_on(connection, page_text(AnswerBuffer(text_), head, good ? 200 : 503,
+                                        good ? "ok\n" : "not ready\n"));
+}
+
+// The fields of lambda-api.md §5.1. Those that mean nothing here are passed over.
+Refusal Server::describe(Call& call) {
+    const std::string_view type = head_.find("x-amz-invocation-type");
+    if (type == "Event") return Refusal::no_events;
+    if (!type.empty() && type != "RequestResponse" && type != "DryRun")
+        return Refusal::bad_invocation_type;
+    call.dry_run = type == "DryRun";
+    const std::string_view log = head_.find("x-amz-log-type");
+    if (!log.empty() && log != "None" && log != "Tail") return Refusal::bad_log_type;
+    call.wants_tail = log == "Tail";
+    const std::string_view coding = head_.find("content-encoding");
+    if (!coding.empty() && !equals_lower(coding, "identity")) return Refusal::content_coding;
+    const Trace trace = parse_traceparent(head_.find("traceparent"));
+    call.trace_id_hi = trace.id_hi;
+    call.trace_id_lo = trace.id_lo;
+    call.span_id = trace.span_id;
+    return Refusal::none;
+}
+
+void Server::on_invoke(std::uint32_t connection) {
+    Session& session = sessions_[connection];
+    Call call;
+    call.exchange = exchange_of(connection);
+    Refusal refusal = parse_names(head_, names_);
+    if (refusal == Refusal::none) refusal = describe(call);
+    if (refusal != Refusal::none) return decline(connection, refusal, Route::invoke);
+    call.function = names_.function;
+    call.qualifier = names_.qualifier;
+    call.request_id_hi = session.request_id_hi;
+    call.request_id_lo = session.request_id_lo;
+    call.payload_bytes = head_.chunked ? kUnknownBytes : head_.content_length;
+    Answer answer;
+    if (invocations_.start(call, answer)) {
+        session.started = true;
+        return begin_body(connection);
+    }
+    if (session.body.length_left() > options_.skip_bytes || session.body.chunked())
+        session.keep_alive = false;
+    const Envelope head = envelope(session);
+    if (call.dry_run && answer.status == ReplyStatus::ok) {
+        counters_.count(Reason::http_answered);
+        return say_and_go_on(connection, dry_run_text(AnswerBuffer(text_), head));
+    }
+    SKERRY_CHECK(answer.payload_bytes == 0 && !answer.more);
+    say_and_go_on(
+        connection,
+        invocation_text(AnswerBuffer(text_), head, answer, names_.function, names_.qualifier).text);
+}
+
+void Server::begin_body(std::uint32_t connection) {
+    Session& session = sessions_[connection];
+    if (session.body.complete()) {
+        session.phase = Phase::answer;
+        waits_.cancel(connection);
+        invocations_.payload_complete(exchange_of(connection));
+        return;
+    }
+    if (head_.expects_continue) {
+        session.keep_alive = head_.keep_alive;
+        say(connection, kContinue);
+    }
+    session.phase = Phase::body;
+    session.window_bytes = 0;
+    waits_.arm(connection, Wait::body, options_.times, now_us_);
+}
+
+}  // namespace skerry::http

@@ -1,0 +1,34 @@
+#include "dataplane/http/trace.hpp"
+
+namespace skerry::http {
+namespace {
+
+// Lower-case digits only, as the field has them.
+bool take_hex(std::string_view text, std::uint64_t& number) {
+    number = 0;
+    for (const char c : text) {
+        const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (digit < 0) return false;
+        number = number << 4 | static_cast<std::uint64_t>(digit);
+    }
+    return true;
+}
+
+}  // namespace
+
+Trace parse_traceparent(std::string_view value) {
+    constexpr std::size_t kBytes = 55;
+    Trace trace;
+    std::uint64_t version, flags;
+    if (value.size() < kBytes || value[2] != '-' || value[35] != '-' || value[52] != '-') return {};
+    const bool good =
+        take_hex(value.substr(0, 2), version) && version != 0xff &&
+        take_hex(value.substr(3, 16), trace.id_hi) && take_hex(value.substr(19, 16), trace.id_lo) &&
+        take_hex(value.substr(36, 16), trace.span_id) && take_hex(value.substr(53, 2), flags);
+    if (!good || (trace.id_hi | trace.id_lo) == 0 || trace.span_id == 0) return {};
+    if (version == 0 ? value.size() != kBytes : value.size() > kBytes && value[kBytes] != '-')
+        return {};
+    return trace;
+}
+
+}  // namespace skerry::http
