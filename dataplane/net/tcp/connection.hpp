@@ -43,6 +43,7 @@ struct ReceiveQueue {
 // Received out of order: mbufs chained by `next`, by sequence number, not overlapping.
 struct Reassembly {
     rte_mbuf* head = nullptr;
+    rte_mbuf* tail = nullptr;
     std::uint32_t bytes = 0;
     std::uint16_t mbufs = 0;
     // The three ranges that changed last, newest first (RFC 2018 §4): where in them.
@@ -80,8 +81,7 @@ struct Connection {
     bool cookie : 1 = false;          // begun by a SYN cookie
 
     // ---- sending, RFC 9293 §3.3.1
-    std::uint32_t iss = 0;
-    std::uint32_t una = 0;
+    std::uint32_t una = 0;  // before the handshake is done: ISS
     std::uint32_t nxt = 0;
     std::uint32_t send_window = 0;  // bytes, scaled
     std::uint32_t wl1 = 0;
@@ -99,8 +99,7 @@ struct Connection {
     SendQueue queue;
 
     // ---- receiving
-    std::uint32_t irs = 0;
-    std::uint32_t rcv_nxt = 0;
+    std::uint32_t rcv_nxt = 0;     // in SYN-RECEIVED: IRS + 1
     std::uint32_t advertised = 0;  // right edge of the window that the peer knows of
     std::uint32_t last_ack = 0;    // RFC 7323 §4.3: Last.ACK.sent
     std::uint32_t ts_recent = 0;

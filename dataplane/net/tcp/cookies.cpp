@@ -80,8 +80,7 @@ bool Core::finish_cookie(const Frame& frame, const Segment& segment, Listener& l
     c->listener = static_cast<std::uint8_t>(&listener - listeners.data());
     ++listener.half_open;  // complete_handshake() takes it back
     c->state = State::syn_received;
-    c->iss = segment.ack - 1;
-    c->una = c->iss;
+    c->una = segment.ack - 1;
     c->nxt = segment.ack;
     take_syn(*c, syn);
     c->progress_ms = clock_ms();

@@ -162,6 +162,7 @@ class Core {
 
     // ---- emit.cpp: segments as frames. false: no packet buffer.
     bool emit_data(Connection& c, std::uint32_t seq, std::uint32_t end);
+    static std::uint32_t acceptable_seq(const Connection& c);
     bool emit_ack(Connection& c);
     void emit_keep_alive(Connection& c);
     bool emit_syn(Connection& c);
@@ -235,6 +236,7 @@ class Core {
     RateLimit resets;
     RateLimit challenges;
     std::uint64_t receive_charged = 0;
+    std::uint64_t reassembly_charged = 0;  // of these, out of order
     std::uint32_t reassembly_mbufs = 0;
     std::uint32_t next_ephemeral = 0;
     std::uint32_t used_count = 0;

@@ -69,9 +69,15 @@ bool Core::emit_data(Connection& c, std::uint32_t seq, std::uint32_t end) {
     return false;
 }
 
+// SND.NXT, unless a probe of a shut window is out: that byte was not taken, and a number beyond the
+// window would not be either (RFC 9293 §3.10.7.4, RFC 5961 §3.2).
+std::uint32_t Core::acceptable_seq(const Connection& c) {
+    return before(c.una + c.send_window, c.nxt) ? c.una + c.send_window : c.nxt;
+}
+
 bool Core::emit_ack(Connection& c) {
     Segment segment;
-    segment.seq = c.nxt;
+    segment.seq = acceptable_seq(c);
     fill_header(c, segment);
     if (c.sack)
         segment.sack_count = static_cast<std::uint8_t>(
@@ -94,7 +100,7 @@ bool Core::emit_syn(Connection& c) {
     Segment segment;
     const bool answer = c.state == State::syn_received;
     segment.flags = kSyn;
-    segment.seq = c.iss;
+    segment.seq = c.una;
     if (answer) {
         segment.flags = kSyn | kAck;
         segment.ack = c.rcv_nxt;
@@ -115,7 +121,7 @@ bool Core::emit_syn(Connection& c) {
 void Core::emit_reset(Connection& c) {
     Segment segment;
     segment.flags = kRst | kAck;
-    segment.seq = c.nxt;
+    segment.seq = acceptable_seq(c);
     segment.ack = c.rcv_nxt;
     emit(c.path, segment, nullptr, 0, 0);
 }

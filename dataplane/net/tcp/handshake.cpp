@@ -25,9 +25,8 @@ void Core::begin(const Frame& frame, const Segment& syn, Listener& listener) {
     c->listener = static_cast<std::uint8_t>(&listener - listeners.data());
     ++listener.half_open;
     c->state = State::syn_received;
-    c->iss = initial_sequence(sequence_key, c->path, now_us);
-    c->una = c->iss;
-    c->nxt = c->iss + 1;
+    c->una = initial_sequence(sequence_key, c->path, now_us);
+    c->nxt = c->una + 1;
     take_syn(*c, syn);
     c->rtt_of_syn = true;
     c->state_due_us = now_us + options.half_open_us;
@@ -40,7 +39,6 @@ void Core::begin(const Frame& frame, const Segment& syn, Listener& listener) {
 // What the peer's SYN says, against what we offer: RFC 7323 §1.3 (each option only if both have
 // it), RFC 2018 §2, RFC 9293 §3.7.1 (MSS).
 void Core::take_syn(Connection& c, const Segment& syn) {
-    c.irs = syn.seq;
     c.rcv_nxt = syn.seq + 1;
     c.last_ack = c.rcv_nxt;
     c.advertised = c.rcv_nxt + std::min(limits.connection_receive_bytes, 65535u);
@@ -75,7 +73,7 @@ void Core::become_established(Connection& c, std::uint8_t event) {
     c.state_due_us = 0;
     c.progress_ms = clock_ms();
     c.sent_ms = clock_ms();
-    c.recover = c.iss;
+    c.recover = c.una;
     restart_keep_alive(c);
     c.owned = true;
     if (c.fin_queued) c.state = State::fin_wait_1;  // shutdown() came first
@@ -177,9 +175,8 @@ Handle Core::connect(const Connect& to, std::uint64_t now) {
     c->owned = true;
     c->tag = to.tag;
     c->state = State::syn_sent;
-    c->iss = initial_sequence(sequence_key, c->path, now_us);
-    c->una = c->iss;
-    c->nxt = c->iss + 1;
+    c->una = initial_sequence(sequence_key, c->path, now_us);
+    c->nxt = c->una + 1;
     c->peer_mss = path.peer.is_v4() ? kDefaultMssV4 : kDefaultMssV6;
     recompute_mss(*c);
     c->rtt_of_syn = true;

@@ -78,7 +78,7 @@ bool Core::process(Connection& c, const Frame& frame, const Segment& segment, rt
     Segment in = segment;
     // RFC 9293 §3.5, figure 8: in a simultaneous open the peer's SYN-ACK repeats the SYN that has
     // been taken; what is new is its acknowledgement.
-    if (c.state == State::syn_received && in.has(kSyn) && in.has(kAck) && in.seq == c.irs &&
+    if (c.state == State::syn_received && in.has(kSyn) && in.has(kAck) && in.seq + 1 == c.rcv_nxt &&
         in.ack == c.nxt && !c.passive) {
         in.flags = static_cast<std::uint8_t>(in.flags & ~kSyn);
         ++in.seq;
@@ -157,7 +157,7 @@ bool Core::acceptable(Connection& c, const Segment& segment) {
 // is always answered: the peer paid a packet for it. What did not might be such an answer itself,
 // so two who disagree would go on for ever: rationed.
 void Core::answer_unacceptable(Connection& c, const Segment& segment) {
-    if (c.state == State::syn_received && segment.has(kSyn) && segment.seq == c.irs) {
+    if (c.state == State::syn_received && segment.has(kSyn) && segment.seq + 1 == c.rcv_nxt) {
         emit_syn(c);
         return;
     }

@@ -50,6 +50,11 @@ bool Core::insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf)
     seq_of(mbuf) = seq;
     rte_mbuf* previous = nullptr;
     rte_mbuf* next = held.head;
+    // At the end, mostly: what is lost is in front of it.
+    if (held.tail != nullptr && at_or_before(seq_of(held.tail), seq)) {
+        previous = held.tail;
+        next = nullptr;
+    }
     while (next != nullptr && at_or_before(seq_of(next), seq)) {
         previous = next;
         next = next->next;
@@ -71,9 +76,11 @@ bool Core::insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf)
         rte_mbuf* gone = next;
         next = next->next;
         (previous == nullptr ? held.head : previous->next) = next;
+        if (next == nullptr) held.tail = previous;
         held.bytes -= gone->data_len;
         --held.mbufs;
         --reassembly_mbufs;
+        reassembly_charged -= gone->buf_len;
         release(c, gone);
     }
     note_recent(c, seq_of(mbuf));
@@ -86,15 +93,19 @@ bool Core::insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf)
         previous->pkt_len = previous->data_len;
         return false;
     }
-    if (held.mbufs >= limits.reassembly_mbufs) {
+    // Half of the core's memory at most: what would fill a gap, and so free it, must get in.
+    if (held.mbufs >= limits.reassembly_mbufs ||
+        reassembly_charged + mbuf->buf_len > limits.core_receive_bytes / 2) {
         held.bytes -= mbuf->data_len;
         count(Reason::drop_tcp_reassembly);
         return false;
     }
     charge(c, mbuf);
+    reassembly_charged += mbuf->buf_len;
     ++held.mbufs;
     ++reassembly_mbufs;
     mbuf->next = next;
+    if (next == nullptr) held.tail = mbuf;
     (previous == nullptr ? held.head : previous->next) = mbuf;
     return true;
 }
@@ -108,6 +119,7 @@ void Core::take_from_reassembly(Connection& c) {
         held.bytes -= mbuf->data_len;
         --held.mbufs;
         --reassembly_mbufs;
+        reassembly_charged -= mbuf->buf_len;
         mbuf->next = nullptr;
         const std::uint32_t known = c.rcv_nxt - seq_of(mbuf);
         if (known >= mbuf->data_len) {
@@ -123,7 +135,9 @@ void Core::take_from_reassembly(Connection& c) {
         receive_charged -= mbuf->buf_len;
         if (!append_in_order(c, mbuf)) rte_pktmbuf_free_seg(mbuf);
     }
-    if (held.head == nullptr) held.recent_count = 0;
+    if (held.head != nullptr) return;
+    held.tail = nullptr;
+    held.recent_count = 0;
 }
 
 void Core::drop_reassembly(Connection& c) {
@@ -131,6 +145,7 @@ void Core::drop_reassembly(Connection& c) {
         rte_mbuf* mbuf = c.reassembly.head;
         c.reassembly.head = mbuf->next;
         --reassembly_mbufs;
+        reassembly_charged -= mbuf->buf_len;
         release(c, mbuf);
     }
     c.reassembly = {};

@@ -60,8 +60,8 @@ struct Limits {
     std::uint32_t connection_send_bytes = 256 * 1024;     // written and not yet acknowledged
     std::uint64_t core_receive_bytes = 64ull << 20;       // all windows shrink as this fills
     std::uint32_t send_blocks = 16384;                    // of kBlockBytes: all that is written
-    std::uint32_t flights = 65536;        // segments sent and not yet acknowledged, of the core
-    std::uint32_t reassembly_mbufs = 64;  // out of order, of one connection
+    std::uint32_t flights = 65536;         // segments sent and not yet acknowledged, of the core
+    std::uint32_t reassembly_mbufs = 256;  // out of order, of one connection
     std::uint32_t half_open = 1024;  // handshakes of clients that are not done, of one listener
     std::uint32_t backlog = 1024;    // done, and not yet told by poll(), of one listener
     std::uint32_t challenges_per_second = 1000;  // RFC 5961 §7, of the core
