@@ -66,7 +66,7 @@ class Invocations {
     virtual bool start(const Call& call, Answer& answer) = 0;
     // How much payload() would take now; 0: Server::resume() is to be called when that changes.
     virtual std::size_t payload_room(Exchange exchange) = 0;
-    // False: no more is wanted; `answer` says why, and is dealt with as by answered().
+    // False: no more is wanted, and the exchange is over; `answer` (without a payload) says why.
     virtual bool payload(Exchange exchange, std::string_view piece, Answer& answer) = 0;
     virtual void payload_complete(Exchange exchange) = 0;
     virtual void cancel(Exchange exchange) = 0;

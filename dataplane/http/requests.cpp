@@ -53,6 +53,18 @@ void Server::refuse(std::uint32_t connection, Refusal refusal, Route route) {
     begin_linger(connection);
 }
 
+// Invocations have had enough of the body. The same as a refusal, but that they say why.
+void Server::end_early(std::uint32_t connection, const Answer& answer) {
+    Session& session = sessions_[connection];
+    SKERRY_CHECK(answer.payload_bytes == 0 && !answer.more);
+    session.started = false;
+    session.keep_alive = false;
+    if (transport_.room(connection) >= kAnswerBytesMax)
+        say(connection,
+            invocation_text(AnswerBuffer(text_), envelope(session), answer, {}, {}).text);
+    begin_linger(connection);
+}
+
 // A well-framed request that is not for here: the connection may go on after its body.
 void Server::decline(std::uint32_t connection, Refusal refusal, Route route) {
     Session& session = sessions_[connection];

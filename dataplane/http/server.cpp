@@ -206,7 +206,7 @@ bool Server::read_body(std::uint32_t connection) {
                        invocations_.payload(exchange_of(connection), piece.content, answer);
     transport_.consume(connection, static_cast<std::uint32_t>(piece.consumed));
     if (!taken) {
-        answered(exchange_of(connection), answer);
+        end_early(connection, answer);
         return true;
     }
     if (session.body.complete()) {

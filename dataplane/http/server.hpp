@@ -132,6 +132,7 @@ class Server {
     void begin_body(std::uint32_t connection);
     void refuse(std::uint32_t connection, Refusal refusal, Route route = Route::none);
     void decline(std::uint32_t connection, Refusal refusal, Route route);
+    void end_early(std::uint32_t connection, const Answer& answer);
     void say(std::uint32_t connection, std::string_view text);
     void say_and_go_on(std::uint32_t connection, std::string_view text);
     Envelope envelope(const Session& session) const;

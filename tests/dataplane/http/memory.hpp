@@ -71,6 +71,7 @@ class TestInvocations final : public Invocations {
         std::string function, qualifier, payload;
         Call call;
         bool complete = false, cancelled = false, released = false;
+        bool over = false;  // nothing may be said of it any more
     };
     std::vector<Started> all;
     Answer refusal;  // of start(), if its status is not ok
@@ -92,6 +93,7 @@ class TestInvocations final : public Invocations {
             answer = {.status = ReplyStatus::too_large,
                       .reason = Reason::refused_too_large,
                       .limit_bytes = refuse_payload_at};
+            it.over = true;
             return false;
         }
         if (room != ~std::size_t{0}) room -= piece.size();
@@ -100,11 +102,11 @@ class TestInvocations final : public Invocations {
     }
     void payload_complete(Exchange exchange) override { find(exchange).complete = true; }
     void cancel(Exchange exchange) override {
-        SKERRY_CHECK(!find(exchange).cancelled);
+        SKERRY_CHECK(!find(exchange).cancelled && !find(exchange).over);
         find(exchange).cancelled = true;
     }
     void release(Exchange exchange) override {
-        SKERRY_CHECK(!find(exchange).cancelled);
+        SKERRY_CHECK(!find(exchange).cancelled && !find(exchange).over);
         find(exchange).released = true;
     }
     bool ready() override { return is_ready; }
