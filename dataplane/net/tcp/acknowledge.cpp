@@ -12,6 +12,12 @@ bool Core::acknowledge(Connection& c, const Segment& segment) {
         challenge(c);
         return false;
     }
+    // RFC 7323 §4.3: the timestamp of what moves the left edge is what is echoed. Only now: a forged
+    // segment that guessed its sequence number alone must not make all others look old.
+    if (c.timestamps && segment.has_timestamp && at_or_before(segment.seq, c.last_ack)) {
+        c.ts_recent = segment.ts_value;
+        c.ts_recent_s = static_cast<std::uint32_t>(now_us / 1'000'000);
+    }
     if (before(segment.ack, c.una)) return true;  // overtaken by a later one
     const std::uint32_t old_window = c.send_window;
     update_window(c, segment);
@@ -162,6 +168,7 @@ void Core::enter_recovery(Connection& c) {
     c.recovery = Recovery::fast;
     c.recover = c.nxt;
     c.congestion.enter_recovery(c.flight.bytes());
+    c.congestion.recovery_acked(0, c.flight.pipe_bytes(), false);
     // From here on RFC 6298 §5.3's timer runs, not the tail probe's.
     restart_retransmit_timer(c);
 }

@@ -87,6 +87,7 @@ class Core {
     bool complete_handshake(Connection& c, const Frame& frame, const Segment& segment);
     void become_established(Connection& c, std::uint8_t event);
     std::uint32_t round_trip_of_syn(const Connection& c) const;
+    void sample_handshake(Connection& c, const Segment& segment);
     Listener* listener_of(std::uint16_t port);
     bool taken(const Path& path) const;
     bool choose_port(Path& path);

@@ -123,6 +123,9 @@ void Core::emit_reset(Connection& c) {
     segment.flags = kRst | kAck;
     segment.seq = acceptable_seq(c);
     segment.ack = c.rcv_nxt;
+    segment.has_timestamp = c.timestamps;  // RFC 7323 §3.2
+    segment.ts_value = timestamp_now(c);
+    segment.ts_echo = c.ts_recent;
     emit(c.path, segment, nullptr, 0, 0);
 }
 

@@ -87,6 +87,16 @@ std::uint32_t Core::round_trip_of_syn(const Connection& c) const {
     return static_cast<std::uint32_t>(now_us + limit_us - c.state_due_us);
 }
 
+// RFC 6298 §3: a SYN that was sent twice is no sample, unless a timestamp tells which one was answered.
+void Core::sample_handshake(Connection& c, const Segment& segment) {
+    if (c.rtt_of_syn) {
+        c.rto.sample(round_trip_of_syn(c));
+    } else if (c.timestamps && segment.has_timestamp && segment.ts_echo != 0) {
+        const std::uint32_t ms = timestamp_now(c) - segment.ts_echo;
+        if (ms < kMaxRtoUs / 1000) c.rto.sample(ms * 1000);
+    }
+}
+
 // Step 5 in SYN-RECEIVED. false: dropped.
 bool Core::complete_handshake(Connection& c, const Frame& frame, const Segment& segment) {
     if (segment.ack != c.nxt) {
@@ -108,7 +118,7 @@ bool Core::complete_handshake(Connection& c, const Frame& frame, const Segment& 
     c.max_window = std::max(c.max_window, c.send_window);
     c.wl1 = segment.seq;
     c.wl2 = segment.ack;
-    if (c.rtt_of_syn) c.rto.sample(round_trip_of_syn(c));
+    sample_handshake(c, segment);
     (c.passive ? stats.accepted : stats.connected).add();
     become_established(c, c.passive ? kAccepted : kConnected);
     return true;
@@ -146,7 +156,7 @@ bool Core::in_syn_sent(Connection& c, const Segment& segment, rte_mbuf* mbuf) {
     }
     count(Reason::tcp_taken);
     c.una = segment.ack;
-    if (c.rtt_of_syn) c.rto.sample(round_trip_of_syn(c));
+    sample_handshake(c, segment);
     stats.connected.add();
     become_established(c, kConnected);
     acknowledge_now(c);

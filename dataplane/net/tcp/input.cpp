@@ -135,14 +135,7 @@ bool Core::acceptable(Connection& c, const Segment& segment) {
                                   // Covers the window from before it to behind it.
                                   (window_bytes != 0 && before(segment.seq, c.rcv_nxt) &&
                                    after(segment.seq + length, c.rcv_nxt));
-    if (inside) {
-        // RFC 7323 §4.3: the timestamp of what moves the left edge is what is echoed.
-        if (c.timestamps && segment.has_timestamp && at_or_before(segment.seq, c.last_ack)) {
-            c.ts_recent = segment.ts_value;
-            c.ts_recent_s = static_cast<std::uint32_t>(now_us / 1'000'000);
-        }
-        return true;
-    }
+    if (inside) return true;
     count(Reason::drop_tcp_window);
     if (segment.has(kRst)) return false;
     // Zero window: acknowledgements, and resets that are exact, are taken all the same (§3.10.7.4).

@@ -60,8 +60,8 @@ bool Core::take_payload(Connection& c, const Segment& segment, rte_mbuf* mbuf) {
     if (c.fin_known && !c.fin_received) {
         if (c.rcv_nxt == c.fin_seq) {
             peer_finished(c);
-        } else {
-            acknowledge_now(c);
+        } else if (segment.payload_bytes == 0) {
+            acknowledge_now(c);  // data out of order has been acknowledged: not twice
         }
     }
     return kept;

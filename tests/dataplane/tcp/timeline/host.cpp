@@ -1,0 +1,113 @@
+#include "tests/dataplane/tcp/timeline/host.hpp"
+
+#include <stdexcept>
+
+namespace skerry::timeline {
+namespace {
+
+constexpr std::uint32_t kBuffers = 4095;
+constexpr int kTurnsAtOneInstant = 10'000;  // more, and the stack is going round in circles
+
+// One for the whole program: pools have names.
+rte_mempool* shared_pool() {
+    static rte_mempool* pool =
+        rte_pktmbuf_pool_create("timeline", kBuffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    if (pool == nullptr) throw std::runtime_error("no pool of packet buffers");
+    return pool;
+}
+
+}  // namespace
+
+Host::Host(const net::tcp::Options& options, std::uint16_t mtu)
+    : pool_(shared_pool()), counters_(std::make_unique<CoreCounters>()) {
+    prefixes_ = {{addresses.ours4, 24}, {addresses.ours6, 64}};
+    ports_[0].mac = kOurMac;
+    ports_[0].mtu = mtu;
+    ports_[0].tcp = true;
+    ports_[0].addresses = prefixes_;
+    auto made = net::tcp::Stack::create(options,
+                                        {.ports = ports_,
+                                         .pool = pool_,
+                                         .counters = counters_.get(),
+                                         .sink = {.send = &Host::send, .context = this}},
+                                        now_us_);
+    if (!made) throw std::runtime_error(made.error().text);
+    stack_ = std::move(*made);
+}
+
+Host::~Host() {
+    hold_buffers(false);
+}
+
+void Host::send(void* self, rte_mbuf* frame, std::uint8_t) {
+    auto& host = *static_cast<Host*>(self);
+    Bytes bytes;
+    for (const rte_mbuf* piece = frame; piece != nullptr; piece = piece->next) {
+        const auto* start = rte_pktmbuf_mtod(piece, const std::uint8_t*);
+        bytes.insert(bytes.end(), start, start + piece->data_len);
+    }
+    host.sent.push_back({host.now_us_, std::move(bytes)});
+    rte_pktmbuf_free(frame);
+}
+
+void Host::arrive(const Bytes& frame) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+    if (mbuf == nullptr) throw std::runtime_error("no packet buffer for a frame that arrives");
+    auto* data = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
+    if (data == nullptr) throw std::runtime_error("a frame does not fit a packet buffer");
+    std::copy(frame.begin(), frame.end(), reinterpret_cast<std::uint8_t*>(data));
+    const net::Frame found = net::classify(mbuf, 0, ports_[0], 4600, neighbours_, 1);
+    if (found.kind == net::FrameKind::tcp || found.kind == net::FrameKind::tcp_error) {
+        stack_->input(mbuf, found, now_us_);
+        return;
+    }
+    counters_->count(found.reason);
+    rte_pktmbuf_free(mbuf);
+}
+
+void Host::flush() {
+    int turns = 0;
+    while (!stack_->flush(now_us_)) {
+        if (++turns == kTurnsAtOneInstant) throw std::runtime_error("flush() never ends");
+    }
+}
+
+void Host::pass(std::uint64_t until_us, bool stop_at_frame) {
+    int turns = 0;
+    flush();
+    while (!(stop_at_frame && !sent.empty())) {
+        const std::uint64_t due_us = stack_->next_due_us();
+        if (due_us > until_us) break;
+        turns = due_us > now_us_ ? 0 : turns + 1;
+        if (turns == kTurnsAtOneInstant)
+            throw std::runtime_error("next_due_us() stays at one instant");
+        now_us_ = std::max(now_us_, due_us);
+        stack_->advance(now_us_);
+        flush();
+    }
+    if (stop_at_frame && !sent.empty()) return;
+    now_us_ = std::max(now_us_, until_us);
+    stack_->advance(now_us_);
+    flush();
+}
+
+std::uint64_t Host::counted(std::string_view reason) const {
+    for (std::size_t i = 0; i < kReasonCount; ++i)
+        if (kReasons[i].name == reason) return counters_->reasons[i].get();
+    return ~std::uint64_t{0};
+}
+
+void Host::hold_buffers(bool hold) {
+    if (hold) {
+        while (rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_)) held_.push_back(mbuf);
+        return;
+    }
+    for (rte_mbuf* mbuf : held_) rte_pktmbuf_free(mbuf);
+    held_.clear();
+}
+
+std::uint32_t Host::buffers_in_use() const {
+    return rte_mempool_in_use_count(pool_);
+}
+
+}  // namespace skerry::timeline

@@ -1,0 +1,15 @@
+// Runs one script against one tcp::Stack: frames through classify(), a clock that only the script
+// moves, no NIC. Needs DPDK's environment for packet buffers.
+#pragma once
+
+#include <string>
+
+#include "tests/dataplane/tcp/timeline/script.hpp"
+
+namespace skerry::timeline {
+
+// Empty if everything happened as the script says, and nothing else did; otherwise what did not,
+// and what had happened before.
+std::string run_script(const Script& script);
+
+}  // namespace skerry::timeline
