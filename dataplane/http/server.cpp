@@ -246,6 +246,7 @@ bool Server::answered(Exchange exchange, const Answer& answer) {
     SKERRY_CHECK(session->total_left <= answer.total_bytes);
     session->head_pending = true;
     session->chunk_open = false;
+    session->wants_piece = false;
     session->chunk_head_pending = session->chunked;
     session->phase = Phase::sending;
     waits_.cancel(exchange.connection);
@@ -256,9 +257,9 @@ bool Server::answered(Exchange exchange, const Answer& answer) {
 
 bool Server::answer_more(Exchange exchange, Bytes piece, bool more) {
     Session* session = find(exchange);
-    if (session == nullptr || session->phase != Phase::sending || !session->answer.more)
-        return false;
-    SKERRY_CHECK(session->answer.payload_bytes == 0 && !session->head_pending);
+    if (session == nullptr) return false;
+    SKERRY_CHECK(session->phase == Phase::sending && session->wants_piece);
+    session->wants_piece = false;
     if (session->answer.total_bytes != 0) {
         SKERRY_CHECK(piece.size() <= session->total_left);
         session->total_left -= piece.size();
@@ -317,6 +318,7 @@ bool Server::send_chunk_head(std::uint32_t connection) {
 
 bool Server::send(std::uint32_t connection) {
     Session& session = sessions_[connection];
+    if (session.wants_piece) return false;
     if (session.head_pending && !send_head(connection)) return false;
     if (session.chunk_head_pending && !send_chunk_head(connection)) return false;
     Answer& answer = session.answer;
@@ -338,6 +340,7 @@ bool Server::send(std::uint32_t connection) {
     }
     waits_.cancel(connection);
     if (answer.more) {
+        session.wants_piece = true;
         invocations_.release(exchange_of(connection));
         return false;
     }

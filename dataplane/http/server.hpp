@@ -92,6 +92,7 @@ class Server {
         bool chunked = false;       // the answer goes out in chunks
         bool chunk_open = false;    // the last chunk's CRLF was not written yet
         bool chunk_head_pending = false;
+        bool wants_piece = false;  // the last one was released: answer_more() is to come
         std::uint16_t buffer = HeadBuffers::kNone;
         std::uint32_t serial = 0;
         std::uint32_t window_bytes = 0;  // since the wait was armed

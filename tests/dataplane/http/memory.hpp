@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/http/server.hpp"
@@ -72,6 +73,10 @@ class TestInvocations final : public Invocations {
         Call call;
         bool complete = false, cancelled = false, released = false;
         bool over = false;  // nothing may be said of it any more
+        // For tests that answer in pieces.
+        bool answered = false, more = false;
+        std::size_t total_left = 0;
+        std::string kept;
     };
     std::vector<Started> all;
     Answer refusal;  // of start(), if its status is not ok
@@ -82,7 +87,10 @@ class TestInvocations final : public Invocations {
     bool start(const Call& call, Answer& answer) override {
         answer = refusal;
         if (refusal.status != ReplyStatus::ok || call.dry_run) return false;
-        all.push_back({std::string(call.function), std::string(call.qualifier), {}, call});
+        Started& started = all.emplace_back();
+        started.function = call.function;
+        started.qualifier = call.qualifier;
+        started.call = call;
         return true;
     }
     std::size_t payload_room(Exchange) override { return room; }
@@ -102,11 +110,13 @@ class TestInvocations final : public Invocations {
     }
     void payload_complete(Exchange exchange) override { find(exchange).complete = true; }
     void cancel(Exchange exchange) override {
-        SKERRY_CHECK(!find(exchange).cancelled && !find(exchange).over);
+        const Started& it = find(exchange);
+        SKERRY_CHECK(!it.cancelled && !it.over && (!it.released || it.more));
         find(exchange).cancelled = true;
     }
     void release(Exchange exchange) override {
         SKERRY_CHECK(!find(exchange).cancelled && !find(exchange).over);
+        SKERRY_CHECK(!find(exchange).released);
         find(exchange).released = true;
     }
     bool ready() override { return is_ready; }

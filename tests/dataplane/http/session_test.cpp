@@ -336,9 +336,16 @@ TEST(HttpSession, AnswersInPiecesAreChunked) {
         rig.answer(0, one, first);
         const Exchange exchange = rig.invocations.all[0].call.exchange;
         EXPECT_TRUE(rig.invocations.all[0].released);
+        const auto again = [&] {
+            rig.invocations.all[0].more = true;
+            rig.invocations.all[0].released = false;
+        };
+        again();
         rig.server.answer_more(exchange, {}, true);
+        again();
         rig.server.answer_more(exchange, {reinterpret_cast<const std::uint8_t*>(two.data()), 20},
                                true);
+        again();
         rig.server.answer_more(exchange, {}, false);
         rig.settle(c);
         const std::string heard = rig.heard(c);
@@ -361,11 +368,28 @@ TEST(HttpSession, AnswersInPiecesOfKnownLengthAreNot) {
     rig.answer(0, "one", first);
     const std::string two = "two..";
     const Exchange exchange = rig.invocations.all[0].call.exchange;
+    rig.invocations.all[0].released = false;
     rig.server.answer_more(exchange, {reinterpret_cast<const std::uint8_t*>(two.data()), 5}, false);
     rig.settle(c);
     const std::string heard = rig.heard(c);
     EXPECT_TRUE(has(heard, "Content-Length: 8\r\n\r\nonetwo..HTTP/1.1 200 OK"));
     EXPECT_FALSE(has(heard, "chunked"));
+}
+
+TEST(HttpSession, BetweenPiecesNothingIsReleasedTwice) {
+    Rig rig;
+    const auto c = rig.open();
+    rig.send(c, post("x"));
+    Answer first;
+    first.more = true;
+    rig.answer(0, "one", first);
+    rig.server.writable(c);  // TestInvocations would see a second release()
+    rig.server.readable(c);
+    rig.server.peer_closed(c);
+    rig.invocations.all[0].released = false;
+    rig.server.answer_more(rig.invocations.all[0].call.exchange, {}, false);
+    rig.settle(c);
+    EXPECT_TRUE(rig.heard(c).ends_with("one\r\n0\r\n\r\n"));
 }
 
 TEST(HttpSession, AnAnswerThatBreaksOffIsSeenToBeBroken) {
