@@ -12,8 +12,8 @@ bool Core::acknowledge(Connection& c, const Segment& segment) {
         challenge(c);
         return false;
     }
-    // RFC 7323 §4.3: the timestamp of what moves the left edge is what is echoed. Only now: a forged
-    // segment that guessed its sequence number alone must not make all others look old.
+    // RFC 7323 §4.3: the timestamp of what moves the left edge is what is echoed. Only now: a
+    // forged segment that guessed its sequence number alone must not make all others look old.
     if (c.timestamps && segment.has_timestamp && at_or_before(segment.seq, c.last_ack)) {
         c.ts_recent = segment.ts_value;
         c.ts_recent_s = static_cast<std::uint32_t>(now_us / 1'000'000);

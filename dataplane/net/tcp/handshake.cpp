@@ -87,7 +87,8 @@ std::uint32_t Core::round_trip_of_syn(const Connection& c) const {
     return static_cast<std::uint32_t>(now_us + limit_us - c.state_due_us);
 }
 
-// RFC 6298 §3: a SYN that was sent twice is no sample, unless a timestamp tells which one was answered.
+// RFC 6298 §3: a SYN that was sent twice is no sample, unless a timestamp tells which one was
+// answered.
 void Core::sample_handshake(Connection& c, const Segment& segment) {
     if (c.rtt_of_syn) {
         c.rto.sample(round_trip_of_syn(c));

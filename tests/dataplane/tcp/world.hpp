@@ -220,10 +220,11 @@ class World {
                 wire_.emplace(due + random() % (r.delay_us + 1), Flying{copy, to_server});
         }
         if (chance(r.corrupt)) {
-            // Behind the link's header: that is covered by the frame check sequence of real links, and
-            // a changed source address would be believed.
+            // Behind the link's header: that is covered by the frame check sequence of real links,
+            // and a changed source address would be believed.
             auto* bytes = rte_pktmbuf_mtod_offset(frame, std::uint8_t*, 14);
-            bytes[random() % (frame->data_len - 14u)] ^= static_cast<std::uint8_t>(1u << random() % 8);
+            bytes[random() % (frame->data_len - 14u)] ^=
+                static_cast<std::uint8_t>(1u << random() % 8);
         }
         if (chance(r.reorder)) due += random() % (3 * r.delay_us + 1);
         wire_.emplace(due, Flying{frame, to_server});
