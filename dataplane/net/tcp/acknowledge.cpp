@@ -124,9 +124,12 @@ void Core::grow(Connection& c, const Segment& segment, const Acked& acked,
         } else {
             c.congestion.recovery_acked(acked.delivered_bytes, c.flight.pipe_bytes(), advances);
         }
-    } else if (acked.delivered_bytes != 0) {
+    } else if (advances) {
+        // Only what moves SND.UNA lets the window grow (RFC 5681 §3.1); after a timeout only what
+        // had not been SACKed before.
+        const bool again = c.recovery == Recovery::timeout;
         c.congestion.acked({.now_us = now_us,
-                            .bytes = acked.delivered_bytes,
+                            .bytes = again ? acked.delivered_bytes : acked.acked_bytes,
                             .flight_before = pipe_before,
                             .rtt_us = acked.rtt_us,
                             .srtt_us = c.rto.srtt_us,

@@ -22,7 +22,7 @@ inline constexpr std::uint32_t initial_window(std::uint32_t mss) {
 // An acknowledgement of new data, outside fast recovery.
 struct CongestionAck {
     std::uint64_t now_us = 0;
-    std::uint32_t bytes = 0;          // newly acknowledged or SACKed
+    std::uint32_t bytes = 0;          // newly acknowledged
     std::uint32_t flight_before = 0;  // in flight before it
     std::uint32_t rtt_us = 0;         // its sample, 0: none
     std::uint32_t srtt_us = 0;
