@@ -58,7 +58,13 @@ class Snapshot:
             self.namespaces |= namespaces_of(each) - home
             self.groups |= groups_of(each) - ours
         self.groups |= self.owned()
-        self.taken_ticks = time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
+        self.inside = {(pid, start_time(pid)) for pid, _ in self.holders()}
+
+    def holders(self):
+        """(process, namespace of the server's that it is in), of all processes there are."""
+        for process in PROC.glob("[0-9]*"):
+            for name in namespaces_of(process.name) & self.namespaces:
+                yield process.name, name
 
     def owned(self):
         """Groups that have its number in their name."""
@@ -73,12 +79,8 @@ class Snapshot:
         """Whatever is left of it, in words; nothing is left of a server that died well."""
         found = [f"process {pid}: {read(PROC / str(pid) / 'comm').strip()} {state(pid)}"
                  for pid, started in self.family.items() if started is not None and state(pid, started)]
-        held = {}
-        for process in PROC.glob("[0-9]*"):
-            # The kernel gives the numbers of namespaces again: to processes that came later.
-            if int(start_time(process.name) or 1 << 62) <= self.taken_ticks:
-                for name in namespaces_of(process.name) & self.namespaces:
-                    held.setdefault(name, process.name)
+        # The kernel gives the numbers of namespaces again at once: who was in none of them then is in another one.
+        held = {name: pid for pid, name in self.holders() if (pid, start_time(pid)) in self.inside}
         found += [f"{name} of process {pid}" for name, pid in held.items()]
         found += [f"control group {group}" for group in sorted(self.groups | self.owned()) if pathlib.Path(group).exists()]
         found += [f"folder {folder}" for folder in PROC.parent.glob(f"var/run/dpdk/skerry-*-{self.pid}")]

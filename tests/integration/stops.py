@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 
@@ -65,6 +66,24 @@ def test_a_second_signal_ends_it_at_once(lab):
         assert time.monotonic() - begin < 7, time.monotonic() - begin
         client.close()
         gone(snapshot)
+
+
+def test_what_others_have_made_since_is_not_left_of_it(lab):
+    """The kernel gives numbers of namespaces again at once: also to a process that was there before (a jail that waits
+    for its order, of another server)."""
+    script = ("import ctypes, sys\nsys.stdin.readline()\nctypes.CDLL(None).unshare(0x04000000)\nprint(flush=True)\n"
+              "sys.stdin.readline()")
+    with Service(lab) as service:
+        with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as other:
+            snapshot = Snapshot(service.supervisor.pid)
+            equal(service.supervisor.stop(), 0)
+            gone(snapshot)
+            print(file=other.stdin, flush=True)
+            other.stdout.readline()
+            snapshot.namespaces |= leftovers.namespaces_of(other.pid) - leftovers.namespaces_of(os.getpid())
+            equal(snapshot.remains(), [])
+            print(file=other.stdin, flush=True)
 
 
 def test_a_warden_that_stands_still_for_a_while(lab):
