@@ -52,22 +52,28 @@ void ApiWorker::describe(Channel& channel) const {
 }
 
 void ApiWorker::listen(UniqueFd listener, std::string function_arn, Channel& channel) {
+    deaf_ = !listener;
+    if (deaf_) return;
     end_ =
         std::make_unique<ApiEnd>(std::move(listener), std::move(function_arn), area(), area_bytes_);
     channel.api = end_.get();
 }
 
 ApiWorker::Progress ApiWorker::step() {
+    if (deaf_) return Progress::failed;
     if (!end_) return Progress::initialising;
-    const std::uint8_t news = runtime_api::pump(end_->peer, end_->listener.get());
+    const std::uint8_t news = runtime_api::pump(end_->peer, end_->listener.get(), &deaf_);
     if ((news & runtime_api::kAsked) != 0) {
         end_->asked = true;
         return Progress::ready;
     }
-    return (news & runtime_api::kAnswered) != 0 ? Progress::failed : Progress::initialising;
+    // Waiting for a descriptor to be free would keep this thread busy: another start comes later.
+    return deaf_ || (news & runtime_api::kAnswered) != 0 ? Progress::failed
+                                                         : Progress::initialising;
 }
 
 std::string ApiWorker::failure() const {
+    if (deaf_) return "skerryd has too many files open (LimitNOFILE) to hear it";
     const runtime_api::Peer& peer = end_->peer;
     const std::string_view text(reinterpret_cast<const char*>(area()),
                                 std::min<std::size_t>(peer.answer_bytes(), kFailureBytesMax));
@@ -75,7 +81,7 @@ std::string ApiWorker::failure() const {
 }
 
 void ApiWorker::add_descriptors(std::vector<pollfd>& to) const {
-    if (end_) runtime_api::add_descriptors(end_->peer, end_->listener.get(), to);
+    if (end_ && !deaf_) runtime_api::add_descriptors(end_->peer, end_->listener.get(), to);
 }
 
 }  // namespace skerry::placement

@@ -29,7 +29,8 @@ class ApiWorker {
 
     // Makes the channel one of this memory.
     void describe(Channel& channel) const;
-    // Its jail has been built, and it can connect. `channel` is told where to speak to it.
+    // Its jail has been built, and it can connect. `channel` is told where to speak to it. Without
+    // a listener (this process has too many files open) its start has failed.
     void listen(UniqueFd listener, std::string function_arn, Channel& channel);
 
     enum class Progress : std::uint8_t { initialising, ready, failed };
@@ -49,6 +50,7 @@ class ApiWorker {
     const std::size_t bytes_;
     const std::uint32_t area_bytes_;
     std::unique_ptr<ApiEnd> end_;
+    bool deaf_ = false;
 };
 
 }  // namespace skerry::placement

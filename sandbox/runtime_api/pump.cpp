@@ -14,9 +14,13 @@ bool would_block() {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
-bool accept_one(Peer& peer, int listener_fd) {
+bool accept_one(Peer& peer, int listener_fd, bool* deaf) {
     const int fd = ::accept4(listener_fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) return false;
+    if (fd < 0) {
+        const bool gone = errno == ECONNABORTED;
+        if (deaf != nullptr) *deaf |= !would_block() && !gone;
+        return gone;
+    }
     if (peer.adopt(fd) < 0) ::close(fd);
     return true;
 }
@@ -62,9 +66,9 @@ bool move(Peer& peer, std::uint32_t index) {
 
 }  // namespace
 
-std::uint8_t pump(Peer& peer, int listener_fd) {
+std::uint8_t pump(Peer& peer, int listener_fd, bool* deaf) {
     for (int round = 0; round < kRounds; ++round) {
-        bool moved = accept_one(peer, listener_fd);
+        bool moved = accept_one(peer, listener_fd, deaf);
         for (std::uint32_t i = 0; i < kConnections; ++i)
             if (peer.connection(i).open()) moved = move(peer, i) || moved;
         if (const std::uint8_t news = peer.take_news(); news != 0) return news;

@@ -20,6 +20,8 @@ namespace skerry::warden {
 namespace {
 
 constexpr int kEndTimeoutMs = 5000;  // then the warden is killed
+// Attempts, a millisecond each, to remove the groups of a warden that was killed.
+constexpr int kRemoveAttempts = 1000;
 
 template <std::size_t N>
 Status put_checked(char (&field)[N], const std::string& text, const char* name) {
@@ -161,6 +163,7 @@ Result<std::optional<Event>> Client::poll_event() {
             return Error{ECONNRESET, "the warden has ended"};
         case Received::malformed:
             return Error{EBADMSG, "the warden sent a message of the wrong size"};
+        case Received::without_fds:  // the event's listener is not there, and that says it
         case Received::message:
             break;
     }
@@ -210,7 +213,7 @@ void Client::end() {
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
     // With the warden all workers have ended, and it has removed these, unless it was killed.
-    (void)groups_.remove_all();
+    for (int i = 0; i < kRemoveAttempts && !groups_.remove_all(); ++i) ::usleep(1000);
 }
 
 }  // namespace skerry::warden

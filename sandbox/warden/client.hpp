@@ -64,7 +64,7 @@ struct Event {
     int error_code = 0;
     std::string text;
     // spawned, of a kind that speaks the Runtime API: non-blocking, listens where it will connect
-    // to
+    // to. None: this process has too many files open, and the worker can't be served.
     UniqueFd listener;
     // spawned
     std::uint32_t queue_us = 0;  // from the order's sending until the warden took it up

@@ -27,6 +27,8 @@ enum class Received {
     message,
     nothing,    // none there now
     malformed,  // one of the wrong size, or with too many descriptors; it is dropped
+    // Whole but for its descriptors: this process has no room for them. None is in `fds`.
+    without_fds,
     closed,
 };
 

@@ -141,6 +141,9 @@ void Warden::obey() {
             finish();
         case Received::malformed:
             return refuse(0, Error{EBADMSG, "an order of the wrong size"});
+        case Received::without_fds:
+            return refuse(order.worker_id,
+                          Error{EMFILE, "start a worker: the warden has too many files open"});
         case Received::message:
             break;
     }

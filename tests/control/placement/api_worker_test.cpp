@@ -1,6 +1,7 @@
 // Workers that speak the Runtime API, until they are ready or have failed.
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 
 #include "tests/control/placement/rig.hpp"
 
@@ -47,9 +48,57 @@ class ApiStarts : public PoolTest {
                   static_cast<ssize_t>(text.size()));
     }
 
+    // One step of a server that has as many files open as it may.
+    void step_without_descriptors() {
+        rlimit limit{};
+        ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        const int next = dup(0);
+        ::close(next);
+        const rlimit none{static_cast<rlim_t>(next), limit.rlim_max};
+        ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+        step();
+        ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+    // Its start has failed, and nothing of it keeps the control thread awake.
+    void expect_given_up(std::uint32_t entry) {
+        EXPECT_NE(pool_->start_failure(entry).find("too many files"), std::string::npos)
+            << pool_->start_failure(entry);
+        take_orders();
+        EXPECT_EQ(killed_.size(), 1u);
+        std::vector<pollfd> watched;
+        pool_->add_descriptors(watched);
+        EXPECT_EQ(watched.size(), 1u);  // the warden
+        exited(last_);
+        step();
+        EXPECT_EQ(pool_->workers(), 0u);
+    }
+
     sockaddr_in address_{};
     UniqueFd worker_;
 };
+
+TEST_F(ApiStarts, AConnectionThatCannotBeAcceptedIsNotWaitedFor) {
+    const std::uint32_t entry = open_api();
+    spawned(entry);
+    say("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n");
+    step_without_descriptors();
+    expect_given_up(entry);
+}
+
+TEST_F(ApiStarts, AListenerThatCannotBeTakenIsNotWaitedFor) {
+    const std::uint32_t entry = open_api();
+    pool_->set_target(entry, 1, true);
+    step();
+    ASSERT_EQ(take_orders(), 1u);
+    const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    warden::Message message;
+    message.kind = warden::MessageKind::spawned;
+    message.worker_id = last_;
+    ASSERT_EQ(warden::send_message(warden_.get(), message, {listener.get()}), 0);
+    step_without_descriptors();
+    EXPECT_FALSE(pool_->warden_gone());
+    expect_given_up(entry);
+}
 
 TEST_F(ApiStarts, ReadyWhenItAsksForItsFirstInvocation) {
     const std::uint32_t entry = open_api();

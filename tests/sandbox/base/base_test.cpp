@@ -1,9 +1,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <memory>
+#include <string>
 
 #include "sandbox/base/check.hpp"
+#include "sandbox/base/records.hpp"
 #include "sandbox/base/result.hpp"
 #include "sandbox/base/unique_fd.hpp"
 
@@ -98,6 +101,65 @@ TEST(CheckDeathTest, SaysWhatIsBroken) {
     ::testing::FLAGS_gtest_death_test_style = "threadsafe";
     EXPECT_DEATH(SKERRY_CHECK(1 + 1 == 3), "broken invariant: 1 \\+ 1 == 3 .*base_test");
     SKERRY_CHECK(1 + 1 == 2);
+}
+
+class Records : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        int ends[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+        ours_ = UniqueFd(ends[0]);
+        theirs_ = UniqueFd(ends[1]);
+    }
+    ReceivedRecord receive() {
+        return take_record(theirs_.get(), text_, sizeof text_, fds_, MSG_DONTWAIT);
+    }
+    int send(std::size_t bytes, std::size_t fds) {
+        return send_record(ours_.get(), std::string(bytes, 'x').data(), bytes,
+                           std::vector<int>(fds, STDIN_FILENO));
+    }
+
+    UniqueFd ours_, theirs_;
+    char text_[8] = {};
+    std::vector<UniqueFd> fds_;
+};
+
+TEST_F(Records, ComeWholeWithTheirDescriptors) {
+    ASSERT_EQ(send(5, kRecordFdsMax), 0);
+    ASSERT_EQ(send(8, 0), 0);
+    auto got = receive();
+    EXPECT_EQ(got.bytes, 5u);
+    EXPECT_EQ(got.error, 0);
+    ASSERT_EQ(fds_.size(), kRecordFdsMax);
+    EXPECT_EQ(::fcntl(fds_[0].get(), F_GETFD), FD_CLOEXEC);
+    got = receive();
+    EXPECT_EQ(got.bytes, 8u);
+    EXPECT_TRUE(fds_.empty());
+    EXPECT_EQ(receive().error, EAGAIN);
+    ours_.reset();
+    got = receive();
+    EXPECT_EQ(got.bytes, 0u);
+    EXPECT_EQ(got.error, 0);
+}
+
+TEST_F(Records, TooLongIsSaid) {
+    ASSERT_EQ(send(9, 1), 0);
+    EXPECT_EQ(receive().error, EMSGSIZE);
+}
+
+TEST_F(Records, DescriptorsThatThereIsNoRoomForAreSaid) {
+    ASSERT_EQ(send(5, 3), 0);
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const int next = ::dup(0);
+    ::close(next);
+    const rlimit one_more{static_cast<rlim_t>(next) + 1, limit.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_more), 0);
+    const auto got = receive();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    EXPECT_EQ(got.bytes, 5u);
+    EXPECT_EQ(got.error, EMFILE);
+    EXPECT_EQ(fds_.size(), 1u);
 }
 
 }  // namespace

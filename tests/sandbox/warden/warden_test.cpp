@@ -1,5 +1,6 @@
 // The warden with real workers: what it reports, and that nothing outlives it. Needs root.
 #include <linux/sched.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -177,6 +178,21 @@ TEST_F(Warden, RefusesOrdersThatMakeNoSense) {
     ASSERT_TRUE(event);
     EXPECT_EQ(event->error_code, EPROTO);
     spawn(1);
+}
+
+TEST_F(Warden, RefusesAnOrderWhoseDescriptorsItHasNoRoomFor) {
+    const auto other = spawn(1);  // it has raised its own limit by now
+    rlimit limit{};
+    ASSERT_EQ(::prlimit(client_->pid(), RLIMIT_NOFILE, nullptr, &limit), 0);
+    const rlimit none{3, limit.rlim_max};  // as many as it polls
+    ASSERT_EQ(::prlimit(client_->pid(), RLIMIT_NOFILE, &none, nullptr), 0);
+    Place place(folder_, doorbells_, 7);
+    const auto event = try_spawn(place.order);
+    EXPECT_EQ(event.kind, MessageKind::failed);
+    EXPECT_EQ(event.worker_id, 7u);
+    EXPECT_EQ(event.error_code, EMFILE);
+    ASSERT_EQ(::prlimit(client_->pid(), RLIMIT_NOFILE, &limit, nullptr), 0);
+    spawn(7);
 }
 
 TEST_F(Warden, KeepsNoDescriptorItDoesNotNeed) {
