@@ -57,6 +57,10 @@ std::uint32_t OverTcp::room(std::uint32_t connection) {
     return stack_.writable_bytes(handles_[connection]);
 }
 
+std::uint32_t OverTcp::backlog(std::uint32_t connection) {
+    return stack_.info(handles_[connection]).kept_bytes;
+}
+
 std::uint32_t OverTcp::write(std::uint32_t connection, Bytes bytes) {
     return stack_.write(handles_[connection], bytes);
 }

@@ -29,6 +29,7 @@ class OverTcp final : public Transport {
     std::uint32_t read(std::uint32_t connection, std::span<Bytes> spans) override;
     void consume(std::uint32_t connection, std::uint32_t bytes) override;
     std::uint32_t room(std::uint32_t connection) override;
+    std::uint32_t backlog(std::uint32_t connection) override;
     std::uint32_t write(std::uint32_t connection, Bytes bytes) override;
     void want_room(std::uint32_t connection) override;
     void again(std::uint32_t connection) override;

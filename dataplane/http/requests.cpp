@@ -182,8 +182,7 @@ void Server::begin_body(std::uint32_t connection) {
         say(connection, kContinue);
     }
     session.phase = Phase::body;
-    session.window_bytes = 0;
-    waits_.arm(connection, Wait::body, options_.times, now_us_);
+    open_window(connection, Wait::body);
 }
 
 }  // namespace skerry::http

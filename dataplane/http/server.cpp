@@ -118,11 +118,15 @@ bool Server::has_room(std::uint32_t connection) {
 }
 
 void Server::wait_for_reader(std::uint32_t connection) {
-    if (waits_.of(connection) != Wait::send) {
-        sessions_[connection].window_bytes = 0;
-        waits_.arm(connection, Wait::send, options_.times, now_us_);
-    }
+    if (waits_.of(connection) != Wait::send) open_window(connection, Wait::send);
     transport_.want_room(connection);
+}
+
+void Server::open_window(std::uint32_t connection, Wait wait) {
+    Session& session = sessions_[connection];
+    session.window_bytes = 0;
+    session.window_backlog = wait == Wait::send ? transport_.backlog(connection) : 0;
+    waits_.arm(connection, wait, options_.times, now_us_);
 }
 
 bool Server::read_head(std::uint32_t connection) {
@@ -227,8 +231,7 @@ bool Server::read_body(std::uint32_t connection) {
 void Server::resume(Exchange exchange) {
     Session* session = find(exchange);
     if (session == nullptr || session->phase != Phase::body) return;
-    session->window_bytes = 0;
-    waits_.arm(exchange.connection, Wait::body, options_.times, now_us_);
+    open_window(exchange.connection, Wait::body);
     transport_.again(exchange.connection);
 }
 
@@ -327,9 +330,9 @@ bool Server::send(std::uint32_t connection) {
             transport_.write(connection, {answer.payload, answer.payload_bytes});
         answer.payload += sent;
         answer.payload_bytes -= sent;
+        session.window_bytes += sent;
         if (answer.payload_bytes != 0) {
             wait_for_reader(connection);
-            session.window_bytes += sent;
             return false;
         }
         if (session.chunked && !answer.more) {
@@ -356,9 +359,7 @@ void Server::finish(std::uint32_t connection) {
     if (!session.keep_alive) return begin_linger(connection);
     if (!session.body.complete()) {
         session.phase = Phase::skip;
-        session.window_bytes = 0;
-        waits_.arm(connection, Wait::body, options_.times, now_us_);
-        return;
+        return open_window(connection, Wait::body);
     }
     session.phase = Phase::idle;
     waits_.arm(connection, Wait::idle, options_.times, now_us_);
@@ -412,18 +413,24 @@ void Server::on_due(std::uint32_t connection) {
             on_window(connection);
             break;
         default:
-            forget(connection);
-            transport_.abort(connection);
+            // What it has not acknowledged yet is TCP's to deliver.
+            close(connection);
     }
 }
 
-// A window has ended in which the client should have got on with its body, or with our answer.
+// A window has ended in which the client should have got on with its body, or with our answer: what
+// counts there is what it has acknowledged.
 void Server::on_window(std::uint32_t connection) {
-    Session& session = sessions_[connection];
+    const Session& session = sessions_[connection];
     const Wait wait = waits_.of(connection);
-    if (session.window_bytes >= options_.times.window_bytes()) {
-        session.window_bytes = 0;
-        waits_.arm(connection, wait, options_.times, now_us_);
+    std::uint64_t bytes = session.window_bytes;
+    if (wait == Wait::send) {
+        const std::uint64_t before = bytes + session.window_backlog;
+        const std::uint32_t left = transport_.backlog(connection);
+        bytes = before > left ? before - left : 0;
+    }
+    if (bytes >= options_.times.window_bytes()) {
+        open_window(connection, wait);
     } else if (wait == Wait::body && session.phase == Phase::body) {
         refuse(connection, Refusal::body_too_slow);
     } else {

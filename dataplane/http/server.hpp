@@ -95,7 +95,8 @@ class Server {
         bool wants_piece = false;  // the last one was released: answer_more() is to come
         std::uint16_t buffer = HeadBuffers::kNone;
         std::uint32_t serial = 0;
-        std::uint32_t window_bytes = 0;  // since the wait was armed
+        std::uint32_t window_bytes = 0;    // read or written since the wait was armed
+        std::uint32_t window_backlog = 0;  // of the transport, then
         HeadScanner scanner;
         BodyReader body;
         std::uint64_t request_id_hi = 0, request_id_lo = 0;
@@ -115,6 +116,7 @@ class Server {
     bool drop_input(std::uint32_t connection);
     bool has_room(std::uint32_t connection);
     void wait_for_reader(std::uint32_t connection);
+    void open_window(std::uint32_t connection, Wait wait);
     void finish(std::uint32_t connection);
     void begin_linger(std::uint32_t connection);
     void input_ended(std::uint32_t connection);

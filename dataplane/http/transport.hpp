@@ -20,6 +20,8 @@ class Transport {
     virtual void consume(std::uint32_t connection, std::uint32_t bytes) = 0;
     // How much write() would take now.
     virtual std::uint32_t room(std::uint32_t connection) = 0;
+    // Of what was written: how much the client has not acknowledged yet.
+    virtual std::uint32_t backlog(std::uint32_t connection) = 0;
     virtual std::uint32_t write(std::uint32_t connection, Bytes bytes) = 0;
     // Server::writable() is to be called once there is room for an answer's head at least.
     virtual void want_room(std::uint32_t connection) = 0;

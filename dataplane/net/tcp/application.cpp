@@ -119,6 +119,7 @@ Info Core::info(const Connection& c) const {
     info.receive_window = after(c.advertised, c.rcv_nxt) ? c.advertised - c.rcv_nxt : 0;
     info.unread_bytes = c.received.bytes;
     info.unsent_bytes = unsent_bytes(c);
+    info.kept_bytes = c.queue.bytes();
     return info;
 }
 

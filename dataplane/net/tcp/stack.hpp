@@ -141,6 +141,7 @@ struct Info {
     std::uint32_t receive_window = 0;
     std::uint32_t unread_bytes = 0;
     std::uint32_t unsent_bytes = 0;
+    std::uint32_t kept_bytes = 0;  // written and not yet acknowledged, the unsent ones among them
 };
 
 struct Connect {

@@ -21,6 +21,7 @@ class MemoryTransport final : public Transport {
         std::string output;                   // written
         std::size_t piece = ~std::size_t{0};  // bytes of one span
         std::size_t room = 1u << 20;          // left to be written
+        std::size_t backlog = 0;              // written and not acknowledged
         bool shut = false, closed = false, aborted = false;
         bool wants_room = false, again = false;
         bool over() const { return closed || aborted; }
@@ -48,12 +49,16 @@ class MemoryTransport final : public Transport {
         const Connection& c = all[connection];
         return c.over() || c.shut ? 0 : static_cast<std::uint32_t>(c.room);
     }
+    std::uint32_t backlog(std::uint32_t connection) override {
+        return static_cast<std::uint32_t>(all[connection].backlog);
+    }
     std::uint32_t write(std::uint32_t connection, Bytes bytes) override {
         Connection& c = all[connection];
         SKERRY_CHECK(!c.over() && !c.shut);
         const std::size_t taken = std::min(c.room, bytes.size());
         c.output.append(reinterpret_cast<const char*>(bytes.data()), taken);
         c.room -= taken;
+        c.backlog += taken;
         return static_cast<std::uint32_t>(taken);
     }
     void want_room(std::uint32_t connection) override { all[connection].wants_room = true; }
@@ -175,8 +180,14 @@ class Rig {
         server.answered(exchange, answer);
         settle(exchange.connection);
     }
+    // The client acknowledges, perhaps without the transport saying so yet.
+    void acknowledge(std::uint32_t connection, std::size_t bytes) {
+        MemoryTransport::Connection& c = transport.all[connection];
+        c.backlog -= std::min(c.backlog, bytes);
+    }
     void give_room(std::uint32_t connection, std::size_t bytes) {
         transport.all[connection].room += bytes;
+        acknowledge(connection, bytes);
         transport.all[connection].wants_room = false;
         server.writable(connection);
         settle(connection);

@@ -231,6 +231,24 @@ TEST(HttpOverTcp, ReadersThatStopAreReset) {
     EXPECT_EQ(town.world.server.stack->stats().send_blocks_used.get(), 0u);
 }
 
+TEST(HttpOverTcp, SlowReadersAreNotStalledOnes) {
+    // 10 KB/s: it takes longer than a wait until half of what TCP keeps is acknowledged.
+    Town town;
+    const std::string body = body_of(600000);
+    Client& client = town.client(post(body, "Connection: close\r\n"));
+    EXPECT_TRUE(town.run([&] { return !client.heard.empty(); }));
+    client.read_limit = 0;
+    for (int i = 0; i < 1200 && !client.peer_closed && !client.closed; ++i) {
+        town.world.run_for(100'000);
+        client.read_limit = 1000;
+        town.world.step();
+        client.read_limit = 0;
+    }
+    EXPECT_FALSE(client.closed);
+    client.read_limit = ~0u;
+    EXPECT_TRUE(town.run([&] { return client.heard.ends_with(body); }, 60 * kSecond));
+}
+
 TEST(HttpOverTcp, ConsumersWithoutRoomCloseTheWindow) {
     Town town;
     town.invocations.room = 10000;

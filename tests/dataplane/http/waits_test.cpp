@@ -78,7 +78,7 @@ TEST(HttpWaits, ReadersMustGetOn) {
     const std::string payload(200000, 'p');
     for (const auto c : {slow, steady}) {
         rig.send(c, post("x"));
-        rig.transport.all[c].room = 3000;
+        rig.transport.all[c].room = 20000;
         rig.answer(c, payload);
     }
     for (int i = 0; i < 4; ++i) {
@@ -93,6 +93,24 @@ TEST(HttpWaits, ReadersMustGetOn) {
     EXPECT_FALSE(rig.transport.all[steady].over());
     rig.give_room(steady, 200000);
     EXPECT_TRUE(rig.invocations.all[1].released);
+}
+
+TEST(HttpWaits, ReadersAreJudgedByWhatTheyAcknowledge) {
+    // The transport says that there is room only now and then.
+    Rig rig;
+    const auto c = rig.open();
+    rig.send(c, post("x"));
+    rig.transport.all[c].room = 100000;
+    const std::string payload(200000, 'p');
+    rig.answer(0, payload);
+    for (int i = 0; i < 8; ++i) {
+        rig.pass(4 * kSecond);
+        rig.acknowledge(c, 6000);
+        rig.pass(kSecond);
+    }
+    EXPECT_FALSE(rig.transport.all[c].over());
+    rig.pass(10 * kSecond);
+    EXPECT_TRUE(rig.transport.all[c].aborted);
 }
 
 TEST(HttpWaits, WhoOnlyAsksIsHungUp) {
