@@ -399,8 +399,30 @@ def snapshots():
     yield "smaps", SMAPS
 
 
+def tcp_programs():
+    """Of tcp_fuzz.cpp: options, then steps. A segment is peer and size, shape, and what the shape asks for."""
+    syn = bytes([0, 3 | 128, 15, 200, 7, 10, 0])  # MSS, scale, SACK, timestamps
+    stamp = bytes([8, 20, 0])
+    ack, data = bytes([0, 128]) + stamp, bytes([68, 2 | 128]) + stamp + bytes([200])
+    fin, rst, poll, flush = bytes([0, 5 | 128]) + stamp, bytes([0, 6]), bytes([180]), bytes([188, 0])
+    write, read, shut, close = bytes([189, 0, 100]), bytes([191, 0, 255]), bytes([192, 0]), bytes([193, 0])
+    late, gap = bytes([160, 4]), bytes([68, 2 | 16 | 128, 100]) + stamp + bytes([200])
+    sack = bytes([0, 128, 8 | 16 | 64, 20, 0, 10, 30])
+    opened = syn + ack + poll
+    yield "echo", b"\0" + opened + data + read + write + flush + ack + close + flush + ack + fin + late
+    yield "out-of-order", b"\0" + opened + gap + gap + data + read + fin
+    yield "sacked", b"\0" + opened + write * 6 + flush + sack + sack + flush + ack
+    yield "timeouts", b"\0" + opened + write * 4 + flush + late * 6 + ack
+    yield "half-closed", b"\0" + opened + fin + write + flush + ack + shut + flush + ack
+    yield "reset", b"\0" + opened + data + rst
+    yield "cookies", b"\x1c" + opened + data + read + write + flush
+    yield "keep-alive", b"\x40" + opened + bytes([160, 5]) * 12
+    yield "connect", b"\0" + bytes([196, 0, 0]) + bytes([0, 4 | 128, 15, 200, 7, 10, 0]) + poll + write + flush + ack
+    yield "both-connect", b"\0" + bytes([196, 0, 0]) + syn + ack + poll + fin + close + flush + ack
+
+
 def main():
-    folders = ("frame", "message", "reply", "archive", "orders", "runtime_api", "api_worker", "snapshot", "tcp_segment")
+    folders = ("frame", "message", "reply", "archive", "orders", "runtime_api", "api_worker", "snapshot", "tcp_segment", "tcp")
     for folder in folders:
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
@@ -409,7 +431,7 @@ def main():
         (HERE / "message" / name).write_bytes(data)
     for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders),
                           ("runtime_api", runtime_api), ("api_worker", api_worker), ("snapshot", snapshots),
-                          ("tcp_segment", tcp_segments)):
+                          ("tcp_segment", tcp_segments), ("tcp", tcp_programs)):
         for name, data in seeds():
             (HERE / folder / name).write_bytes(data)
 

@@ -75,7 +75,7 @@ void Core::become_established(Connection& c, std::uint8_t event) {
     c.sent_ms = clock_ms();
     c.recover = c.una;
     restart_keep_alive(c);
-    c.owned = true;
+    if (c.passive) c.owned = true;
     if (c.fin_queued) c.state = State::fin_wait_1;  // shutdown() came first
     tell(c, event);
     if (c.queue.bytes() != 0 || c.fin_queued) want_output(c);
@@ -171,6 +171,8 @@ bool Core::in_syn_sent(Connection& c, const Segment& segment, rte_mbuf* mbuf) {
 
 Handle Core::connect(const Connect& to, std::uint64_t now) {
     now_us = std::max(now_us, now);
+    if (to.port >= ports.size() || to.local.is_v4() != to.peer.is_v4() || to.peer_port == 0)
+        return {};
     Path path;
     path.local = to.local;
     path.peer = to.peer;

@@ -101,7 +101,7 @@ void Core::free_connection(Connection& c) {
     c.owned = false;
     ++c.generation;
     --used_count;
-    free_list.push(connections.get(), at);
+    free_list.push_front(connections.get(), at);
 }
 
 }  // namespace skerry::net::tcp

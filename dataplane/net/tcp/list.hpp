@@ -32,6 +32,15 @@ class List {
         tail_ = index;
         ++size_;
     }
+    // At the front: what was used last is still in the caches.
+    void push_front(T* pool, std::uint32_t index) {
+        Link& link = pool[index].*Member;
+        if (link.linked()) return;
+        link = {head_, kNone};
+        (head_ == kNone ? tail_ : (pool[head_].*Member).previous) = index;
+        head_ = index;
+        ++size_;
+    }
     void remove(T* pool, std::uint32_t index) {
         Link& link = pool[index].*Member;
         if (!link.linked()) return;
