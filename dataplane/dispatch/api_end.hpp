@@ -23,6 +23,8 @@ struct ApiEnd {
         : listener(std::move(listener_fd)),
           function_arn(std::move(arn)),
           peer(area, area_bytes, function_arn) {}
+    // Of a worker that stands by.
+    explicit ApiEnd(UniqueFd listener_fd) : listener(std::move(listener_fd)) {}
     ~ApiEnd() { runtime_api::hang_up(peer); }
     ApiEnd(const ApiEnd&) = delete;
     ApiEnd& operator=(const ApiEnd&) = delete;
@@ -38,7 +40,7 @@ struct ApiEnd {
     };
 
     UniqueFd listener;
-    const std::string function_arn;
+    std::string function_arn;  // the peer refers to it
     runtime_api::Peer peer;
     std::array<Io, runtime_api::kConnections> io;
     bool accepting = false;

@@ -66,14 +66,17 @@ class V1 final : public Backend {
     }
 
   private:
-    // The limit with swap can't be below the one without, so it comes second.
+    // The limit with swap can't be below the one without, so it comes second, unless there is one
+    // already and it has to be raised.
     static int set_memory(const std::string& folder, const Limits& limits) {
         const std::string bytes = std::to_string(limits.memory_bytes);
-        if (const int error = write_file(folder + "/memory.limit_in_bytes", bytes); error != 0)
-            return error;
-        if (const int error = write_if_there(folder + "/memory.memsw.limit_in_bytes", bytes);
-            error != 0)
-            return error;
+        const std::string plain = folder + "/memory.limit_in_bytes";
+        const std::string with_swap = folder + "/memory.memsw.limit_in_bytes";
+        int error = write_file(plain, bytes);
+        const bool first = error == EINVAL;
+        if (first || error == 0) error = write_if_there(with_swap, bytes);
+        if (first && error == 0) error = write_file(plain, bytes);
+        if (error != 0) return error;
         return write_if_there(folder + "/memory.swappiness", "0");
     }
 

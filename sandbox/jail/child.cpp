@@ -102,10 +102,11 @@ void take_order(Received& received, const Reporter& reporter) {
     if (got == 0) ::_exit(127);
     reporter.need(got, Step::order);
     const std::size_t channel_fds = received.order.channel_fd_count;
-    const Start start = received.order.start;
-    const std::size_t of_template = start == Start::fresh ? 0 : start == Start::copy ? 2 : 1;
+    const std::size_t of_template = snapshot_fds(received.order.start);
+    const std::size_t artifacts = received.order.start == Start::standby ? 0 : 1;
     if (got != static_cast<ssize_t>(sizeof received.order) ||
-        fds.size() < 2 + channel_fds + of_template + (received.order.egress.used ? 1 : 0))
+        fds.size() <
+            1 + channel_fds + of_template + artifacts + (received.order.egress.used ? 1 : 0))
         reporter.fail(Step::order, EBADMSG);
     auto next = fds.begin();
     received.log = std::move(*next++);

@@ -49,39 +49,54 @@ std::vector<std::string> split(std::string_view settings) {
     return all;
 }
 
+// Whatever the function is.
+constexpr std::string_view kOfEachApiWorker[] = {
+    "TZ=:UTC",      "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin:/var/task",
+    "LANG=C.UTF-8", "HOME=/tmp",
+    "TMPDIR=/tmp",
+};
+
+std::string runtime_api() {
+    return "AWS_LAMBDA_RUNTIME_API=127.0.0.1:" + std::to_string(runtime::kRuntimeApiPort);
+}
+
 // As a worker of the Runtime API expects it; the names are part of that interface.
-std::vector<std::string> told_to_api_worker(const Order& order) {
-    const std::string function = order.function;
-    const std::string version(std::string_view(order.version_hex).substr(0, 12));
-    return {
-        "AWS_LAMBDA_RUNTIME_API=127.0.0.1:" + std::to_string(runtime::kRuntimeApiPort),
-        std::string("_HANDLER=") + (order.handler[0] != '\0' ? order.handler : "bootstrap"),
+std::vector<std::string> told_to_api_worker(const Told& told) {
+    const std::string function(told.function);
+    const std::string version(told.version_hex.substr(0, 12));
+    const std::string server(told.server_name);
+    std::vector<std::string> all = {
+        runtime_api(),
+        "_HANDLER=" + std::string(told.handler.empty() ? "bootstrap" : told.handler),
         "LAMBDA_TASK_ROOT=/var/task",
         "LAMBDA_RUNTIME_DIR=/var/runtime",
         "AWS_LAMBDA_FUNCTION_NAME=" + function,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + std::to_string(order.memory_mib),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + std::to_string(told.memory_mib),
         "AWS_LAMBDA_FUNCTION_VERSION=" + version,
-        std::string("AWS_REGION=") + order.server_name,
-        std::string("AWS_DEFAULT_REGION=") + order.server_name,
-        "AWS_EXECUTION_ENV=Skerry_" + std::string(runtime::kind_name(order.kind)),
+        "AWS_REGION=" + server,
+        "AWS_DEFAULT_REGION=" + server,
+        "AWS_EXECUTION_ENV=Skerry_" + std::string(runtime::kind_name(told.kind)),
         "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + function,
-        "AWS_LAMBDA_LOG_STREAM_NAME=" + std::string(order.server_name) + "/[" + version + "]",
+        "AWS_LAMBDA_LOG_STREAM_NAME=" + server + "/[" + version + "]",
         "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
-        "TZ=:UTC",
-        "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin:/var/task",
-        "LANG=C.UTF-8",
-        "HOME=/tmp",
-        "TMPDIR=/tmp",
     };
+    all.insert(all.end(), std::begin(kOfEachApiWorker), std::end(kOfEachApiWorker));
+    return all;
 }
 
-std::vector<std::string> told_to_native_worker(const Order& order) {
-    return {std::string("SKERRY_FUNCTION=") + order.function,
-            std::string("SKERRY_VERSION=") + order.version_hex,
+std::vector<std::string> told_to_native_worker(const Told& told) {
+    return {"SKERRY_FUNCTION=" + std::string(told.function),
+            "SKERRY_VERSION=" + std::string(told.version_hex),
             "PATH=/task",
             "HOME=/tmp",
             "TMPDIR=/tmp",
             "LANG=C.UTF-8"};
+}
+
+std::vector<std::string> told_to_standby() {
+    std::vector<std::string> all = {runtime_api(), "SKERRY_STANDBY=1"};
+    all.insert(all.end(), std::begin(kOfEachApiWorker), std::end(kOfEachApiWorker));
+    return all;
 }
 
 }  // namespace
@@ -108,14 +123,43 @@ Status check_environment(std::string_view settings) {
     return ok();
 }
 
-std::vector<std::string> make_environment(const Order& order) {
-    std::vector<std::string> all = split({order.environment, order.environment_bytes});
-    const std::vector<std::string> told = runtime::speaks_runtime_api(order.kind)
-                                              ? told_to_api_worker(order)
-                                              : told_to_native_worker(order);
-    for (const std::string& variable : told)
+bool can_come_later(std::string_view settings) {
+    constexpr std::string_view kLookedAtOnce[] = {"TZ", "LANG", "LANGUAGE"};
+    constexpr std::string_view kPrefixes[] = {"NODE_", "UV_",      "LD_",     "LC_",   "ICU_",
+                                              "SSL_",  "OPENSSL_", "MALLOC_", "GLIBC_"};
+    for (const std::string& variable : split(settings)) {
+        const std::string_view name = name_of(variable);
+        // For programs, not for Node.js itself, whatever it is called.
+        if (name != "NODE_ENV" &&
+            (std::find(std::begin(kLookedAtOnce), std::end(kLookedAtOnce), name) !=
+                 std::end(kLookedAtOnce) ||
+             std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                         [name](std::string_view prefix) { return name.starts_with(prefix); })))
+            return false;
+    }
+    return std::all_of(settings.begin(), settings.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+std::vector<std::string> make_environment(const Told& told) {
+    std::vector<std::string> all = split(told.environment);
+    const std::vector<std::string> ours = runtime::speaks_runtime_api(told.kind)
+                                              ? told_to_api_worker(told)
+                                              : told_to_native_worker(told);
+    for (const std::string& variable : ours)
         if (!has(all, name_of(variable))) all.push_back(variable);
     return all;
+}
+
+std::vector<std::string> make_environment(const Order& order) {
+    if (order.start == Start::standby) return told_to_standby();
+    return make_environment(Told{.kind = order.kind,
+                                 .function = order.function,
+                                 .version_hex = order.version_hex,
+                                 .handler = order.handler,
+                                 .server_name = order.server_name,
+                                 .environment = {order.environment, order.environment_bytes},
+                                 .memory_mib = order.memory_mib});
 }
 
 }  // namespace skerry::jail

@@ -106,8 +106,8 @@ cgroup::Limits limits_of(const Plan& plan) {
 Status send_order(const Plan& plan, const Orders& orders, const Embryo& embryo) {
     std::vector<int> fds = {plan.log_fd};
     fds.insert(fds.end(), plan.channel_fds.begin(), plan.channel_fds.end());
-    if (plan.start != Start::fresh) fds.push_back(plan.snapshot_fd);
-    if (plan.start == Start::copy) fds.push_back(plan.restorer_fd);
+    if (snapshot_fds(plan.start) > 0) fds.push_back(plan.snapshot_fd);
+    if (snapshot_fds(plan.start) > 1) fds.push_back(plan.restorer_fd);
     if (plan.egress.used) fds.push_back(plan.egress_fd);
     for (const UniqueFd& mount : orders.mounts) fds.push_back(mount.get());
     const int error = send_record(embryo.socket(), &orders.order, sizeof orders.order, fds);

@@ -40,14 +40,16 @@ enum class Start : std::uint32_t {
     fresh = 0,        // the function's own program
     template_of = 1,  // the same, which then writes itself into `snapshot_fd`, and ends
     copy = 2,         // the restorer, which becomes what `snapshot_fd` has
+    standby = 3,      // the runtime's program, without a function yet: assign() gives it one
 };
 
 struct Plan {
     runtime::Kind kind = runtime::Kind::native;
     std::string artifacts_dir;  // absolute
-    std::string artifact;       // the name of a folder in it, readable by `host_uid`: /var/task
-    std::string image_dir;      // absolute; empty: the host's own libraries (native only)
-    std::string function;       // this and the next four are told to the worker
+    // The name of a folder in it, readable by `host_uid`: /var/task. Empty: it stands by.
+    std::string artifact;
+    std::string image_dir;  // absolute; empty: the host's own libraries (native only)
+    std::string function;   // this and the next four are told to the worker
     std::string version_hex;
     std::string handler;         // "file.function" of the kinds that have one
     std::string server_name;     // as AWS_REGION
@@ -65,7 +67,7 @@ struct Plan {
     int log_fd = -1;
     std::vector<int> channel_fds;  // become 3, 4, 5, …: see layout.hpp; none for the Runtime API
     Start start = Start::fresh;
-    int snapshot_fd = -1;   // unless fresh; becomes snapshot::kSnapshotFd
+    int snapshot_fd = -1;   // of a template and a copy; becomes snapshot::kSnapshotFd
     int restorer_fd = -1;   // of a copy
     egress::Wiring egress;  // of a function that has been granted a network
     int egress_fd = -1;     // then: the namespace it leads to
@@ -139,5 +141,35 @@ Result<Embryo> prepare(const seccomp::Filters& filters, const cgroup::Groups& gr
 inline constexpr int kStartTimeoutMs = 5000;
 Result<Started> start(const Plan& plan, Embryo embryo, const cgroup::Groups& groups,
                       std::uint64_t since_us);
+
+// What a worker that stood by gets with its function: as in Plan, whose limits it had until now.
+struct Assignment {
+    std::string artifacts_dir;
+    std::string artifact;
+    std::uint32_t memory_mib = 128;
+    std::uint32_t tmp_mib = 16;
+    std::uint32_t cpu_percent = 0;
+    std::uint32_t cpu_weight = 100;
+    std::uint32_t pids_max = 64;
+};
+
+// The caller's own view of the host's files: the way back from a worker's.
+class Home {
+  public:
+    static Result<Home> make();
+    // Ends this process if there is no way back: it must not do anything anywhere else.
+    void go_back() const;
+
+  private:
+    Home(UniqueFd mounts, UniqueFd root) : mounts_(std::move(mounts)), root_(std::move(root)) {}
+    UniqueFd mounts_;  // namespace
+    UniqueFd root_;
+};
+
+// Gives a worker that was started as Start::standby, and is the caller's child, its artifact and
+// its limits; it is told by others. Some 100 us. Once for a worker; after an error it is to be
+// ended. The caller has one thread; where it was in the file system is `/` afterwards.
+Status assign(const Assignment& assignment, pid_t pid, const std::string& group,
+              const cgroup::Groups& groups, const Home& home);
 
 }  // namespace skerry::jail

@@ -81,24 +81,10 @@ Status add_image(const Plan& plan, Orders& orders) {
     return ok();
 }
 
-// One step from a folder that the operator chose: no name in the order leads anywhere else.
-Status add_artifact(const Plan& plan, Orders& orders) {
-    const std::string doing = "start a worker: bind the artifact at /var/task (" +
-                              plan.artifacts_dir + "/" + plan.artifact + ")";
-    const UniqueFd base = open_folder(plan.artifacts_dir);
-    if (!base) return errno_error(doing);
-    UniqueFd tree = copy_tree(base.get(), plan.artifact.c_str(), kReadOnlyTree);
-    if (!tree) return errno_error(doing);
-    struct stat found;
-    if (::fstat(tree.get(), &found) != 0) return errno_error(doing);
-    if (!S_ISDIR(found.st_mode)) return errno_error(doing, ENOTDIR);
-    orders.mounts.push_back(std::move(tree));
-    return ok();
-}
-
 bool is_absolute(const std::string& path) {
     return !path.empty() && path[0] == '/';
 }
+// One step from a folder that the operator chose: no name in an order leads anywhere else.
 bool is_one_name(const std::string& name) {
     return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
            name.find('\0') == std::string::npos;
@@ -106,8 +92,9 @@ bool is_one_name(const std::string& name) {
 
 Status check(const Plan& plan) {
     const bool api = runtime::speaks_runtime_api(plan.kind);
-    if (!is_absolute(plan.artifacts_dir) || !is_one_name(plan.artifact))
-        return bad("the artifact must be a folder of an absolute path");
+    if (plan.start == Start::standby ? !plan.artifact.empty() || !runtime::can_stand_by(plan.kind)
+                                     : !is_absolute(plan.artifacts_dir))
+        return bad("the artifact must be a folder of an absolute path, or there be none");
     if (plan.image_dir.empty() ? api : !is_absolute(plan.image_dir))
         return bad("the runtime image must be an absolute path");
     if (plan.host_uid == 0 || plan.host_uid == ~0u) return bad("the user must not be root");
@@ -118,7 +105,7 @@ Status check(const Plan& plan) {
         std::any_of(plan.channel_fds.begin(), plan.channel_fds.end(),
                     [](int fd) { return fd < 0; }))
         return bad("the channel's descriptors are not what a worker gets");
-    if (plan.start != Start::fresh && plan.snapshot_fd < 0) return bad("there is no snapshot");
+    if (snapshot_fds(plan.start) != 0 && plan.snapshot_fd < 0) return bad("there is no snapshot");
     if (plan.start == Start::copy && plan.restorer_fd < 0) return bad("there is no restorer");
     if (plan.egress.used && plan.egress_fd < 0) return bad("there is no egress namespace");
     if (plan.environment.size() > kEnvironmentBytesMax ||
@@ -136,6 +123,21 @@ std::uint64_t address_space_bytes(const Plan& plan, bool memory_in_group) {
 }
 
 }  // namespace
+
+Result<UniqueFd> artifact_mount(const std::string& artifacts_dir, const std::string& artifact) {
+    const std::string doing =
+        "start a worker: bind the artifact at /var/task (" + artifacts_dir + "/" + artifact + ")";
+    if (!is_absolute(artifacts_dir) || !is_one_name(artifact))
+        return bad("the artifact must be a folder of an absolute path");
+    const UniqueFd base = open_folder(artifacts_dir);
+    if (!base) return errno_error(doing);
+    UniqueFd tree = copy_tree(base.get(), artifact.c_str(), kReadOnlyTree);
+    if (!tree) return errno_error(doing);
+    struct stat found;
+    if (::fstat(tree.get(), &found) != 0) return errno_error(doing);
+    if (!S_ISDIR(found.st_mode)) return errno_error(doing, ENOTDIR);
+    return tree;
+}
 
 Result<Orders> order_of(const Plan& plan, bool memory_in_group) {
     if (auto status = check(plan); !status) return status.error();
@@ -156,7 +158,11 @@ Result<Orders> order_of(const Plan& plan, bool memory_in_group) {
         return bad("a text of the plan is too long");
     order.environment_bytes = static_cast<std::uint32_t>(plan.environment.size());
     std::memcpy(order.environment, plan.environment.data(), plan.environment.size());
-    if (auto status = add_artifact(plan, orders); !status) return status.error();
+    if (plan.start != Start::standby) {
+        auto artifact = artifact_mount(plan.artifacts_dir, plan.artifact);
+        if (!artifact) return artifact.error();
+        orders.mounts.push_back(std::move(*artifact));
+    }
     if (auto status = add_image(plan, orders); !status) return status.error();
     return orders;
 }

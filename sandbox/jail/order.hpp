@@ -19,9 +19,9 @@ struct RootEntry {
 };
 inline constexpr std::size_t kRootEntriesMax = 12;
 
-// Descriptors that come along: the log, the channel's, unless it starts afresh the snapshot, of a
-// copy also the restorer, with egress that network's namespace, the artifact's mount, then the
-// mounts of the entries in their order.
+// Descriptors that come along: the log, the channel's, of a template and a copy the snapshot, of a
+// copy also the restorer, with egress that network's namespace, unless it stands by the artifact's
+// mount, then the mounts of the entries in their order.
 struct Order {
     runtime::Kind kind = runtime::Kind::native;
     Start start = Start::fresh;
@@ -52,8 +52,16 @@ inline constexpr std::size_t kOrderFdsMax = 1 + kChannelFdsMax + 2 + 1 + 1 + kRo
 // The errors are what is wrong with the plan, or with what it names.
 struct Orders {
     Order order;
-    std::vector<UniqueFd> mounts;  // the artifact's, then the entries'
+    std::vector<UniqueFd> mounts;  // the artifact's, unless it stands by, then the entries'
 };
 Result<Orders> order_of(const Plan& plan, bool memory_in_group);
+
+// What /var/task is to be, not attached anywhere yet.
+Result<UniqueFd> artifact_mount(const std::string& artifacts_dir, const std::string& artifact);
+
+// How many of the descriptors are for templates and copies.
+constexpr std::size_t snapshot_fds(Start start) {
+    return start == Start::copy ? 2 : start == Start::template_of ? 1 : 0;
+}
 
 }  // namespace skerry::jail

@@ -124,8 +124,10 @@ int enter_root(const Reporter& reporter) {
 
 void furnish_root(int root_fd, const Order& order, const std::vector<UniqueFd>& mounts,
                   const Reporter& reporter) {
-    need_true(attach(mounts.front().get(), root_fd, "var/task"), Step::artifact, reporter);
-    std::size_t next = 1;
+    const bool has_artifact = order.start != Start::standby;
+    if (has_artifact)
+        need_true(attach(mounts.front().get(), root_fd, "var/task"), Step::artifact, reporter);
+    std::size_t next = has_artifact ? 1 : 0;
     for (std::uint32_t i = 0; i < order.entry_count; ++i) {
         const RootEntry& entry = order.entries[i];
         const bool link = entry.target[0] != '\0';
@@ -135,7 +137,7 @@ void furnish_root(int root_fd, const Order& order, const std::vector<UniqueFd>& 
     add_resolver(root_fd, order, reporter);
     add_tmp(root_fd, order, reporter);
     need_true(set_attributes(root_fd, kReadOnlyTree), Step::pivot, reporter);
-    reporter.need(::chdir("/var/task"), Step::artifact);
+    reporter.need(::chdir(has_artifact ? "/var/task" : "/"), Step::artifact);
     ::umask(0077);
 }
 

@@ -42,6 +42,12 @@ constexpr bool needs_handler(Kind kind) {
     return kind == Kind::python3 || kind == Kind::nodejs;
 }
 
+// Whether its workers can be started before it is known which function they are for: what runs
+// before the function's own code is ours, and takes time (sandbox/runtime, "Standing by").
+constexpr bool can_stand_by(Kind kind) {
+    return kind == Kind::nodejs;
+}
+
 // Where a worker of a kind that speaks it finds the Runtime API, on its own loopback.
 inline constexpr std::uint16_t kRuntimeApiPort = 9001;
 

@@ -76,4 +76,9 @@ void write_next_head(Writer& to, const Grant& grant, std::string_view function_a
     end_head(to, grant.payload_bytes, keep_alive);
 }
 
+void write_assignment_head(Writer& to, std::uint64_t body_bytes, bool keep_alive) {
+    to << "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n";
+    end_head(to, body_bytes, keep_alive);
+}
+
 }  // namespace skerry::runtime_api

@@ -21,4 +21,7 @@ void write_error(Writer& to, int status, std::string_view type, std::string_view
 void write_next_head(Writer& to, const Grant& grant, std::string_view function_arn,
                      bool keep_alive);
 
+// The head of an assignment; its bytes follow.
+void write_assignment_head(Writer& to, std::uint64_t body_bytes, bool keep_alive);
+
 }  // namespace skerry::runtime_api

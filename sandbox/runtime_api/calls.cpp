@@ -116,6 +116,8 @@ void Peer::take_request(std::uint32_t index) {
         case Call::logs:
         case Call::telemetry:
             return on_extension(index, call);
+        case Call::assignment:
+            return on_assignment(index);
         case Call::wrong_method:
             return answer(index, 405, {});
         case Call::unknown:
@@ -128,12 +130,38 @@ void Peer::park(std::uint32_t index) {
     if (parked_ >= 0 && parked_ != static_cast<int>(index))
         lost(static_cast<std::uint32_t>(parked_));
     parked_ = static_cast<std::int8_t>(index);
-    phase_ = Phase::waiting;
-    news_ |= kAsked;
+    news_ |= phase_ == Phase::standing_by ? kStandsBy : kAsked;
+    if (phase_ != Phase::standing_by) phase_ = Phase::waiting;
+}
+
+// Whoever has a function, or never was to wait for one, finds no such path.
+void Peer::on_assignment(std::uint32_t index) {
+    if (phase_ != Phase::standing_by) return answer(index, 404, "404 page not found");
+    park(index);
+}
+
+void Peer::assign(std::byte* area, std::size_t area_bytes, std::string_view function_arn,
+                  std::string_view text) {
+    SKERRY_CHECK(stands_by() && function_arn.size() <= kArnBytesMax);
+    area_ = area;
+    area_bytes_ = area_bytes;
+    function_arn_ = function_arn;
+    phase_ = Phase::initialising;
+    Connection& c = connections_[static_cast<std::uint8_t>(parked_)];
+    parked_ = -1;
+    Writer out(c.out.data() + c.out_end, kOutBytes - c.out_end);
+    write_assignment_head(out, text.size(), !c.close_when_sent);
+    SKERRY_CHECK(out.good());
+    c.out_end += static_cast<std::uint32_t>(out.size());
+    c.payload = reinterpret_cast<const std::byte*>(text.data());
+    c.payload_bytes = static_cast<std::uint32_t>(text.size());
+    c.payload_sent = 0;
 }
 
 void Peer::on_next(std::uint32_t index) {
     switch (phase_) {
+        case Phase::standing_by:
+            return refuse(index, 403, "InvalidStateTransition", "there is no function yet");
         case Phase::initialising:
             // An error that is only half told is taken back.
             if (area_user_ >= 0) lost(static_cast<std::uint32_t>(area_user_));

@@ -12,6 +12,10 @@
 // A worker that asks again before it has answered is told of the same invocation once more, as
 // Lambda does it: the connection on which it was told may have been lost. kDeliveries in all.
 //
+// A worker that stands by has no function yet, and asks for nothing but that:
+//   the worker asks (/skerry/assignment)  kStandsBy
+//   assign(…)                             the answer is on its way; it initialises
+//
 // Limits: kConnections connections; with the last of them the one that is missed least is hung up,
 // so that the next finds room. One request at a time on each; see request_reader.hpp for its size.
 #pragma once
@@ -56,6 +60,7 @@ enum class Outcome : std::uint8_t {
 enum News : std::uint8_t {
     kAsked = 1,     // a /next waits: the worker has nothing to do
     kAnswered = 2,  // see outcome()
+    kStandsBy = 4,  // it waits for its assignment
 };
 
 struct Connection {
@@ -87,6 +92,8 @@ class Peer {
         : area_(area), area_bytes_(area_bytes), function_arn_(function_arn) {
         SKERRY_CHECK(function_arn.size() <= kArnBytesMax);
     }
+    // Of a worker that stands by.
+    Peer() : phase_(Phase::standing_by) {}
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
 
@@ -121,7 +128,12 @@ class Peer {
     // A worker that waits in /next gets the invocation; one that does not (its connection was
     // lost) gets it with its next /next.
     void begin(const Grant& grant);
-    // Which connection waits in /next; -1: none.
+    // Whether it waits for its assignment; then assign() may be called, once. What it is called
+    // with is as for a Peer that never stood by; `text` is what the worker is told.
+    bool stands_by() const { return phase_ == Phase::standing_by && parked_ >= 0; }
+    void assign(std::byte* area, std::size_t area_bytes, std::string_view function_arn,
+                std::string_view text);
+    // Which connection waits in /next, or for an assignment; -1: none.
     int parked() const { return parked_; }
 
     std::uint8_t take_news() {
@@ -135,6 +147,7 @@ class Peer {
 
   private:
     enum class Phase : std::uint8_t {
+        standing_by,
         initialising,
         waiting,   // for an invocation
         granted,   // there is one, and nobody to hand it to
@@ -155,6 +168,7 @@ class Peer {
     void drop_answer(Outcome outcome);
     void park(std::uint32_t index);
     void on_next(std::uint32_t index);
+    void on_assignment(std::uint32_t index);
     void on_result(std::uint32_t index);
     void on_init_error(std::uint32_t index);
     void on_extension(std::uint32_t index, Call call);
@@ -167,9 +181,9 @@ class Peer {
     std::uint32_t take_stream_error(const RequestHead& head);
     std::uint32_t write_error_to_area(std::string_view message);
 
-    std::byte* const area_;
-    const std::size_t area_bytes_;
-    const std::string_view function_arn_;
+    std::byte* area_ = nullptr;
+    std::size_t area_bytes_ = 0;
+    std::string_view function_arn_;
     Phase phase_ = Phase::initialising;
     Outcome outcome_ = Outcome::none;
     std::uint8_t news_ = 0;

@@ -36,6 +36,7 @@ enum class Call : std::uint8_t {
     extension_error,
     logs,
     telemetry,
+    assignment,    // ours: one that stands by asks which function it is for
     wrong_method,  // a path that exists
     unknown,
 };

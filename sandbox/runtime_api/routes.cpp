@@ -22,6 +22,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/2020-01-01/extension/exit/error", Call::extension_error},
     {"PUT", "/2020-08-15/logs", Call::logs},
     {"PUT", "/2022-07-01/telemetry", Call::telemetry},
+    {"GET", "/skerry/assignment", Call::assignment},
 };
 
 constexpr std::string_view kInvocations = "/2018-06-01/runtime/invocation/";

@@ -43,6 +43,10 @@ constexpr Entry kConstants[] = {
     {"NEW_NAMESPACES", low(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                            CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)},
     NAMED(CLONE_NEWNET),
+    NAMED(CLONE_NEWNS),
+    // limits
+    NAMED(RLIMIT_FSIZE),
+    NAMED(RLIMIT_NPROC),
     // threads, priorities, files
     {"FUTEX_COMMAND_MASK", low(FUTEX_CMD_MASK)},
     NAMED(FUTEX_WAIT),

@@ -33,6 +33,20 @@ Status put_checked(char (&field)[N], const std::string& text, const char* name) 
     return ok();
 }
 
+Status put_function(Message& order, const SpawnRequest& request) {
+    for (const Status& status :
+         {put_checked(order.artifact_dir, request.artifact_dir, "artifact_dir"),
+          put_checked(order.function, request.function, "function"),
+          put_checked(order.version_hex, request.version_hex, "version_hex"),
+          request.handler.empty() ? ok() : put_checked(order.handler, request.handler, "handler"),
+          request.egress.empty() ? ok() : put_checked(order.egress, request.egress, "egress"),
+          jail::check_environment(request.environment)})
+        if (!status) return status.error();
+    order.environment_bytes = static_cast<std::uint32_t>(request.environment.size());
+    std::memcpy(order.environment, request.environment.data(), request.environment.size());
+    return ok();
+}
+
 Status send(int socket, const Message& message, const std::vector<int>& fds) {
     const int error = send_message(socket, message, fds);
     if (error == 0) return ok();
@@ -113,16 +127,9 @@ Status Client::spawn(const SpawnRequest& request) {
     order.kind = MessageKind::spawn;
     order.worker_id = request.worker_id;
     order.runtime = request.runtime;
-    for (const Status& status :
-         {put_checked(order.artifact_dir, request.artifact_dir, "artifact_dir"),
-          put_checked(order.function, request.function, "function"),
-          put_checked(order.version_hex, request.version_hex, "version_hex"),
-          request.handler.empty() ? ok() : put_checked(order.handler, request.handler, "handler"),
-          request.egress.empty() ? ok() : put_checked(order.egress, request.egress, "egress"),
-          jail::check_environment(request.environment)})
-        if (!status) return status.error();
-    order.environment_bytes = static_cast<std::uint32_t>(request.environment.size());
-    std::memcpy(order.environment, request.environment.data(), request.environment.size());
+    if (auto status = request.start == Start::standby ? ok() : put_function(order, request);
+        !status)
+        return status;
     order.host_uid = request.host_uid;
     order.memory_mib = request.memory_mib;
     order.tmp_mib = request.tmp_mib;
@@ -142,8 +149,25 @@ Status Client::spawn(const SpawnRequest& request) {
                request.log_fd};
         fds.insert(fds.end(), request.done_fds.begin(), request.done_fds.end());
     }
-    if (order.start != Start::fresh) fds.push_back(request.snapshot_fd);
+    if (order.start == Start::template_of || order.start == Start::copy)
+        fds.push_back(request.snapshot_fd);
     return send(socket_.get(), order, fds);
+}
+
+Status Client::assign(const AssignRequest& request) {
+    Message order;
+    order.kind = MessageKind::assign;
+    order.worker_id = request.worker_id;
+    if (auto status = put_checked(order.artifact_dir, request.artifact_dir, "artifact_dir");
+        !status)
+        return status;
+    order.memory_mib = request.memory_mib;
+    order.tmp_mib = request.tmp_mib;
+    order.cpu_percent = request.cpu_percent;
+    order.cpu_weight = request.cpu_weight;
+    order.pids_max = request.pids_max;
+    order.sent_us = jail::monotonic_us();
+    return send(socket_.get(), order, {});
 }
 
 Status Client::kill(std::uint64_t worker_id) {
@@ -167,8 +191,10 @@ Result<std::optional<Event>> Client::poll_event() {
         case Received::message:
             break;
     }
-    if (message.version != kProtocolVersion || message.kind < MessageKind::spawned ||
-        message.kind > MessageKind::exited)
+    const bool known =
+        (message.kind >= MessageKind::spawned && message.kind <= MessageKind::exited) ||
+        message.kind == MessageKind::assigned;
+    if (message.version != kProtocolVersion || !known)
         return Error{EBADMSG, "the warden sent a message that makes no sense"};
     Event event{};
     event.kind = message.kind;

@@ -31,9 +31,10 @@ using jail::Start;
 struct SpawnRequest {
     std::uint64_t worker_id = 0;
     runtime::Kind runtime = runtime::Kind::native;
-    std::string artifact_dir;  // Options::artifacts_dir + "/" + one name
-    std::string function;
-    std::string version_hex;
+    // Options::artifacts_dir + "/" + one name. To stand by: neither this nor the next four.
+    std::string artifact_dir = {};
+    std::string function = {};
+    std::string version_hex = {};
     std::string handler = {};      // "file.function"; of the kinds that need one
     std::string environment = {};  // jail::check_environment
     std::uint32_t host_uid = 0;
@@ -51,12 +52,23 @@ struct SpawnRequest {
     int wake_fd = -1;
     int ready_fd = -1;
     std::vector<int> done_fds = {};  // one per core
-    Start start = Start::fresh;      // of templates: no channel, whatever the kind
+    Start start = Start::fresh;      // templates have no channel, whatever the kind
     int snapshot_fd = -1;            // template: to be written; copy: opened read-only, sealed
 };
 
+// Of a worker that was spawned with Start::standby; once.
+struct AssignRequest {
+    std::uint64_t worker_id = 0;
+    std::string artifact_dir;
+    std::uint32_t memory_mib = 128;
+    std::uint32_t tmp_mib = 16;
+    std::uint32_t cpu_percent = 0;
+    std::uint32_t cpu_weight = 100;
+    std::uint32_t pids_max = 64;
+};
+
 struct Event {
-    MessageKind kind;  // spawned, failed or exited
+    MessageKind kind;  // spawned, failed, exited or assigned
     std::uint64_t worker_id = 0;
     pid_t pid = 0;
     int exit_code = 0;
@@ -66,7 +78,7 @@ struct Event {
     // spawned, of a kind that speaks the Runtime API: non-blocking, listens where it will connect
     // to. None: this process has too many files open, and the worker can't be served.
     UniqueFd listener;
-    // spawned
+    // spawned, assigned
     std::uint32_t queue_us = 0;  // from the order's sending until the warden took it up
     jail::Phases phases;
     std::string addresses;  // in its egress network: "10.66.0.7 fd66::7"
@@ -92,6 +104,9 @@ class Client {
     // Both never wait. EAGAIN: the warden has not caught up yet, and nothing was sent.
     // The descriptors stay the caller's, and may be closed at once.
     Status spawn(const SpawnRequest& request);
+    // Answered by `assigned`; of a worker that could not be assigned, and has been ended, with an
+    // error_code and a text.
+    Status assign(const AssignRequest& request);
     Status kill(std::uint64_t worker_id);  // of a worker that is gone already: does nothing
     // Non-blocking. nullopt: nothing there now. An error: the warden is gone.
     Result<std::optional<Event>> poll_event();

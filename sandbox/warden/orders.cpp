@@ -46,15 +46,24 @@ Status check_range(const char* name, std::uint64_t found, std::uint64_t low, std
                  std::to_string(low) + " to " + std::to_string(high));
 }
 
+constexpr bool has_snapshot(jail::Start start) {
+    return start == jail::Start::template_of || start == jail::Start::copy;
+}
+
+Status check_limits(const Message& message) {
+    for (const Status& status : {check_range("memory_mib", message.memory_mib, 1, kMemoryMibMax),
+                                 check_range("tmp_mib", message.tmp_mib, 1, kTmpMibMax),
+                                 check_range("cpu_percent", message.cpu_percent, 0, kCpuPercentMax),
+                                 check_range("cpu_weight", message.cpu_weight, 1, kCpuWeightMax),
+                                 check_range("pids_max", message.pids_max, 1, kPidsMax)})
+        if (!status) return status.error();
+    return ok();
+}
+
 Status check_numbers(const Message& message) {
     const std::uint32_t cores_max = has_channel(message) ? channel::kMaxCores : 0;
     for (const Status& status :
-         {check_range("host_uid", message.host_uid, kLowestHostUid, ~0u - 1),
-          check_range("memory_mib", message.memory_mib, 1, kMemoryMibMax),
-          check_range("tmp_mib", message.tmp_mib, 1, kTmpMibMax),
-          check_range("cpu_percent", message.cpu_percent, 0, kCpuPercentMax),
-          check_range("cpu_weight", message.cpu_weight, 1, kCpuWeightMax),
-          check_range("pids_max", message.pids_max, 1, kPidsMax),
+         {check_range("host_uid", message.host_uid, kLowestHostUid, ~0u - 1), check_limits(message),
           check_range("core_count", message.core_count, std::min(1u, cores_max), cores_max)})
         if (!status) return status.error();
     return ok();
@@ -108,7 +117,7 @@ Status check_log(int log_fd) {
 
 // What it holds is not looked at: nothing that has privileges believes it.
 Status check_snapshot(int fd, jail::Start start) {
-    if (start == jail::Start::fresh) return ok();
+    if (!has_snapshot(start)) return ok();
     struct stat found;
     if (::fstat(fd, &found) != 0) return errno_error("spawn: fstat the snapshot");
     if (!S_ISREG(found.st_mode)) return wrong("the snapshot is not a memfd");
@@ -121,7 +130,7 @@ Status check_snapshot(int fd, jail::Start start) {
 Result<std::uint64_t> check_fds(const std::vector<UniqueFd>& fds, const Message& message) {
     const bool channel_comes = has_channel(message);
     const std::size_t needed = (channel_comes ? kFixedFds + message.core_count : 1) +
-                               (message.start == jail::Start::fresh ? 0 : 1);
+                               (has_snapshot(message.start) ? 1 : 0);
     if (fds.size() != needed)
         return wrong("came with " + std::to_string(fds.size()) + " descriptors, needed are " +
                      std::to_string(needed));
@@ -158,11 +167,46 @@ std::uint64_t file_bytes_max(const Message& message, int log_fd) {
 
 void take_fds(const std::vector<UniqueFd>& fds, jail::Plan& plan) {
     std::size_t count = fds.size();
-    if (plan.start != jail::Start::fresh) plan.snapshot_fd = fds[--count].get();
+    if (has_snapshot(plan.start)) plan.snapshot_fd = fds[--count].get();
     const std::size_t log = count == 1 ? 0 : 4;
     plan.log_fd = fds[log].get();
     for (std::size_t i = 0; i < count; ++i)
         if (i != log) plan.channel_fds.push_back(fds[i].get());
+}
+
+// What is told to a function, and its artifact.
+Status take_function(const Message& message, const Fence& fence, jail::Plan& plan) {
+    auto folder = text_of(message.artifact_dir, "artifact_dir");
+    if (!folder) return folder.error();
+    auto artifact = artifact_name(*folder, fence);
+    if (!artifact) return artifact.error();
+    auto function = text_of(message.function, "function");
+    if (!function) return function.error();
+    auto version = text_of(message.version_hex, "version_hex");
+    if (!version) return version.error();
+    if (auto status = check_texts(*function, *version); !status) return status;
+    auto handler = handler_of(message);
+    if (!handler) return handler.error();
+    plan.artifact = std::move(*artifact);
+    plan.function = std::move(*function);
+    plan.version_hex = std::move(*version);
+    plan.handler = std::move(*handler);
+    return ok();
+}
+
+// It stands by, or has its function's already.
+Status check_has_no_texts(const Message& message) {
+    if (message.function[0] != '\0' || message.version_hex[0] != '\0' ||
+        message.handler[0] != '\0' || message.environment_bytes != 0)
+        return wrong("there is something to tell a function, and no function to tell it to");
+    return ok();
+}
+
+Status check_has_no_function(const Message& message) {
+    if (!runtime::can_stand_by(message.runtime)) return wrong("workers of its kind can't stand by");
+    if (message.artifact_dir[0] != '\0') return wrong("it is to stand by, and has an artifact");
+    if (message.egress[0] != '\0') return wrong("it is to stand by, and has a network");
+    return check_has_no_texts(message);
 }
 
 }  // namespace
@@ -180,22 +224,36 @@ Result<std::size_t> network_of(const Message& message, const Fence& fence) {
                  (known.empty() ? "none" : known));
 }
 
-Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds,
-                           const Fence& fence) {
-    if (static_cast<std::size_t>(message.runtime) >= runtime::kKindNames.size())
-        return wrong("there is no such kind of runtime");
-    if (message.start > jail::Start::copy) return wrong("there is no such way to start");
+Result<jail::Assignment> assignment_of(const Message& message, const Fence& fence) {
+    if (auto status = check_has_no_texts(message); !status) return status.error();
+    if (message.runtime != runtime::Kind{} || message.start != jail::Start{} ||
+        message.host_uid != 0 || message.core_count != 0 || message.log_bytes_max != 0 ||
+        message.egress[0] != '\0')
+        return wrong("it has been started already: only artifact and limits can be assigned");
     auto folder = text_of(message.artifact_dir, "artifact_dir");
     if (!folder) return folder.error();
     auto artifact = artifact_name(*folder, fence);
     if (!artifact) return artifact.error();
-    auto function = text_of(message.function, "function");
-    if (!function) return function.error();
-    auto version = text_of(message.version_hex, "version_hex");
-    if (!version) return version.error();
-    if (auto status = check_texts(*function, *version); !status) return status.error();
-    auto handler = handler_of(message);
-    if (!handler) return handler.error();
+    if (auto status = check_limits(message); !status) return status.error();
+    return jail::Assignment{.artifacts_dir = fence.artifacts_dir,
+                            .artifact = std::move(*artifact),
+                            .memory_mib = message.memory_mib,
+                            .tmp_mib = message.tmp_mib,
+                            .cpu_percent = message.cpu_percent,
+                            .cpu_weight = message.cpu_weight,
+                            .pids_max = message.pids_max};
+}
+
+Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds,
+                           const Fence& fence) {
+    if (static_cast<std::size_t>(message.runtime) >= runtime::kKindNames.size())
+        return wrong("there is no such kind of runtime");
+    if (message.start > jail::Start::standby) return wrong("there is no such way to start");
+    jail::Plan plan;
+    if (auto status = message.start == jail::Start::standby ? check_has_no_function(message)
+                                                            : take_function(message, fence, plan);
+        !status)
+        return status.error();
     if (auto status = check_numbers(message); !status) return status.error();
     auto channel_bytes = check_fds(fds, message);
     if (!channel_bytes) return channel_bytes.error();
@@ -206,16 +264,11 @@ Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& 
     if (image.empty() && message.runtime != runtime::Kind::native)
         return wrong("there is no folder of runtime images");
 
-    jail::Plan plan;
     plan.kind = message.runtime;
     plan.start = message.start;
     plan.restorer_fd = fence.restorer_fd;
     plan.artifacts_dir = fence.artifacts_dir;
-    plan.artifact = std::move(*artifact);
     plan.image_dir = std::move(image);
-    plan.function = std::move(*function);
-    plan.version_hex = std::move(*version);
-    plan.handler = std::move(*handler);
     plan.server_name = fence.server_name;
     plan.environment = environment;
     plan.host_uid = message.host_uid;

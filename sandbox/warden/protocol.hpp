@@ -13,7 +13,7 @@
 
 namespace skerry::warden {
 
-inline constexpr std::uint32_t kProtocolVersion = 3;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 inline constexpr std::size_t kPathBytes = 512;
 inline constexpr std::size_t kNameBytes = jail::kNameBytesMax + 1;
 // Workers alive at a time. The dataplane has as many channels.
@@ -25,20 +25,23 @@ inline constexpr std::size_t kFdsMax = kFixedFds + channel::kMaxCores + 1;
 
 enum class MessageKind : std::uint32_t {
     spawn = 1,    // to the warden, with descriptors: those above, or of a kind that speaks the
-                  // Runtime API, and of templates, the log alone; unless it starts afresh, then
+                  // Runtime API, and of templates, the log alone; of templates and copies, then
                   // the snapshot
     kill = 2,     // to the warden: end the worker now
     spawned = 3,  // from the warden: its bootstrap is executed (not: it is ready); of a kind that
                   // speaks the Runtime API with a descriptor: where it will connect to
     failed = 4,   // from the warden: it could not be started; `error_code` and `text` say why
     exited = 5,   // from the warden: reaped; exit_code or signal
+    assign = 6,  // to the warden: a worker that was spawned to stand by gets an artifact and limits
+    assigned = 7,  // from the warden: it has them; or, with an `error_code`, it has been ended
 };
 
 struct Message {
     std::uint32_t version = kProtocolVersion;
     MessageKind kind = MessageKind::kill;
     std::uint64_t worker_id = 0;  // chosen by skerryd, never used twice
-    // spawn
+    // spawn; assign: without function, version, handler, runtime, start, host_uid and what follows
+    // pids_max. To stand by: without an artifact, and what is told to functions.
     std::uint64_t sent_us = 0;           // CLOCK_MONOTONIC of the order
     char artifact_dir[kPathBytes] = {};  // a folder of the warden's artifacts_dir
     char function[kNameBytes] = {};
@@ -60,7 +63,8 @@ struct Message {
     std::int32_t exit_code = 0;  // -1 when ended by a signal
     std::int32_t signal = 0;
     std::int32_t error_code = 0;  // errno
-    // spawned: from the order's sending until the warden took it up, then the parts of the start
+    // spawned, assigned: from the order's sending until the warden took it up, then the parts of
+    // the start
     std::uint32_t queue_us = 0;
     jail::Phases phases;
     // spawned: its addresses in its egress network; empty: none

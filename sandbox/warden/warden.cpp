@@ -50,11 +50,12 @@ const int kParentDied = SIGRTMIN;
 // warden wait without filling its memory.
 class Warden {
   public:
-    Warden(int socket, int signals, Fence fence, Nursery nursery, seccomp::Listeners listeners,
-           Networks networks)
+    Warden(int socket, int signals, Fence fence, jail::Home home, Nursery nursery,
+           seccomp::Listeners listeners, Networks networks)
         : socket_(socket),
           signals_(signals),
           fence_(std::move(fence)),
+          home_(std::move(home)),
           nursery_(std::move(nursery)),
           listeners_(std::move(listeners)),
           networks_(std::move(networks)) {}
@@ -69,6 +70,8 @@ class Warden {
     [[noreturn]] void finish();
     void spawn(const Message& order, const std::vector<UniqueFd>& fds);
     Status try_spawn(const Message& order, const std::vector<UniqueFd>& fds);
+    void assign(const Message& order);
+    Status try_assign(const Message& order, Message& answer);
     void kill(std::uint64_t worker_id);
     void refuse(std::uint64_t worker_id, const Error& error);
 
@@ -76,6 +79,7 @@ class Warden {
         pid_t pid;
         std::string group;
         Networks::Place place = {};
+        bool stands_by = false;  // and has not been assigned anything
     };
     struct Answer {
         Message message;
@@ -85,6 +89,7 @@ class Warden {
     int socket_;
     int signals_;
     Fence fence_;
+    jail::Home home_;
     Nursery nursery_;
     seccomp::Listeners listeners_;
     Networks networks_;
@@ -151,6 +156,7 @@ void Warden::obey() {
         return refuse(order.worker_id, Error{EPROTO, "an order of another protocol version"});
     if (order.kind == MessageKind::spawn) return spawn(order, fds);
     if (order.kind == MessageKind::kill && fds.empty()) return kill(order.worker_id);
+    if (order.kind == MessageKind::assign && fds.empty()) return assign(order);
     refuse(order.worker_id, Error{EINVAL, "an order that makes no sense"});
 }
 
@@ -174,6 +180,7 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
                                    [&] { return nursery_.start(*plan, taken_us, worker.group); });
     if (!started) return started.error();
     worker.pid = started->pid;
+    worker.stands_by = plan->start == jail::Start::standby;
     workers_[order.worker_id] = std::move(worker);
     // Unwatched, it would wait at a denied call for ever.
     if (started->denials)
@@ -187,6 +194,36 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
     answer.phases = started->phases;
     if (plan->egress.used) put_text(answer.addresses, egress::addresses_of(plan->egress));
     outbox_.push_back({answer, std::move(started->listener)});
+    return ok();
+}
+
+// Of a worker that was refused something its end is the answer to all further questions.
+void Warden::assign(const Message& order) {
+    Message answer;
+    answer.kind = MessageKind::assigned;
+    answer.worker_id = order.worker_id;
+    if (auto status = try_assign(order, answer); !status) {
+        answer.error_code = status.error().code;
+        put_text(answer.text, status.error().text);
+        kill(order.worker_id);
+    }
+    outbox_.push_back({answer});
+}
+
+Status Warden::try_assign(const Message& order, Message& answer) {
+    const std::uint64_t taken_us = jail::monotonic_us();
+    auto assignment = assignment_of(order, fence_);
+    if (!assignment) return assignment.error();
+    const auto found = workers_.find(order.worker_id);
+    if (found == workers_.end()) return Error{ESRCH, "assign: the worker has ended"};
+    Worker& worker = found->second;
+    if (!worker.stands_by) return Error{EBUSY, "assign: the worker does not stand by"};
+    worker.stands_by = false;
+    if (auto status = jail::assign(*assignment, worker.pid, worker.group, nursery_.groups(), home_);
+        !status)
+        return status;
+    answer.queue_us = static_cast<std::uint32_t>(taken_us - std::min(taken_us, order.sent_us));
+    answer.phases.mounts_us = static_cast<std::uint32_t>(jail::monotonic_us() - taken_us);
     return ok();
 }
 
@@ -309,6 +346,8 @@ void run(UniqueFd socket, const Options& options, cgroup::Groups groups) {
     auto own_filter = seccomp::make_warden_program();
     if (!own_filter) give_up(own_filter.error());
     Networks networks(options.networks);
+    auto home = jail::Home::make();
+    if (!home) give_up(home.error());
     const UniqueFd restorer = snapshot::open_restorer();
     if (!restorer) give_up("make the restorer's file");
     // From here on it can do what its orders take, and little else.
@@ -318,7 +357,7 @@ void run(UniqueFd socket, const Options& options, cgroup::Groups groups) {
     Warden(kSocketFd, signals,
            {options.artifacts_dir, options.runtimes_dir, options.server_name, restorer.get(),
             options.networks},
-           std::move(nursery), std::move(*listeners), std::move(networks))
+           std::move(*home), std::move(nursery), std::move(*listeners), std::move(networks))
         .serve();
     ::_exit(1);
 }

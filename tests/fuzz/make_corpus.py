@@ -216,11 +216,11 @@ def archives():
     yield "recipe-up", b"R" + bytes([0x10, 1, 3, 0x10, 2, 4, 9, 8, 1, 0, 2, 4, 9, 0x10, 1, 0])
 
 
-def order(kind=1, version=3, folder=b"/srv/artifacts/12ab", function=b"echo", digest=b"00ff", uid=210000, cores=2,
-          runtime=0, handler=b"", environment=b"", egress=b""):
+def order(kind=1, version=4, folder=b"/srv/artifacts/12ab", function=b"echo", digest=b"00ff", uid=210000, cores=2,
+          runtime=0, handler=b"", environment=b"", start=0, log_bytes=64 << 20, egress=b""):
     """The record of sandbox/warden/protocol.hpp, with its environment behind it."""
-    head = struct.pack("<IIQQ512s64s72s128s8IQ16s", version, kind, 1, 0, folder, function, digest, handler, runtime, uid,
-                       128, cores, 16, 0, 100, 64, 64 << 20, egress)
+    head = struct.pack("<IIQQ512s64s72s128s9I4xQ16s", version, kind, 1, 0, folder, function, digest, handler, runtime,
+                       start, uid, 128, cores, 16, 0, 100, 64, log_bytes, egress)
     answer = struct.pack("<iiii5I64sIQQ32s256s", 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0, 0, 0, b"", b"")
     return head + answer + struct.pack("<I", len(environment)) + environment
 
@@ -248,12 +248,20 @@ def orders():
     yield "egress", b"\0" + order(egress=b"internet")
     yield "elsewhere", b"\0" + order(egress=b"intranet")
     yield "egress-endless", b"\0" + order(egress=b"i" * 16)
+    assignment = {"kind": 6, "function": b"", "digest": b"", "uid": 0, "cores": 0, "log_bytes": 0}
+    standby = {"runtime": 3, "start": 3, "cores": 0, "folder": b"", "function": b"", "digest": b""}
+    yield "standby", b"\x0e" + order(**standby)
+    yield "standby-kind", b"\x0e" + order(**{**standby, "runtime": 2})
+    yield "standby-artifact", b"\x0e" + order(**{**standby, "folder": b"/srv/artifacts/12ab"})
+    yield "assign", b"\5" + order(**assignment)
+    yield "assign-up", b"\5" + order(**{**assignment, "folder": b"/srv/artifacts/.."})
+    yield "assign-told", b"\5" + order(**{**assignment, "environment": b"A=1\0"})
     yield "kindless", b"\x0e" + order(runtime=9, cores=0)
 
 
 # What runtime_api_fuzz.cpp makes of bytes: its steps, and the numbers of its phrases.
 (NEXT, RESPONSE, ERROR, INIT_ERROR, EXTENSION_NEXT, PING_1_0, LENGTH_40, LENGTH_4000, LENGTH_HUGE, CHUNKED, EXPECT,
- CLOSE, STREAMING, ERROR_TYPE, ERROR_BODY, END, CHUNK_40, LAST_CHUNK, BODY_40) = range(19)
+ CLOSE, STREAMING, ERROR_TYPE, ERROR_BODY, END, CHUNK_40, LAST_CHUNK, BODY_40, ASSIGNMENT) = range(20)
 
 
 def connect():
@@ -311,6 +319,12 @@ def runtime_api():
     yield "four", b"".join(connect() + say(EXTENSION_NEXT, END, c=c) for c in range(4)) + connect()
     yield "loris", b"".join(connect() + say(NEXT, c=c) for c in range(4)) + connect()
     yield "old", connect() + say(PING_1_0, END) + hear()
+    standby = b"SB" + connect() + say(ASSIGNMENT, END)
+    yield "standby", standby + begin() + hear() + say(NEXT, END) + begin() + hear()
+    yield "standby-next", b"SB" + connect() + say(NEXT, END) + hear()
+    yield "standby-twice", standby + connect() + say(ASSIGNMENT, END, c=1) + begin() + hear_some(1) + say(NEXT, END)
+    yield "standby-lost", standby + lose() + connect() + say(ASSIGNMENT, END) + begin() + lose()
+    yield "standby-error", standby + begin() + hear() + say(INIT_ERROR, ERROR_TYPE, LENGTH_40, END, BODY_40) + hear()
     yield "text", connect() + say_text(
         b"GET http://127.0.0.1:9001/2018-06-01/runtime/invocation/next?a=%30 HTTP/1.1\r\nHOST: x\r\n\r\n", pieces=1)
 

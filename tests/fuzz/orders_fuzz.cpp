@@ -86,22 +86,36 @@ bool is_one_of(const std::string& text, const char* allowed) {
     return !text.empty() && text.find_first_not_of(allowed) == std::string::npos;
 }
 
+// Directly in the artifacts' folder.
+bool is_folder(const std::string& base, const std::string& name) {
+    return base == kFence.artifacts_dir && name.size() < warden::kPathBytes && !name.empty() &&
+           name != "." && name != ".." && name.find('/') == std::string::npos &&
+           name.find('\0') == std::string::npos;
+}
+
 void check(const jail::Plan& plan, std::size_t fd_count) {
-    SKERRY_CHECK(plan.artifacts_dir == kFence.artifacts_dir &&
-                 plan.artifact.size() < warden::kPathBytes);
-    SKERRY_CHECK(plan.artifact.find('\0') == std::string::npos);
-    SKERRY_CHECK(!plan.artifact.empty() && plan.artifact != "." && plan.artifact != "..");
-    SKERRY_CHECK(plan.artifact.find('/') == std::string::npos);
+    const bool stands_by = plan.start == jail::Start::standby;
+    SKERRY_CHECK(stands_by ? plan.artifact.empty() && runtime::can_stand_by(plan.kind)
+                           : is_folder(plan.artifacts_dir, plan.artifact));
     SKERRY_CHECK(plan.environment.empty() || plan.environment.back() == '\0');
     SKERRY_CHECK(plan.channel_fds.empty() == runtime::speaks_runtime_api(plan.kind));
-    SKERRY_CHECK(is_one_of(plan.function,
+    SKERRY_CHECK(is_one_of(stands_by ? "a" : plan.function,
                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."));
-    SKERRY_CHECK(is_one_of(plan.version_hex, "0123456789abcdef"));
+    SKERRY_CHECK(is_one_of(stands_by ? "a" : plan.version_hex, "0123456789abcdef"));
     SKERRY_CHECK(plan.host_uid >= warden::kLowestHostUid && plan.host_uid != ~0u);
     SKERRY_CHECK(plan.memory_mib >= 1 && plan.memory_mib <= warden::kMemoryMibMax);
     SKERRY_CHECK(plan.tmp_mib >= 1 && plan.tmp_mib <= warden::kTmpMibMax);
     SKERRY_CHECK(plan.channel_fds.size() + 1 == fd_count && fd_count <= warden::kFdsMax);
     SKERRY_CHECK(plan.log_fd >= 0);
+    SKERRY_CHECK(!stands_by || (plan.environment.empty() && plan.function.empty() &&
+                                plan.version_hex.empty() && plan.handler.empty()));
+}
+
+void check(const jail::Assignment& assignment) {
+    SKERRY_CHECK(is_folder(assignment.artifacts_dir, assignment.artifact));
+    SKERRY_CHECK(assignment.memory_mib >= 1 && assignment.memory_mib <= warden::kMemoryMibMax);
+    SKERRY_CHECK(assignment.tmp_mib >= 1 && assignment.tmp_mib <= warden::kTmpMibMax);
+    SKERRY_CHECK(assignment.pids_max >= 1 && assignment.pids_max <= warden::kPidsMax);
 }
 
 }  // namespace
@@ -118,6 +132,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     SKERRY_CHECK(size - 1 == warden::wire_bytes(order));
+    const auto assignment = warden::assignment_of(order, kFence);
+    if (assignment) check(*assignment);
+    SKERRY_CHECK(assignment || !assignment.error().text.empty());
     const auto plan = warden::plan_of(order, fds, kFence);
     if (plan) check(*plan, fds.size());
     const auto network = warden::network_of(order, kFence);

@@ -44,6 +44,7 @@ constexpr const char* kPhrases[] = {
     "28\r\n0123456789012345678901234567890123456789\r\n",
     "0\r\n",
     "0123456789012345678901234567890123456789",
+    "GET /skerry/assignment HTTP/1.1\r\n",
 };
 
 class Input {
@@ -65,7 +66,10 @@ class Input {
 
 class Hostile {
   public:
-    Hostile() : memory_(kAreaBytes + 2 * kCanaryBytes, kCanary) {}
+    explicit Hostile(bool stands_by)
+        : memory_(kAreaBytes + 2 * kCanaryBytes, kCanary),
+          unassigned_(stands_by),
+          peer_(stands_by ? Peer() : Peer(area(), kAreaBytes, kArn)) {}
 
     void step(Input& input) {
         const std::uint8_t what = input.byte();
@@ -137,6 +141,14 @@ class Hostile {
         for (std::uint32_t i = 0; i < kConnections; ++i)
             if (hang_up || peer_.connection(i).reader.state() == RequestReader::State::body)
                 lose(i);
+        if (unassigned_) {
+            if (!peer_.stands_by()) call_until("GET /skerry/assignment HTTP/1.1\r\n\r\n");
+            const int parked = peer_.parked();
+            SKERRY_CHECK(parked >= 0);
+            assign(7);
+            const std::string heard = hear_all(static_cast<std::uint32_t>(parked));
+            SKERRY_CHECK(heard.find("\r\n\r\naaaaaaa") != std::string::npos);
+        }
         if (started_) {
             call_until(next());  // it may have been told often enough
             call_until(response("late"));
@@ -162,6 +174,18 @@ class Hostile {
     }
 
   private:
+    static constexpr const char* kArn = "arn:aws:lambda:here:0:function:f:1";
+    std::byte* area() { return memory_.data() + kCanaryBytes; }
+
+    // Of one that stands by and has asked.
+    void assign(std::size_t bytes) {
+        if (!peer_.stands_by()) return;
+        SKERRY_CHECK(unassigned_);
+        unassigned_ = false;
+        assignment_.assign(bytes, 'a');
+        peer_.assign(area(), kAreaBytes, kArn, assignment_);
+        SKERRY_CHECK(!peer_.stands_by() && peer_.parked() < 0);
+    }
     static std::string next() { return "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n"; }
     static std::string response(const std::string& body) {
         return "POST /2018-06-01/runtime/invocation/01234567-89ab-cdef-0000-000000000001"
@@ -229,6 +253,7 @@ class Hostile {
         return heard;
     }
     void begin(std::uint8_t bytes) {
+        if (unassigned_) return assign(bytes);
         if (!asked_ || failed_) return;
         payload_.assign(bytes, 'p');
         asked_ = false;
@@ -247,8 +272,9 @@ class Hostile {
     void take_news() {
         const std::uint8_t news = peer_.take_news();
         if ((news & kAnswered) != 0) take_answer();
+        SKERRY_CHECK((news & kStandsBy) == 0 || unassigned_);
         if ((news & kAsked) == 0) return;
-        SKERRY_CHECK(!started_ && !failed_);
+        SKERRY_CHECK(!started_ && !failed_ && !unassigned_);
         asked_ = true;
     }
     void take_answer() {
@@ -276,12 +302,15 @@ class Hostile {
             const bool closing = peer_.wants_close(i);
             SKERRY_CHECK(c.open() || (!closing && !peer_.wants_read(i) && !peer_.wants_send(i)));
             SKERRY_CHECK(!closing || (!peer_.wants_read(i) && !peer_.wants_send(i)));
-            if (peer_.wants_send(i) && c.payload_sent != c.payload_bytes) ++paying;
+            const auto* told = reinterpret_cast<const std::byte*>(assignment_.data());
+            if (peer_.wants_send(i) && c.payload_sent != c.payload_bytes && c.payload != told)
+                ++paying;
         }
         SKERRY_CHECK(paying == 0 || (paying == 1 && started_));
         if (peer_.parked() < 0) return;
         const auto parked = static_cast<std::uint32_t>(peer_.parked());
-        SKERRY_CHECK(asked_ && peer_.connection(parked).open() && !peer_.wants_close(parked));
+        SKERRY_CHECK(asked_ != peer_.stands_by() && peer_.connection(parked).open() &&
+                     !peer_.wants_close(parked));
     }
 
     std::string hear_all(std::uint32_t index) {
@@ -303,7 +332,7 @@ class Hostile {
     // A client is refused at most once: then there is room.
     std::string call_until(const std::string& text) {
         std::string heard = call(text);
-        if (heard.empty() && !asked_) heard = call(text);
+        if (heard.empty() && !asked_ && !peer_.stands_by()) heard = call(text);
         return heard;
     }
 
@@ -314,14 +343,17 @@ class Hostile {
     std::uint64_t attempts_ = 0;
     std::uint64_t request_id_hi_ = 0x0123456789abcdef, request_id_lo_ = 1;
     bool asked_ = false, started_ = false, failed_ = false, told_ = false;
-    Peer peer_{memory_.data() + kCanaryBytes, kAreaBytes, "arn:aws:lambda:here:0:function:f:1"};
+    std::string assignment_;
+    bool unassigned_;
+    Peer peer_;
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    Input input(data, size);
-    Hostile worker;
+    const bool stands_by = size > 2 && data[0] == 'S' && data[1] == 'B';
+    Input input(data + (stands_by ? 2 : 0), size - (stands_by ? 2 : 0));
+    Hostile worker(stands_by);
     // What real clients have sent lies among the seeds: it is a request, and not steps.
     const std::string text(reinterpret_cast<const char*>(data), size);
     if (text.rfind("GET /", 0) == 0 || text.rfind("POST /", 0) == 0) {

@@ -232,4 +232,69 @@ TEST(RuntimeApi, PipelinedRequestsAreAnsweredInOrder) {
     EXPECT_EQ(worker.take_news(), kAsked);
 }
 
+constexpr const char* kAssignment = "GET /skerry/assignment HTTP/1.1\r\n\r\n";
+
+TEST(Standby, IsToldWhatItIsForAndThenIsAnOrdinaryWorker) {
+    Wire worker(Wire::stands_by);
+    const std::uint32_t c = worker.connect();
+    ASSERT_TRUE(worker.say(c, kAssignment, 3));
+    EXPECT_EQ(worker.take_news(), kStandsBy);
+    EXPECT_TRUE(worker.peer.stands_by());
+    EXPECT_EQ(worker.hear(c), "");
+    const std::string told("A=b\0C=d\0", 8);
+    worker.assign(told);
+    EXPECT_FALSE(worker.peer.stands_by());
+    EXPECT_EQ(worker.hear(c, 5),
+              "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
+              "Content-Length: 8\r\n\r\n" +
+                  told);
+    ASSERT_TRUE(worker.say(c, kNext));
+    EXPECT_EQ(worker.take_news(), kAsked);
+    worker.begin("x");
+    EXPECT_NE(worker.hear(c).find("function:f:1"), std::string::npos);
+    ASSERT_TRUE(worker.say(c, post("response", "y")));
+    EXPECT_EQ(worker.take_news(), kAnswered);
+    EXPECT_EQ(worker.answer(), "y");
+}
+
+TEST(Standby, IsAllowedNothingElseBeforeThat) {
+    Wire worker(Wire::stands_by);
+    const std::uint32_t c = worker.connect();
+    worker.say(c, kNext);
+    EXPECT_NE(worker.hear(c).find("403 Forbidden"), std::string::npos);
+    worker.say(c, post("response", "y"));
+    EXPECT_NE(worker.hear(c).find("400 Bad Request"), std::string::npos);
+    worker.say(c, "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nContent-Length: 2\r\n\r\nxx");
+    EXPECT_NE(worker.hear(c).find("403 Forbidden"), std::string::npos);
+    worker.say(c, "POST /skerry/assignment HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
+    EXPECT_NE(worker.hear(c).find("405 Method"), std::string::npos);
+    EXPECT_EQ(worker.take_news(), 0);
+    EXPECT_FALSE(worker.peer.stands_by());
+}
+
+TEST(Standby, AsksOnAnotherConnectionWhenOneIsLost) {
+    Wire worker(Wire::stands_by);
+    const std::uint32_t first = worker.connect();
+    worker.say(first, kAssignment);
+    worker.lose(first);
+    EXPECT_FALSE(worker.peer.stands_by());
+    const std::uint32_t second = worker.connect();
+    worker.say(second, kAssignment);
+    const std::uint32_t third = worker.connect();
+    worker.say(third, kAssignment);
+    EXPECT_TRUE(worker.closes(second));
+    worker.assign("A=b");
+    EXPECT_NE(worker.hear(third).find("A=b"), std::string::npos);
+    worker.say(third, kAssignment);
+    EXPECT_NE(worker.hear(third).find("404 Not Found"), std::string::npos) << "once";
+}
+
+TEST(Standby, OthersFindNoSuchPath) {
+    Wire worker;
+    const std::uint32_t c = worker.connect();
+    worker.say(c, kAssignment);
+    EXPECT_NE(worker.hear(c).find("404 Not Found"), std::string::npos);
+    EXPECT_EQ(worker.take_news(), 0);
+}
+
 }  // namespace

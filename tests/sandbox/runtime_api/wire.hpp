@@ -13,7 +13,11 @@ using namespace skerry::runtime_api;
 
 class Wire {
   public:
-    explicit Wire(std::size_t area_bytes = 1024) : area(area_bytes, '\0') {}
+    explicit Wire(std::size_t area_bytes = 1024)
+        : area(area_bytes, '\0'), peer(area_of(*this), area_bytes, kArn) {}
+    // A worker that stands by.
+    enum StandsBy { stands_by };
+    explicit Wire(StandsBy) : area(1024, '\0') {}
 
     std::uint32_t connect() {
         const int index = peer.adopt(1000 + next_fd_++);
@@ -76,15 +80,22 @@ class Wire {
                     .deadline_unix_ms = 1700000000123,
                     .attempt = attempt});
     }
+    void assign(const std::string& text) {
+        told = text;
+        peer.assign(area_of(*this), area.size(), kArn, told);
+    }
     std::string answer() const { return area.substr(0, peer.answer_bytes()); }
 
     std::string area;
     std::string payload;
     std::uint8_t news = 0;
-    Peer peer{reinterpret_cast<std::byte*>(area.data()), area.size(),
-              "arn:aws:lambda:here:000000000000:function:f:1"};
+    std::string told;
+    Peer peer;
 
   private:
+    static constexpr const char* kArn = "arn:aws:lambda:here:000000000000:function:f:1";
+    static std::byte* area_of(Wire& wire) { return reinterpret_cast<std::byte*>(wire.area.data()); }
+
     int next_fd_ = 0;
 };
 

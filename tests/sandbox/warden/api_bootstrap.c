@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,6 +69,30 @@ static void tell_self(FILE* out) {
     fprintf(out, "null=%d\n", open("/dev/null", O_WRONLY) >= 0);
     fprintf(out, "zero=%d\n", open("/dev/zero", O_WRONLY) < 0 ? errno : 0);
     fprintf(out, "sh=%d\n", access("/bin/sh", X_OK) == 0);
+}
+
+/* Its artifact, its limits and whether it can change either; one that stands by has no artifact. */
+static void look(FILE* out) {
+    struct stat found;
+    struct statvfs tmp;
+    struct rlimit limit;
+    int count = 0;
+    DIR* const stream = opendir("/var/task");
+    const struct dirent* entry;
+    while (stream != NULL && (entry = readdir(stream)) != NULL) count += entry->d_name[0] != '.';
+    if (stream != NULL) closedir(stream);
+    fprintf(out, "files=%d\n", count);
+    fprintf(out, "data=%d\n", stat("/var/task/data", &found) == 0);
+    fprintf(out, "parent=%d\n", stat("/var/task/../../artifact", &found) < 0 ? errno : 0);
+    fprintf(out, "write=%d\n", open("/var/task/data", O_WRONLY) < 0 ? errno : 0);
+    fprintf(out, "make=%d\n", mkdir("/var/task/new", 0700) < 0 ? errno : 0);
+    fprintf(out, "rename=%d\n", rename("/var/task", "/var/other") < 0 ? errno : 0);
+    fprintf(out, "tmp_bytes=%llu\n",
+            statvfs("/tmp", &tmp) == 0 ? (unsigned long long)tmp.f_blocks * tmp.f_frsize : 0);
+    fprintf(out, "file_bytes=%llu\n",
+            getrlimit(RLIMIT_FSIZE, &limit) == 0 ? (unsigned long long)limit.rlim_max : 0);
+    fprintf(out, "processes=%llu\n",
+            getrlimit(RLIMIT_NPROC, &limit) == 0 ? (unsigned long long)limit.rlim_max : 0);
 }
 
 /* Touches so many MiB; says so if it lives. */
@@ -149,6 +175,7 @@ int main(void) {
         const char* const space = strchr(line, ' ');
         const long number = space == NULL ? 0 : atol(space + 1);
         if (strncmp(line, "self", 4) == 0) tell_self(out);
+        if (strncmp(line, "look", 4) == 0) look(out);
         if (strncmp(line, "eat", 3) == 0) eat(out, number);
         if (strncmp(line, "fork", 4) == 0) fork_many(out, number);
         if (strncmp(line, "spin", 4) == 0) spin(out, number);

@@ -231,5 +231,70 @@ TEST_F(Orders, NameANetworkOfTheConfigurationOrNone) {
     EXPECT_NE(network_of(order_, fence_).error().text.find("it has none"), std::string::npos);
 }
 
+TEST_F(Orders, OneThatStandsByHasNoFunction) {
+    make_api(runtime::Kind::nodejs);
+    order_.start = jail::Start::standby;
+    EXPECT_TRUE(refused_for("has an artifact"));
+    order_.artifact_dir[0] = '\0';
+    EXPECT_TRUE(refused_for("something to tell a function"));
+    order_.function[0] = order_.version_hex[0] = '\0';
+    EXPECT_TRUE(refused_for("something to tell a function"));
+    order_.handler[0] = '\0';
+    set_environment(std::string("A=b\0", 4));
+    EXPECT_TRUE(refused_for("something to tell a function"));
+    order_.environment_bytes = 0;
+    auto plan = plan_of(order_, fds_, fence_);
+    ASSERT_TRUE(plan) << plan.error().text;
+    EXPECT_EQ(plan->artifact, "");
+    EXPECT_EQ(plan->image_dir, "/srv/runtimes/nodejs");
+    EXPECT_EQ(plan->snapshot_fd, -1);
+    fds_.emplace_back(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    EXPECT_TRUE(refused_for("came with 2 descriptors"));
+    fds_.pop_back();
+    for (const runtime::Kind kind : {runtime::Kind::provided, runtime::Kind::python3}) {
+        order_.runtime = kind;
+        EXPECT_TRUE(refused_for("can't stand by"));
+    }
+    order_.start = static_cast<jail::Start>(4);
+    EXPECT_TRUE(refused_for("no such way to start"));
+}
+
+TEST_F(Orders, AnAssignmentIsAnArtifactAndLimits) {
+    const auto refusal_of = [this](auto&& change) {
+        Message order;
+        order.kind = MessageKind::assign;
+        put_text(order.artifact_dir, "/srv/artifacts/12ab");
+        order.memory_mib = 256;
+        order.tmp_mib = 16;
+        order.cpu_weight = 100;
+        order.pids_max = 64;
+        change(order);
+        auto assignment = assignment_of(order, fence_);
+        if (assignment) return assignment->artifacts_dir + ", " + assignment->artifact;
+        return assignment.error().text;
+    };
+    const auto has = [&](const char* what, auto&& change) {
+        const std::string text = refusal_of(change);
+        EXPECT_NE(text.find(what), std::string::npos) << text;
+    };
+    EXPECT_EQ(refusal_of([](Message&) {}), "/srv/artifacts, 12ab");
+    has("artifact_dir", [](Message& m) { m.artifact_dir[0] = '\0'; });
+    has("artifact_dir", [](Message& m) { put_text(m.artifact_dir, "/srv/artifacts/a/b"); });
+    has("artifact_dir", [](Message& m) { put_text(m.artifact_dir, "/srv/artifacts/.."); });
+    has("artifact_dir", [](Message& m) { put_text(m.artifact_dir, "/etc"); });
+    has("memory_mib", [](Message& m) { m.memory_mib = 0; });
+    has("tmp_mib", [](Message& m) { m.tmp_mib = kTmpMibMax + 1; });
+    has("cpu_percent", [](Message& m) { m.cpu_percent = kCpuPercentMax + 1; });
+    has("cpu_weight", [](Message& m) { m.cpu_weight = 0; });
+    has("pids_max", [](Message& m) { m.pids_max = kPidsMax + 1; });
+    has("something to tell", [](Message& m) { put_text(m.function, "f"); });
+    has("something to tell", [](Message& m) { put_text(m.handler, "f"); });
+    has("something to tell", [](Message& m) { m.environment_bytes = 1; });
+    has("already", [](Message& m) { m.host_uid = 1000; });
+    has("already", [](Message& m) { m.runtime = runtime::Kind::nodejs; });
+    has("already", [](Message& m) { m.start = jail::Start::standby; });
+    has("already", [](Message& m) { m.core_count = 1; });
+}
+
 }  // namespace
 }  // namespace skerry::warden

@@ -204,16 +204,16 @@ TEST_F(Warden, KeepsNoDescriptorItDoesNotNeed) {
     ASSERT_TRUE(client) << client.error().text;
     client_.emplace(std::move(client).value());
     spawn(1);
-    // 0 to 2, the socket, the signals, the restorer, the set of listeners and the one of the
-    // worker.
-    EXPECT_EQ(open_descriptors(client_->pid()), 8u);
+    // 0 to 2, the socket, the signals, the restorer, its own mounts and root, the set of listeners
+    // and the one of the worker.
+    EXPECT_EQ(open_descriptors(client_->pid()), 10u);
     Place place(folder_, doorbells_, 2);
     place.order.artifact_dir = folder_.path() + "/absent";
     for (int i = 0; i < 20; ++i) EXPECT_EQ(try_spawn(place.order).kind, MessageKind::failed);
-    EXPECT_EQ(open_descriptors(client_->pid()), 8u);
+    EXPECT_EQ(open_descriptors(client_->pid()), 10u);
     ASSERT_TRUE(client_->kill(1));
     EXPECT_EQ(next_event(*client_)->kind, MessageKind::exited);
-    EXPECT_EQ(open_descriptors(client_->pid()), 7u);
+    EXPECT_EQ(open_descriptors(client_->pid()), 9u);
 }
 
 TEST_F(Warden, LeavesSignalsOfTheGroupToSkerryd) {

@@ -110,6 +110,8 @@ class Client {
 
   // The next invocation; waits for it as long as it takes, and keeps the process alive meanwhile.
   next() { return this.exchange(`GET ${VERSION}/invocation/next HTTP/1.1\r\n${this.fixed}\r\n`, null); }
+  // Which function this worker is for; waits for it as next() does.
+  assignment() { return this.exchange(`GET /skerry/assignment HTTP/1.1\r\n${this.fixed}\r\n`, null); }
   respond(invocation, body) { return this.post(`${pathOf(invocation)}/response`, body, '', invocation); }
   fail(invocation, body, errorType) { return this.post(`${pathOf(invocation)}/error`, body, errorType, invocation); }
   failInitialisation(body, errorType) { return this.post(`${VERSION}/init/error`, body, errorType); }

@@ -128,6 +128,14 @@ async function main() {
   client = new Client(address);
   logs.patchConsole();
   watch();
+  if (process.env.SKERRY_STANDBY) {
+    try {
+      await require('./standby.cjs').wait(client);
+    } catch (problem) {
+      complain(problem.message);
+      process.exit(1);
+    }
+  }
   const root = process.env.LAMBDA_TASK_ROOT || '/var/task';
   let handler;
   try {
