@@ -84,6 +84,8 @@ void add_server(Families& f, Backend& backend) {
     f.add(status.draining ? 1.0 : 0.0);
     f.gauge("workers", "Worker processes");
     f.add(std::uint64_t{status.workers});
+    f.gauge("workers_standing_by", "Worker processes that are for no function yet");
+    f.add(std::uint64_t{status.standbys});
     f.counter("worker_denied_calls_total",
               "Workers ended for a system call that their policy does not allow");
     for (const auto& [call, count] : status.denied_calls) f.add(count, {{"call", call}});
@@ -238,6 +240,14 @@ void add_functions(Families& f, const std::vector<FunctionView>& functions) {
         for (const auto& version : v.versions)
             if (version.version == v.function.current && version.cold_start.starts != 0)
                 add_cold_start(f, v.function.name, version.cold_start);
+    f.counter("function_starts_total", "Workers of the current version that became ready here");
+    for (const auto& v : functions)
+        for (const auto& version : v.versions)
+            if (version.version == v.function.current)
+                for (std::size_t i = 0; i < placement::kWayNames.size(); ++i)
+                    f.add(version.cold_start.ways[i],
+                          {{"function", v.function.name},
+                           {"way", std::string(placement::kWayNames[i])}});
     f.gauge("function_workers", "Workers of all its versions");
     for (const auto& v : functions) {
         std::uint64_t workers = 0;

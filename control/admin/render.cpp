@@ -48,7 +48,10 @@ json cold_start_json(const placement::StartSummary& summary) {
     for (std::size_t i = 0; i < placement::kPhaseCount; ++i)
         phases[std::string(placement::kPhaseNames[i])] = {{"p50_us", summary.phases[i].p50_us},
                                                           {"p99_us", summary.phases[i].p99_us}};
-    return {{"starts", summary.starts}, {"phases", std::move(phases)}};
+    json ways;
+    for (std::size_t i = 0; i < placement::kWayNames.size(); ++i)
+        ways[std::string(placement::kWayNames[i])] = summary.ways[i];
+    return {{"starts", summary.starts}, {"ways", std::move(ways)}, {"phases", std::move(phases)}};
 }
 
 json environment_json(const catalog::Runtime& runtime) {
@@ -106,6 +109,7 @@ json to_json(const StatusView& v) {
             {"addresses", v.addresses},
             {"cores", v.cores},
             {"workers", v.workers},
+            {"standbys", v.standbys},
             {"functions", v.functions},
             {"regions", {{"healthy", v.regions_healthy}, {"all", v.regions_all}}},
             {"in_flight", v.in_flight},

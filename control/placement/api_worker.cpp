@@ -25,17 +25,30 @@ std::string printable(std::string_view text) {
 }  // namespace
 
 Result<std::unique_ptr<ApiWorker>> ApiWorker::create(std::uint32_t area_bytes) {
+    std::unique_ptr<ApiWorker> worker = create_standby();
+    if (const Status given = worker->give_area(area_bytes); !given) return given.error();
+    return worker;
+}
+
+std::unique_ptr<ApiWorker> ApiWorker::create_standby() {
+    return std::unique_ptr<ApiWorker>(new ApiWorker);
+}
+
+Status ApiWorker::give_area(std::uint32_t area_bytes) {
     const std::size_t bytes =
         channel::channel_bytes(1, channel::slot_stride(area_bytes, area_bytes));
     void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return errno_error("mmap " + std::to_string(bytes) + " bytes");
-    return std::unique_ptr<ApiWorker>(
-        new ApiWorker(static_cast<std::byte*>(base), bytes, area_bytes));
+    if (base_ != nullptr) ::munmap(base_, bytes_);
+    base_ = static_cast<std::byte*>(base);
+    bytes_ = bytes;
+    area_bytes_ = area_bytes;
+    return ok();
 }
 
 ApiWorker::~ApiWorker() {
     end_.reset();
-    ::munmap(base_, bytes_);
+    if (base_ != nullptr) ::munmap(base_, bytes_);
 }
 
 std::byte* ApiWorker::area() const {
@@ -56,6 +69,18 @@ void ApiWorker::listen(UniqueFd listener, std::string function_arn, Channel& cha
     if (deaf_) return;
     end_ =
         std::make_unique<ApiEnd>(std::move(listener), std::move(function_arn), area(), area_bytes_);
+    channel.api = end_.get();
+}
+
+void ApiWorker::listen(UniqueFd listener) {
+    end_ = std::make_unique<ApiEnd>(std::move(listener));
+}
+
+void ApiWorker::assign(std::string environment, std::string function_arn, Channel& channel) {
+    if (!stands_by()) return;
+    assignment_ = std::move(environment);
+    end_->function_arn = std::move(function_arn);
+    end_->peer.assign(area(), area_bytes_, end_->function_arn, assignment_);
     channel.api = end_.get();
 }
 

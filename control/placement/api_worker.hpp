@@ -23,17 +23,29 @@ class ApiWorker {
   public:
     // One slot with room for so much of a request, and of an answer.
     static Result<std::unique_ptr<ApiWorker>> create(std::uint32_t area_bytes);
+    // One that stands by: without a slot, until assign().
+    static std::unique_ptr<ApiWorker> create_standby();
     ~ApiWorker();
     ApiWorker(const ApiWorker&) = delete;
     ApiWorker& operator=(const ApiWorker&) = delete;
 
+    // One that stands by gets a slot, as of create().
+    Status give_area(std::uint32_t area_bytes);
     // Makes the channel one of this memory.
     void describe(Channel& channel) const;
     // Its jail has been built, and it can connect. `channel` is told where to speak to it. Without
     // a listener (this process has too many files open) its start has failed.
     void listen(UniqueFd listener, std::string function_arn, Channel& channel);
 
-    enum class Progress : std::uint8_t { initialising, ready, failed };
+    // Of one that stands by: it can connect.
+    void listen(UniqueFd listener);
+    // It waits for its assignment.
+    bool stands_by() const { return end_ && end_->peer.stands_by(); }
+    // Tells it which function it is for: NAME=value, each with a zero at its end, all that it is to
+    // have in its environment. Nothing, unless it stands by.
+    void assign(std::string environment, std::string function_arn, Channel& channel);
+
+    enum class Progress : std::uint8_t { initialising, ready, failed };  // standing by: the first
     // Hears what the worker says while it initialises; never waits.
     Progress step();
     // Why it failed, in its own words: the error's type and the beginning of its text.
@@ -42,13 +54,13 @@ class ApiWorker {
     void add_descriptors(std::vector<pollfd>& to) const;
 
   private:
-    ApiWorker(std::byte* base, std::size_t bytes, std::uint32_t area_bytes)
-        : base_(base), bytes_(bytes), area_bytes_(area_bytes) {}
+    ApiWorker() = default;
     std::byte* area() const;
 
-    std::byte* const base_;
-    const std::size_t bytes_;
-    const std::uint32_t area_bytes_;
+    std::byte* base_ = nullptr;
+    std::size_t bytes_ = 0;
+    std::uint32_t area_bytes_ = 0;
+    std::string assignment_;  // the peer refers to it
     std::unique_ptr<ApiEnd> end_;
     bool deaf_ = false;
 };

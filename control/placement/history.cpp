@@ -22,7 +22,8 @@ bool is_made_up(const std::string& call) {
 
 }  // namespace
 
-void History::started(const StartPhases& phases) {
+void History::started(const StartPhases& phases, Way way) {
+    ++ways_[static_cast<std::size_t>(way)];
     kept_[starts_++ % kKept] = phases;
 }
 
@@ -36,6 +37,7 @@ void History::crashed(const warden::Event& event) {
 StartSummary History::starts() const {
     StartSummary summary;
     summary.starts = starts_;
+    summary.ways = ways_;
     const std::size_t count = std::min<std::uint64_t>(starts_, kKept);
     if (count == 0) return summary;
     std::vector<std::uint32_t> values(count);

@@ -16,7 +16,7 @@ class History {
   public:
     static constexpr std::size_t kKept = 64;
 
-    void started(const StartPhases& phases);
+    void started(const StartPhases& phases, Way way);
     // One that ended without being told to.
     void crashed(const warden::Event& event);
 
@@ -29,6 +29,7 @@ class History {
   private:
     std::array<StartPhases, kKept> kept_{};
     std::uint64_t starts_ = 0;
+    std::array<std::uint64_t, kWayNames.size()> ways_{};
     std::uint64_t crashed_ = 0, out_of_memory_ = 0;
     std::map<std::string, std::uint64_t> denied_;
 };

@@ -9,6 +9,10 @@
 
 namespace skerry::placement {
 
+// How a worker came to be one of its function version.
+enum class Way : std::uint8_t { fresh, copy, standby };
+inline constexpr std::array<std::string_view, 3> kWayNames = {"fresh", "copy", "standby"};
+
 // The parts of one cold start, in the order in which they come.
 struct StartPhases {
     std::uint32_t queue_us = 0;       // from the order until the warden took it up
@@ -29,7 +33,8 @@ struct PhaseSummary {
 
 // Of the last kKept starts.
 struct StartSummary {
-    std::uint64_t starts = 0;  // ever, of the version here
+    std::uint64_t starts = 0;                            // ever, of the version here
+    std::array<std::uint64_t, kWayNames.size()> ways{};  // of these, by how they came to be
     std::array<PhaseSummary, kPhaseCount> phases{};
 };
 
@@ -41,6 +46,7 @@ struct WorkerTotals {
     std::uint64_t started = 0, crashed = 0, hung = 0, malformed = 0, idle_ended = 0, failed = 0;
     std::uint64_t spent = 0;                  // after their only invocation
     std::uint64_t templates = 0, copies = 0;  // made; workers started from them
+    std::uint64_t stood_by = 0;               // workers that did, before they got their function
     std::uint64_t out_of_memory = 0;
     // Workers that were ended for a system call, by its name: at most kMaxDeniedNames of them, and
     // "other". A call that the kernel ended by itself, so that nobody knows it, is "unknown".

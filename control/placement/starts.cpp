@@ -81,6 +81,7 @@ void WorkerPool::make_room(std::uint32_t for_entry, std::uint64_t now_us) {
         return pair.second->state == Worker::State::ending;
     });
     if (room_wanted_++ < static_cast<std::uint64_t>(ending)) return;
+    if (end_one_standby()) return;
     std::vector<Worker*> idle;
     for (auto& [id, worker] : workers_)
         if (worker->state == Worker::State::ready && worker->entry != for_entry &&
@@ -97,8 +98,32 @@ void WorkerPool::make_room(std::uint32_t for_entry, std::uint64_t now_us) {
     }
 }
 
+// Free bits of the entry's, one for each of a worker's slots.
+std::uint64_t WorkerPool::new_slots(const Entry& entry) const {
+    std::uint64_t slots = 0;
+    std::uint64_t left = ~entry.allotted;
+    for (std::uint32_t i = 0; i < entry.spec.concurrency; ++i, left &= left - 1)
+        slots |= left & (~left + 1);
+    return slots;
+}
+
+std::string WorkerPool::arn_of(const VersionSpec& spec) const {
+    return "arn:aws:lambda:" + limits_.server_name + ":000000000000:function:" + spec.function +
+           ":" + spec.version_hex.substr(0, 16);
+}
+
+// What cores know it by.
+void WorkerPool::introduce_channel(Worker& worker, const VersionSpec& spec) {
+    worker.channel->index = worker.index;
+    worker.channel->entry = worker.entry;
+    worker.channel->generation = ++generation_;
+    worker.channel->single_use = spec.single_use;
+}
+
 bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
     Entry& entry = entries_[index];
+    if (Worker* standby = standby_for(entry, now_us); standby != nullptr)
+        if (assign(*standby, index, now_us) || warden_busy_) return !warden_busy_;
     const auto place = std::find(index_used_.begin(), index_used_.end(), false);
     if (place == index_used_.end()) {
         make_room(index, now_us);  // for the next step: its process has to end first
@@ -109,10 +134,7 @@ bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
     worker->index = static_cast<std::uint32_t>(place - index_used_.begin());
     worker->entry = index;
     worker->started_us = now_us;
-    std::uint64_t left = ~entry.allotted;
-    for (std::uint32_t i = 0; i < entry.spec.concurrency; ++i, left &= left - 1)
-        worker->slots |= left & (~left + 1);
-    worker->owned = worker->slots;
+    worker->slots = worker->owned = new_slots(entry);
     if (const Status ordered = order(entry, *worker); !ordered) {
         if (warden_busy_) return false;  // nothing was wrong with the function
         ++totals_.failed;
@@ -219,10 +241,7 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
             worker.is_template ? ok() : make_memory(entry, worker, request, doorbells);
         !made)
         return made;
-    worker.channel->index = worker.index;
-    worker.channel->entry = worker.entry;
-    worker.channel->generation = ++generation_;
-    worker.channel->single_use = spec.single_use;
+    introduce_channel(worker, spec);
     if (worker.is_template) {
         request.start = warden::Start::template_of;
         request.snapshot_fd = entry.snapshot.memfd.get();
@@ -240,6 +259,9 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
 
 void WorkerPool::on_spawned(Worker& worker, warden::Event& event) {
     worker.pid = event.pid;
+    if (worker.state == Worker::State::standby)
+        return worker.api->listen(std::move(event.listener));
+    if (worker.entry == kNoEntry) return;  // told to end before that
     worker.spawned_us = now_us_;
     const std::uint32_t total_us = worker.phases.total_us;
     worker.phases = {.queue_us = event.queue_us,
@@ -248,14 +270,12 @@ void WorkerPool::on_spawned(Worker& worker, warden::Event& event) {
                      .identity_us = event.phases.identity_us,
                      .exec_us = event.phases.exec_us,
                      .total_us = total_us};
-    if (worker.state == Worker::State::ready) entries_[worker.entry].history.started(worker.phases);
+    if (worker.state == Worker::State::ready)
+        entries_[worker.entry].history.started(worker.phases, way_of(worker));
     if (limits_.logs != nullptr) limits_.logs->spawned(worker.id, event.pid);
     if (!worker.api) return;
     const VersionSpec& spec = entries_[worker.entry].spec;
-    worker.api->listen(std::move(event.listener),
-                       "arn:aws:lambda:" + limits_.server_name + ":000000000000:function:" +
-                           spec.function + ":" + spec.version_hex.substr(0, 16),
-                       *worker.channel);
+    worker.api->listen(std::move(event.listener), arn_of(spec), *worker.channel);
 }
 
 void WorkerPool::check_starting(Worker& worker, std::uint64_t now_us) {

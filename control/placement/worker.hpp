@@ -1,9 +1,12 @@
 // One worker of this server, from its order at the warden to its end. Control thread only.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "control/placement/api_worker.hpp"
 #include "control/placement/history.hpp"
@@ -13,8 +16,12 @@
 
 namespace skerry::placement {
 
+// Of a worker that stands by.
+inline constexpr std::uint32_t kNoEntry = ~0u;
+
 struct Worker {
     enum class State : std::uint8_t {
+        standby,   // of no function yet: it starts, or waits for one
         starting,  // ordered; its slots are known to nobody yet
         ready,     // its slots are in the capacity table
         ending,    // its slots are being collected, its process has been or will be killed
@@ -22,10 +29,11 @@ struct Worker {
 
     std::uint64_t id = 0;     // never used twice
     std::uint32_t index = 0;  // of the channel, and of the host uid; unique among the living
-    std::uint32_t entry = 0;
+    std::uint32_t entry = 0;  // kNoEntry: none yet
     State state = State::starting;
     bool is_template = false;  // ends when it has initialised; has no slots
     bool is_copy = false;      // of its version's template
+    bool stood_by = false;     // before it got its function
     bool exited = false;
     bool end_wanted = false;  // it does not end by itself, but because it is told to
     bool kill_sent = false;
@@ -42,9 +50,15 @@ struct Worker {
     std::optional<channel::HostChannel> memory;
     std::unique_ptr<ApiWorker> api;
     std::unique_ptr<Channel> channel;
+    UniqueFd output;                     // its log's, until it has a function that it is kept for
+    std::pair<dev_t, ino_t> image = {};  // of one that stands by: what it was made of
 
     bool finished() const { return exited && owned == slots; }
 };
+
+inline Way way_of(const Worker& worker) {
+    return worker.stood_by ? Way::standby : worker.is_copy ? Way::copy : Way::fresh;
+}
 
 // Puts the worker's slots into the table, for cores to claim.
 void introduce(CapacityTable& table, Worker& worker);

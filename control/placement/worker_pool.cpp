@@ -79,7 +79,9 @@ void WorkerPool::add_descriptors(std::vector<pollfd>& to) const {
     to.push_back({warden_.fd(), POLLIN, 0});
     for (const auto& [id, worker] : workers_) {
         // A template's end is told by the warden.
-        if (worker->state != Worker::State::starting || worker->is_template) continue;
+        if ((worker->state != Worker::State::starting && worker->state != Worker::State::standby) ||
+            worker->is_template)
+            continue;
         if (worker->api) {
             worker->api->add_descriptors(to);
         } else {
@@ -152,6 +154,7 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
     }
     shared_.idle_slots.store(free_slots(), std::memory_order_relaxed);
     make_template(now_us);
+    keep_standbys(now_us);
     if (kick_) kick_cores();
     return next_us;
 }
@@ -174,6 +177,8 @@ void WorkerPool::on_event(warden::Event& event, std::uint64_t now_us) {
     if (found == workers_.end()) return;
     if (event.kind == warden::MessageKind::spawned) {
         on_spawned(*found->second, event);
+    } else if (event.kind == warden::MessageKind::assigned) {
+        on_assigned(*found->second, event);
     } else {
         on_ended(*found->second, event, now_us);
     }
@@ -198,6 +203,7 @@ std::string WorkerPool::why_it_ended(const Worker& worker, const warden::Event& 
 
 void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us) {
     worker.exited = true;
+    if (worker.entry == kNoEntry) return standby_ended(worker, event, now_us);
     if (worker.is_template) {
         worker.state = Worker::State::ending;
         if (limits_.logs != nullptr) limits_.logs->ended(worker.id, {});
@@ -235,6 +241,9 @@ void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint6
 void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
     CapacityTable& table = *shared_.capacity;
     switch (worker.state) {
+        case Worker::State::standby:
+            check_standby(worker, now_us);
+            break;
         case Worker::State::starting:
             check_starting(worker, now_us);
             break;
@@ -268,7 +277,7 @@ void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
     // A native worker may say so before the warden's news of it is read.
     if (worker.spawned_us != 0) {
         worker.phases.init_us = static_cast<std::uint32_t>(now_us - worker.spawned_us);
-        entry.history.started(worker.phases);
+        entry.history.started(worker.phases, way_of(worker));
     }
     if (limits_.logs != nullptr) limits_.logs->ready(worker.id, worker.phases.init_us);
     worker.state = Worker::State::ready;
@@ -281,6 +290,7 @@ void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
 
 void WorkerPool::take_retired() {
     for (auto& [id, worker] : workers_) {
+        if (worker->entry == kNoEntry) continue;
         CapacityEntry& table = shared_.capacity->entries[worker->entry];
         const std::uint64_t bits = table.take_retired();
         if (bits == 0) continue;
@@ -296,7 +306,7 @@ void WorkerPool::remove_finished() {
             ++it;
             continue;
         }
-        entries_[worker.entry].allotted &= ~worker.slots;
+        if (worker.entry != kNoEntry) entries_[worker.entry].allotted &= ~worker.slots;
         index_used_[worker.index] = false;
         it = workers_.erase(it);
     }

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "control/logs/collector.hpp"
+#include "control/placement/standby.hpp"
 #include "control/placement/template.hpp"
 #include "control/placement/worker.hpp"
 #include "dataplane/shared.hpp"
@@ -38,8 +39,10 @@ struct WorkerLimits {
     std::uint64_t start_timeout_us = 10'000'000;
     std::uint32_t spin_us = 0;
     std::uint32_t starts_max = 0;  // at once, of all versions; 0: as many as there may be workers
-    logs::Collector* logs = nullptr;  // gets workers' output; none: nobody does
-    std::string server_name = {};     // told to functions as their region
+    std::uint32_t standby_nodejs = 0;  // kept waiting for a function of this kind
+    std::string runtimes_dir = {};     // has their images
+    logs::Collector* logs = nullptr;   // gets workers' output; none: nobody does
+    std::string server_name = {};      // told to functions as their region
 };
 
 struct VersionSpec {
@@ -94,7 +97,11 @@ class WorkerPool {
 
     // Of an entry that is open, or closed and not yet free.
     const VersionSpec& spec(std::uint32_t entry) const { return entries_[entry].spec; }
-    std::uint32_t workers() const { return static_cast<std::uint32_t>(workers_.size()); }
+    std::uint32_t workers() const {  // of functions
+        return static_cast<std::uint32_t>(workers_.size()) - standbys();
+    }
+    std::uint32_t standbys() const;        // waiting for one, or starting to
+    std::uint32_t ready_standbys() const;  // of these, those that wait
     std::uint32_t workers(std::uint32_t entry) const;
     std::uint32_t ready(std::uint32_t entry) const;
     std::uint32_t free_slots(std::uint32_t entry) const;
@@ -159,6 +166,21 @@ class WorkerPool {
     void refuse_template(std::uint32_t entry, const std::string& why);
     bool copy_failed(const Worker& worker, const std::string& why);
     std::uint64_t template_bytes() const;
+    // standby.cpp
+    void keep_standbys(std::uint64_t now_us);
+    bool wants_standbys() const;
+    bool may_make_standby(std::uint64_t now_us) const;
+    Status start_standby(std::size_t place, std::uint64_t now_us);
+    void check_standby(Worker& worker, std::uint64_t now_us);
+    void standby_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us);
+    void standby_failed(const std::string& why, std::uint64_t now_us);
+    bool end_one_standby();
+    Worker* standby_for(const Entry& entry, std::uint64_t now_us);
+    bool assign(Worker& worker, std::uint32_t index, std::uint64_t now_us);
+    void on_assigned(Worker& worker, const warden::Event& event);
+    std::string arn_of(const VersionSpec& spec) const;
+    void introduce_channel(Worker& worker, const VersionSpec& spec);
+    std::uint64_t new_slots(const Entry& entry) const;
     void give_up_start(Worker& worker, const std::string& why, std::uint64_t now_us);
     void end(Worker& worker);
     void send_kill(Worker& worker);
@@ -183,7 +205,8 @@ class WorkerPool {
     Totals totals_;
     std::uint64_t now_us_ = 0;       // of the last step
     std::uint64_t room_wanted_ = 0;  // starts that found no place, in this step
-    bool warden_busy_ = false;       // its socket is full; until the next step
+    Standbys standbys_;
+    bool warden_busy_ = false;  // its socket is full; until the next step
     bool warden_gone_ = false;
     bool kick_ = false;
 };

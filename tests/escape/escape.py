@@ -18,6 +18,8 @@ LETTERS = {"native": "x", "provided": "y", "python3": "p", "nodejs": "j"}  # lab
 
 
 def attempt(row, scene):
+    if scene.kind == "nodejs":  # who takes the place of a worker that ends now is one that stood by
+        tap.eventually(lambda: scene.lab.ctl("status")["standbys"] > 0, "a worker that stands by")
     payload = " ".join([row.name, *map(str, row.words(scene))])
     scene.denied_before = scene.denied_calls()
     status, answer = scene.ask(payload)
@@ -71,6 +73,14 @@ def single_use_finds_nothing(scene):
         scene.lab.ctl("function", "delete", name)
 
 
+def most_workers_stood_by(scene):
+    """The attempts were made by workers that had been started before it was known for which function."""
+    versions = scene.lab.ctl("function", "describe", "escape")["versions"]
+    ways = versions[0]["cold_start"]["ways"]
+    print(f"# workers of the escape function: {ways}")
+    assert ways["standby"] > ways["fresh"], ways
+
+
 def tests_of(kind, names):
     """All tests as a module, in their order."""
     made = types.ModuleType("escape_" + kind)
@@ -83,6 +93,8 @@ def tests_of(kind, names):
         made.test_hostile_archives_are_refused = artifacts.test_hostile_archives_are_refused
         made.test_single_use_finds_nothing = single_use_finds_nothing
         made.test_a_bootstrap_that_is_skerryd_itself = artifacts.test_a_bootstrap_that_is_skerryd_itself
+    if not names and kind == "nodejs":
+        made.test_most_workers_stood_by = most_workers_stood_by
     made.test_nothing_is_left = nothing_is_left
     made.test_nothing_is_left_of_deleted_functions = nothing_is_left_of_deleted_functions
     return made

@@ -132,6 +132,68 @@ def test_new_workers_are_copies_of_one_that_has_initialised(lab):
         equal(len({each["random"] for each in replies}), 8, "random numbers of eight workers")
 
 
+def ways(lab, name):
+    described = lab.ctl("function", "describe", name)
+    return next(each["cold_start"]["ways"] for each in described["versions"] if each["version"] == described["current"])
+
+
+PARTS = ("environment", "cwd", "argv", "exec", "id", "globals", "handles", "task", "tmp", "root", "tmp_bytes", "limits",
+         "write", "rewrite", "rename", "link", "mounts", "paths", "random")
+
+
+def test_a_node_worker_that_stood_by_is_like_a_fresh_one(lab):
+    found = {}
+    # A setting that the interpreter looks at when it starts: such a function's workers do not come from those who stand by.
+    for name, setting, way in (("stood", "UX_THREADPOOL_SIZE=4", "standby"), ("fresh", "UV_THREADPOOL_SIZE=4", "fresh")):
+        folder = artifact(lab, {"handler.cjs": "looks.cjs"})
+        lab.ctl("function", "deploy", name, "--artifact", folder, "--runtime", "nodejs", "--handler", "handler.handle",
+                "--place", "pop", "--warm-max", "1", "--tmp-mib", "7", "--pids-max", "50", "--env", setting)
+        tap.eventually(lambda: lab.ctl("status")["standbys"] == 2, "two workers that stand by")
+        client = lab.client()
+        before = ways(lab, name)
+        found[name] = {part: ask(client, name, {"part": part}) for part in PARTS}
+        client.close()
+        equal({part: said for part, (said, _) in found[name].items() if said != "ok"}, {}, name)
+        found[name] = {part: value for part, (_, value) in found[name].items()}
+        after = tap.eventually(lambda: ways(lab, name)[way] > before[way] and ways(lab, name), f"a start counted as {way}")
+        equal({each for each, count in after.items() if count != 0}, {way}, name)
+    stood, fresh = found["stood"], found["fresh"]
+    equal(stood["task"], ["handler.cjs"], "nothing but its own artifact")
+    assert not {"done", None} & {stood[each] for each in ("write", "rewrite", "rename", "link")}, stood
+    assert stood.pop("random") != fresh.pop("random")
+    equal(stood["environment"]["UX_THREADPOOL_SIZE"], "4")
+    equal(stood["environment"]["AWS_LAMBDA_FUNCTION_NAME"], "stood")
+    for each in found.values():
+        for variable in ("UX_THREADPOOL_SIZE", "UV_THREADPOOL_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION",
+                         "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "_X_AMZN_TRACE_ID"):
+            each["environment"].pop(variable, None)
+    for key, value in fresh.items():
+        equal(stood[key], value, key)
+
+
+def test_a_worker_that_stood_by_serves_one_function_only(lab):
+    """Each new worker is a process of its own, with the artifact of its function alone."""
+    client = lab.client()
+    for each in ("one", "two"):
+        folder = lab.new_folder()
+        (folder / "app.js").write_text("exports.handle = async () => require('fs').readdirSync('/var/task');\n")
+        (folder / each).write_text("")
+        lab.ctl("function", "deploy", each, "--artifact", folder, "--runtime", "nodejs", "--handler", "app.handle", "--place",
+                "pop", "--single-use", "--warm-max", "2")
+    for _ in range(6):
+        for each in ("one", "two"):
+            equal(sorted(ask(client, each, {})[1]), sorted(["app.js", each]))
+    client.close()
+    assert ways(lab, "one")["standby"] + ways(lab, "two")["standby"] > 0, (ways(lab, "one"), ways(lab, "two"))
+
+
+def test_no_worker_stands_by_when_no_function_needs_one(lab):
+    for name in [each["name"] for each in lab.ctl("function", "list")["functions"]]:
+        if lab.ctl("function", "describe", name)["runtime"] == "nodejs":
+            lab.ctl("function", "delete", name)
+    tap.eventually(lambda: lab.ctl("status")["standbys"] == 0, "no worker stands by")
+
+
 def test_a_handler_that_can_not_be_loaded(lab):
     folder = lab.new_folder()
     (folder / "handler.py").write_text("import nothing_of_this_name\n")

@@ -14,7 +14,8 @@ START_PATIENCE_S = 20.0
 
 # What --set may change. family: 4 (servers have both, and the POP asks its regions over IPv4) or 6 (nothing else).
 SETTINGS = {"family": "4", "idle": "sleep", "cores": "1", "reply_cache_entries": "131072", "idle_timeout_ms": "30000",
-            "probe_period_ms": "100", "return_ms": "2000", "workers_max": "64"}
+            "probe_period_ms": "100", "return_ms": "2000", "workers_max": "64",
+            "standby_nodejs": "2"}
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -92,6 +93,7 @@ reply_cache_entries = {settings["reply_cache_entries"]}
 first_uid = {plan.first_uid + number * 100}
 idle_timeout_ms = {settings["idle_timeout_ms"]}
 max = {settings["workers_max"]}
+standby_nodejs = {settings["standby_nodejs"]}
 runtimes_dir = "{plan.build / "runtimes"}"
 
 [prober]

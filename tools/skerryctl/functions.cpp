@@ -60,6 +60,9 @@ void print_workers(const json& v) {
             if (cold.contains("phases") && cold["phases"].contains(phase))
                 std::printf(" %s %s / %s", phase, field(cold["phases"][phase], "p50_us").c_str(),
                             field(cold["phases"][phase], "p99_us").c_str());
+        for (const char* way : {"fresh", "copy", "standby"})
+            if (cold.contains("ways") && field(cold["ways"], way) != "0")
+                std::printf("; %s: %s", way, field(cold["ways"], way).c_str());
         std::printf("\n");
     }
     if (!field(v, "crashed").empty() && field(v, "crashed") != "0")

@@ -85,6 +85,7 @@ first_uid = 300000
 idle_timeout_ms = 1000
 spin_us = 5
 start_timeout_ms = 2000
+standby_nodejs = 7
 starts_max = 3
 cgroups = "required"
 runtimes_dir = "/srv/runtimes"
@@ -125,6 +126,7 @@ devargs = "0000:03:00.1"
     EXPECT_EQ(d.return_ports, 50000);
     EXPECT_EQ(config->workers.first_uid, 300000u);
     EXPECT_EQ(config->workers.spin_us, 5u);
+    EXPECT_EQ(config->workers.standby_nodejs, 7u);
     EXPECT_EQ(config->prober.return_ms, 0u);
     EXPECT_DOUBLE_EQ(config->admission.popular_per_s, 2.0);
     EXPECT_EQ(config->management.listen, "[fd00::7]:4601");

@@ -80,6 +80,10 @@ class PoolTest : public ::testing::Test {
                 killed_.push_back(order.message.worker_id);
                 continue;
             }
+            if (order.message.kind == warden::MessageKind::assign) {
+                assigned_.push_back(order.message);
+                continue;
+            }
             ++spawns;
             last_ = order.message.worker_id;
             ordered_[last_] = std::move(order);
@@ -118,6 +122,7 @@ class PoolTest : public ::testing::Test {
     std::unique_ptr<WorkerPool> pool_;
     std::map<std::uint64_t, Ordered> ordered_;
     std::vector<std::uint64_t> killed_;
+    std::vector<warden::Message> assigned_;
     std::uint64_t last_ = 0;
     std::uint64_t now_us_ = 100'000'000;
 };
