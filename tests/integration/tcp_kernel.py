@@ -5,11 +5,13 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -195,6 +197,12 @@ def test_reordering_and_duplication(build):
     echoes(build, 3_000_000, "--delay-us", 3000, "--jitter-us", 2000, "--reorder", 0.1, "--duplicate", 0.1)
 
 
+def test_flipped_bits(build):
+    """The kernel's checksum and ours are all that stands between a bad bit and a bad answer."""
+    counted = echoes(build, 1_000_000, "--delay-us", 1000, "--corrupt", 0.02)
+    assert counted.get("drop_tcp_checksum", 0) > 0, counted
+
+
 def test_far_away(build):
     echoes(build, 1_000_000, "--delay-us", 100000, "--loss", 0.005)
 
@@ -301,6 +309,40 @@ def test_a_thousand_short_ones(build):
         time.sleep(0.5)
         counted = stop(process)
         equal(counted["connections"], 0)
+
+
+def test_an_expert_finds_nothing(build):
+    """tshark's expert analysis of captured sessions: no error in what we sent. (Its warnings are about what networks do:
+    that we say of a tail probe of the kernel's that it came twice, for one.)"""
+    if shutil.which("tshark") is None:
+        raise tap.Skip("needs tshark")
+    with Scene(build) as scene, tempfile.TemporaryDirectory() as folder:
+        process = scene.serve("--time-wait-us", 100000)
+        capture = pathlib.Path(folder) / "session.pcap"
+        sniffer = subprocess.Popen(["ip", "netns", "exec", scene.kernel, "tcpdump", "-q", "-U", "-B", "16384", "-i", "eth0",
+                                    "-w", capture, "tcp"], stderr=subprocess.PIPE, text=True)
+        sniffer.stderr.readline()
+        echo(dial(scene, ECHO), 500_000, 1)
+        echo(dial(scene, ECHO, v6=True), 200_000, 2)
+        for i in range(20):
+            echo(dial(scene, ECHO), i * 100, i)
+        sock = dial(scene, ECHO)
+        sock.sendall(b"x")
+        sock.recv(10)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+        time.sleep(0.5)
+        sniffer.terminate()
+        sniffer.wait(timeout=10)
+        stop(process)
+        error = 8388608  # its number for that severity
+        found = subprocess.run(["tshark", "-r", capture, "-o", "tcp.check_checksum:TRUE", "-Y",
+                                f"_ws.expert.severity >= {error} && (ip.src == {OURS} || ipv6.src == {OURS6})", "-T", "fields", "-e",
+                                "frame.number", "-e", "_ws.expert.message"], check=True, capture_output=True, text=True).stdout
+        equal(found, "")
+        frames = subprocess.run(["tshark", "-r", capture, "-Y", f"ip.src == {OURS} || ipv6.src == {OURS6}"], check=True,
+                                capture_output=True, text=True).stdout.count("\n")
+        assert frames > 400, frames
 
 
 class EchoServer(threading.Thread):

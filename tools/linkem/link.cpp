@@ -40,6 +40,14 @@ Link::Fate Link::pass(std::uint64_t now_ns, std::uint32_t bytes, std::uint32_t i
         last_due_ns_ = std::max(last_due_ns_, sent_ns + delay_ns());
         fate.due_ns[fate.copies++] = last_due_ns_;
     }
+    // What the link layer's own check would have caught is not for IP to see: only what comes after
+    // its header.
+    constexpr std::uint32_t kEthernetBits = 14 * 8;
+    if (bytes * 8 > kEthernetBits && chance(quality_.corrupt)) {
+        ++statistics_.corrupted;
+        fate.flipped_bit =
+            static_cast<std::uint32_t>(kEthernetBits + random_() % (bytes * 8 - kEthernetBits));
+    }
     if (in_flight + 1 < quality_.queue_packets && chance(quality_.duplicate)) {
         ++statistics_.duplicated;
         fate.due_ns[fate.copies++] = fate.due_ns[0];

@@ -12,6 +12,7 @@ struct Quality {
     std::uint64_t jitter_ns = 0;  // uniform, ± this much; packets keep their order all the same
     double loss = 0;              // probabilities, 0 … 1
     double duplicate = 0;
+    double corrupt = 0;  // one bit of it, behind the Ethernet header, is flipped
     double reorder = 0;  // such a packet is not delayed: it overtakes those in flight
     std::uint64_t rate_bits_per_s = 0;  // 0: unlimited
     std::uint32_t queue_packets =
@@ -20,7 +21,7 @@ struct Quality {
 
 struct Statistics {
     std::uint64_t packets = 0, delivered = 0, lost = 0, duplicated = 0, reordered = 0,
-                  overflowed = 0;
+                  corrupted = 0, overflowed = 0;
 };
 
 class Link {
@@ -32,6 +33,7 @@ class Link {
     struct Fate {
         int copies = 0;
         std::uint64_t due_ns[2] = {};
+        std::uint32_t flipped_bit = 0;  // of the frame, both copies; 0: none
     };
     Fate pass(std::uint64_t now_ns, std::uint32_t bytes, std::uint32_t in_flight);
 

@@ -84,6 +84,9 @@ class Direction {
             if (bytes <= 0 || static_cast<std::size_t>(bytes) > frame.size()) return;
             const Link::Fate fate = link_.pass(now_ns(), static_cast<std::uint32_t>(bytes),
                                                static_cast<std::uint32_t>(queue_.size()));
+            if (fate.flipped_bit != 0)
+                frame[fate.flipped_bit / 8] ^=
+                    static_cast<unsigned char>(1 << fate.flipped_bit % 8);
             for (int copy = 0; copy < fate.copies; ++copy)
                 queue_.push({fate.due_ns[copy], order_++, {frame.data(), frame.data() + bytes}});
         }
@@ -102,11 +105,12 @@ class Direction {
         std::fprintf(
             stderr,
             "linkem %s packets=%llu delivered=%llu lost=%llu duplicated=%llu reordered=%llu "
-            "overflowed=%llu\n",
+            "corrupted=%llu overflowed=%llu\n",
             name, static_cast<unsigned long long>(s.packets),
             static_cast<unsigned long long>(s.delivered), static_cast<unsigned long long>(s.lost),
             static_cast<unsigned long long>(s.duplicated),
             static_cast<unsigned long long>(s.reordered),
+            static_cast<unsigned long long>(s.corrupted),
             static_cast<unsigned long long>(s.overflowed));
     }
 
@@ -174,6 +178,8 @@ int main(int argc, char** argv) {
     app.add_option("--jitter-us", jitter_us, "± this much, uniform")->check(CLI::Range(0.0, 60e6));
     app.add_option("--loss", quality.loss, "probability")->check(probability);
     app.add_option("--duplicate", quality.duplicate, "probability")->check(probability);
+    app.add_option("--corrupt", quality.corrupt, "probability: one bit of the frame")
+        ->check(probability);
     app.add_option("--reorder", quality.reorder, "probability")->check(probability);
     app.add_option("--rate-mbit", rate_mbit, "each way; 0: unlimited")->check(CLI::Range(0.0, 1e6));
     app.add_option("--queue", quality.queue_packets, "frames in flight each way, at most")

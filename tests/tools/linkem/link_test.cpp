@@ -59,5 +59,20 @@ TEST(Link, ASeedRepeats) {
     }
 }
 
+TEST(Link, FlipsABitBehindTheEthernetHeader) {
+    Link link({.corrupt = 0.5}, 3);
+    int flipped = 0;
+    for (int i = 0; i < 1000; ++i) {
+        const Link::Fate fate = link.pass(0, 60, 0);
+        if (fate.flipped_bit == 0) continue;
+        ++flipped;
+        EXPECT_GE(fate.flipped_bit, 14u * 8);
+        EXPECT_LT(fate.flipped_bit, 60u * 8);
+    }
+    EXPECT_EQ(static_cast<std::uint64_t>(flipped), link.statistics().corrupted);
+    EXPECT_NEAR(flipped, 500, 100);
+    EXPECT_EQ(Link({.corrupt = 1}, 3).pass(0, 14, 0).flipped_bit, 0u) << "nothing is behind it";
+}
+
 }  // namespace
 }  // namespace skerry::linkem
