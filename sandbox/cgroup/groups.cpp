@@ -87,6 +87,10 @@ Usage Groups::usage(const std::string& name) const {
     return active() ? backend_->usage(owner_ + "/" + name) : Usage{};
 }
 
+Groups::CpuFile Groups::cpu_file(const std::string& name) const {
+    return active() ? backend_->cpu_file(owner_ + "/" + name) : CpuFile{};
+}
+
 void Groups::kill(const std::string& name) const {
     if (active()) backend_->kill(owner_ + "/" + name);
 }

@@ -53,6 +53,12 @@ class Groups {
     int join(const std::string& name) const;
     Status set(const std::string& name, const Limits& limits) const;
     Usage usage(const std::string& name) const;
+    // Where CPU time is counted; an empty path: nowhere.
+    struct CpuFile {
+        std::string path;
+        bool nanoseconds = false;  // one number of them; else lines, "usage_usec" among them
+    };
+    CpuFile cpu_file(const std::string& name) const;
     void kill(const std::string& name) const;
     // False: a process of it is not gone yet.
     bool remove(const std::string& name) const;

@@ -61,6 +61,11 @@ class V1 final : public Backend {
         return usage;
     }
 
+    Groups::CpuFile cpu_file(const std::string& group) const override {
+        if (hierarchy_.cpuacct.empty()) return {};
+        return {hierarchy_.cpuacct + "/" + group + "/cpuacct.usage", true};
+    }
+
     void kill(const std::string& group) const override {
         for (const std::string& folder : folders(group)) (void)kill_each(folder);
     }

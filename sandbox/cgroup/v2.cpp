@@ -53,6 +53,10 @@ class V2 final : public Backend {
         return usage;
     }
 
+    Groups::CpuFile cpu_file(const std::string& group) const override {
+        return {hierarchy_.unified + "/" + group + "/cpu.stat", false};
+    }
+
     void kill(const std::string& group) const override {
         const std::string folder = hierarchy_.unified + "/" + group;
         // Linux 5.14; before, one by one.

@@ -74,7 +74,7 @@ struct Event {
     int exit_code = 0;
     int signal = 0;
     int error_code = 0;
-    std::string text;
+    std::string text;  // spawned: its control group's name, empty without; failed: why
     // spawned, of a kind that speaks the Runtime API: non-blocking, listens where it will connect
     // to. None: this process has too many files open, and the worker can't be served.
     UniqueFd listener;

@@ -74,7 +74,7 @@ struct Message {
     std::uint64_t cpu_us = 0;             // used by all of its processes; 0: not known
     std::uint64_t peak_memory_bytes = 0;  // 0: not known
     char denied_call[32] = {};            // the system call that it was ended for; empty: none
-    char text[256] = {};
+    char text[256] = {};                  // spawned: its control group; failed: why
     // spawn: NAME=value, each with a zero at its end. Only these bytes of it are sent.
     std::uint32_t environment_bytes = 0;
     char environment[jail::kEnvironmentBytesMax] = {};

@@ -181,12 +181,13 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
     if (!started) return started.error();
     worker.pid = started->pid;
     worker.stands_by = plan->start == jail::Start::standby;
+    Message answer;
+    put_text(answer.text, worker.group);
     workers_[order.worker_id] = std::move(worker);
     // Unwatched, it would wait at a denied call for ever.
     if (started->denials)
         if (auto status = listeners_.add(order.worker_id, std::move(started->denials)); !status)
             kill(order.worker_id);
-    Message answer;
     answer.kind = MessageKind::spawned;
     answer.worker_id = order.worker_id;
     answer.pid = started->host_pid;

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/cgroup/cpu_meter.hpp"
 #include "sandbox/cgroup/groups.hpp"
 #include "tests/sandbox/cgroup/fake_tree.hpp"
 
@@ -73,6 +74,29 @@ TEST_F(Version2, ReadsUsage) {
     tree_.write("own/me-1/w1/memory.events", "oom 3\noom_kill 0\n");
     EXPECT_FALSE(groups_.usage("w1").out_of_memory);
     EXPECT_EQ(groups_.usage("absent").cpu_us, 0u);
+}
+
+TEST_F(Version2, MetersCpuTime) {
+    tree_.write("own/me-1/w1/cpu.stat", "usage_usec 77\nuser_usec 1\n");
+    const CpuMeter meter(groups_, "w1", 0);
+    EXPECT_EQ(meter.read_us(), 77u);
+    EXPECT_TRUE(meter.of_group());
+    EXPECT_FALSE(CpuMeter(groups_, "absent", 0).read_us());
+    EXPECT_EQ(parse_cpu_us("nr_periods 5\nusage_usec 9\n", false), 9u);
+    EXPECT_EQ(parse_cpu_us("xusage_usec 9\n", false), std::nullopt);
+    EXPECT_EQ(parse_cpu_us("usage_usec x\n", false), std::nullopt);
+    EXPECT_EQ(parse_cpu_us("12345678\n", true), 12345u);
+    EXPECT_EQ(parse_cpu_us("", true), std::nullopt);
+}
+
+TEST(CpuMeter, WithoutAGroupIsOfTheProcess) {
+    const CpuMeter meter(Groups(), "w1", ::getpid());
+    const auto before = meter.read_us();
+    ASSERT_TRUE(before);
+    while (*meter.read_us() < *before + 1000) {
+    }
+    EXPECT_FALSE(meter.of_group());
+    EXPECT_FALSE(CpuMeter(Groups(), "w1", 0).read_us());
 }
 
 TEST_F(Version2, JoinsAndKills) {
