@@ -76,6 +76,8 @@ struct alignas(64) CoreCounters {
     Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
     Counter doorbells;        // eventfd writes submitted to workers
     Counter log_events_lost;  // the collector's ring was full
+    Counter tails_sent;       // replies with the tail of a log, if only an empty one
+    Counter tails_missed;     // it was asked for, and did not fit, or did not come in time
     Counter retransmits;      // of forwarded requests
     Gauge in_flight;          // slots this core has in use
     Gauge waiting;            // requests waiting for a slot

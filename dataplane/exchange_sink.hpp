@@ -14,6 +14,9 @@ struct ExchangeAnswer {
     Reason reason;              // why it ended like this
     const void* payload;        // may be a worker's memory: to be read once, within the call
     std::uint32_t payload_bytes;
+    // The request's header had flag::want_tail, and tail() comes next. Of a region's reply the tail
+    // is here already: the last wire::tail_of(reply) bytes of the payload.
+    bool tail_follows = false;
 };
 
 class ExchangeSink {
@@ -24,6 +27,11 @@ class ExchangeSink {
     // The end of the exchange's invocation: called once, on the core's thread. Must not fail: what
     // it can't deliver it counts.
     virtual void answer(std::uint32_t exchange, const ExchangeAnswer& answer) = 0;
+
+    // After an answer that said so, once: the tail of its log, kTailBytes at most; 0: none.
+    virtual void tail(std::uint32_t exchange, const char* text, std::uint32_t bytes) {
+        (void)exchange, (void)text, (void)bytes;
+    }
 
   protected:
     ~ExchangeSink() = default;

@@ -27,9 +27,17 @@ enum class Progress : std::uint8_t {
     free,
     local,      // a worker has it
     abandoned,  // a worker has it, but its client has been answered: only the slot is waited for
+    tail,       // has ended; the reply, and the slot, wait for the tail of its log
     waiting,    // waits for a slot here
     forwarded,  // a region has it
     elsewhere,  // its region refused or fell silent: to be decided again, in this turn
+};
+
+// What becomes of the slot when the tail has come.
+enum class AfterTail : std::uint8_t {
+    release,  // it is free again
+    retire,   // its worker is at fault, or gone
+    listen,   // its worker has answered, and has to ask for the next invocation first
 };
 
 struct alignas(64) Invocation {
@@ -37,6 +45,7 @@ struct alignas(64) Invocation {
     net::Path path;                   // where the answer goes, unless it is an exchange's
     rte_mbuf* request = nullptr;      // the request itself; kept while waiting or forwarded
     wire::Header* message = nullptr;  // the invocation message, in the first segment of `request`
+    rte_mbuf* reply = nullptr;        // made, and not sent yet: header and payload
     std::uint32_t exchange = kNoExchange;
 
     Progress progress = Progress::free;
@@ -44,11 +53,13 @@ struct alignas(64) Invocation {
     bool cold = false;            // waited for a worker to be started
     bool accepted = false;        // the region said that it has it
     bool maybe_repeated = false;  // an earlier region fell silent with it
-    std::uint8_t copies = 0;      // sent to the region that has it now
-    std::uint32_t refused = 0;    // bit c: that region refused copy c, unexecuted
-    std::uint8_t region = 0;      // that has it now
-    std::uint8_t sends = 0;       // to that region, without a sign of life since
-    std::uint8_t attempts = 0;    // regions asked
+    bool hold_reply = false;      // the answer goes into `reply`, not out
+    AfterTail after_tail = AfterTail::release;
+    std::uint8_t copies = 0;    // sent to the region that has it now
+    std::uint32_t refused = 0;  // bit c: that region refused copy c, unexecuted
+    std::uint8_t region = 0;    // that has it now
+    std::uint8_t sends = 0;     // to that region, without a sign of life since
+    std::uint8_t attempts = 0;  // regions asked
     std::uint32_t generation = 0;
     std::uint32_t cache_entry = 0;
     std::uint32_t function = 0;

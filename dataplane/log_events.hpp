@@ -20,7 +20,14 @@ enum class LogEventKind : std::uint8_t {
 };
 
 // Whether the worker's answer was the caller's; for the REPORT line.
-enum class LogEnd : std::uint8_t { answered, function_error, timed_out, died, malformed };
+enum class LogEnd : std::uint8_t {
+    answered,
+    function_error,
+    timed_out,
+    died,
+    malformed,
+    cpu_limit,
+};
 
 struct LogEvent {
     std::uint64_t request_id_hi = 0;
@@ -36,5 +43,33 @@ struct LogEvent {
 static_assert(sizeof(LogEvent) == 48 && std::is_trivially_copyable_v<LogEvent>);
 
 inline constexpr std::uint32_t kLogRingSize = 4096;  // a power of two
+
+// The tail of an invocation's log, for a caller that wants it with the reply. A core asks when the
+// invocation has ended, and holds slot and reply until the collector answers, for kTailWait_us at
+// most. Two rings a core, single producer and single consumer: requests core → collector, after
+// which the core rings Shared::tail_bell_fd; answers collector → core, after which the collector
+// rings the core's kick_fd. A ring that is full costs a reply its tail, nothing else: counted.
+inline constexpr std::uint32_t kTailBytes = 4096;
+inline constexpr std::uint32_t kTailWait_us = 100'000;
+inline constexpr std::uint32_t kTailRequestRing = 256;  // powers of two; one less fits in
+inline constexpr std::uint32_t kTailAnswerRing = 64;
+
+struct TailRequest {
+    std::uint64_t request_id_hi = 0;
+    std::uint64_t request_id_lo = 0;
+    std::uint64_t generation = 0;  // as in LogEvent
+    std::uint64_t token = 0;       // the core's; comes back
+    std::uint32_t channel = 0;
+    std::uint32_t room_bytes = 0;  // that the reply has for it: 1 … kTailBytes
+};
+static_assert(sizeof(TailRequest) == 40 && std::is_trivially_copyable_v<TailRequest>);
+
+struct TailAnswer {
+    std::uint64_t token = 0;
+    std::uint32_t bytes = 0;  // ≤ room_bytes; 0: it wrote nothing
+    std::uint32_t reserved = 0;
+    char text[kTailBytes];
+};
+static_assert(sizeof(TailAnswer) == 16 + kTailBytes && std::is_trivially_copyable_v<TailAnswer>);
 
 }  // namespace skerry

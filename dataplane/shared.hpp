@@ -10,7 +10,9 @@
 //   probes[core]      control / that core   the other      two SPSC rte_rings of fixed records
 //   handover[core]    cores                 that core      MPSC rte_ring of mbufs
 //   log_events[core]  that core             log collector  SPSC rte_ring of fixed records
-//   doorbells[core]   that core             workers        channel/layout.hpp
+//   tail_requests     that core             log collector  SPSC rte_ring of fixed records, one a
+//   core tail_answers      log collector         that core      the same doorbells[core]   that
+//   core             workers        channel/layout.hpp
 #pragma once
 
 #include <rte_rcu_qsbr.h>
@@ -96,9 +98,12 @@ struct Shared {
     std::array<rte_ring*, channel::kMaxCores> probe_commands{};  // elements: ProbeCommand
     std::array<rte_ring*, channel::kMaxCores> probe_results{};   // elements: ProbeResult
     std::array<rte_ring*, channel::kMaxCores> log_events{};      // elements: LogEvent; or none
-    std::array<rte_ring*, channel::kMaxCores> handover{};        // elements: rte_mbuf*
-    channel::CoreDoorbell* doorbells = nullptr;                  // kMaxCores of them, in a memfd
-    std::atomic<std::uint64_t> catalog_epoch{0};                 // told to probing peers
+    // Elements: TailRequest, TailAnswer; none: replies have no tails.
+    std::array<rte_ring*, channel::kMaxCores> tail_requests{}, tail_answers{};
+    int tail_bell_fd = -1;  // eventfd of the log collector (EFD_NONBLOCK)
+    std::array<rte_ring*, channel::kMaxCores> handover{};  // elements: rte_mbuf*
+    channel::CoreDoorbell* doorbells = nullptr;            // kMaxCores of them, in a memfd
+    std::atomic<std::uint64_t> catalog_epoch{0};           // told to probing peers
     // CLOCK_MONOTONIC in µs, and wall clock in ms, when the TSC was 0 (modulo 2^64); kept by
     // control.
     std::atomic<std::uint64_t> monotonic_us_at_tsc_zero{0};

@@ -182,6 +182,9 @@ std::uint32_t Core::timers() {
             case Progress::abandoned:
                 dispatcher_.on_timer(index);
                 break;
+            case Progress::tail:
+                dispatcher_.on_tail_timer(index);
+                break;
             case Progress::forwarded:
                 forwarder_.on_timer(index);
                 break;

@@ -49,6 +49,7 @@ struct VersionView {
     std::string last_error;             // of the last start, if it failed
     std::vector<std::string> last_log;  // of one version that backs off, when it alone is asked for
     std::uint64_t crashed = 0, out_of_memory = 0;  // workers that ended so
+    std::uint64_t cpu_limit = 0;                   // ended for an invocation's CPU time
     std::map<std::string, std::uint64_t> denied;   // system call → workers ended for it
     placement::StartSummary cold_start;
 };

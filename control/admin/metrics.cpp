@@ -58,6 +58,7 @@ void add_workers(Families& f, const StatusView& status) {
     f.counter("worker_ends_total", "Workers by the way they ended");
     f.add(t.crashed, {{"end", "crashed"}});
     f.add(t.hung, {{"end", "hung"}});
+    f.add(t.cpu_limit, {{"end", "cpu_limit"}});
     f.add(t.malformed, {{"end", "malformed"}});
     f.add(t.idle_ended, {{"end", "idle"}});
     f.add(t.failed, {{"end", "start_failed"}});
@@ -128,6 +129,9 @@ void add_cores(Families& f, const std::vector<CoreView>& cores) {
         {"tx_packets_total", "Packets sent", &CoreCounters::tx_packets},
         {"tx_bytes_total", "Bytes sent", &CoreCounters::tx_bytes},
         {"doorbells_total", "Wake-ups submitted to workers", &CoreCounters::doorbells},
+        {"tails_sent_total", "Replies with the tail of a log", &CoreCounters::tails_sent},
+        {"tails_missed_total", "Replies without the tail that was asked for",
+         &CoreCounters::tails_missed},
         {"retransmits_total", "Retransmissions of forwarded requests", &CoreCounters::retransmits},
     };
     static constexpr CoreGauge kGauges[] = {

@@ -65,6 +65,7 @@ constexpr Number kNumbers[] = {
     {"cold_cost_ms", &catalog::Limits::cold_cost_ms, 0, 900000},
     {"cpu_percent", &catalog::Limits::cpu_percent, 0, 6400, true},
     {"cpu_weight", &catalog::Limits::cpu_weight, 1, 10000, true},
+    {"cpu_ms", &catalog::Limits::cpu_ms, 0, 900000, true},
     {"tmp_mib", &catalog::Limits::tmp_mib, 1, 1024, true},
     {"pids_max", &catalog::Limits::pids_max, 1, 1024, true},
     {"log_kib", &catalog::Limits::log_kib, 1, 1024, true},

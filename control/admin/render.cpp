@@ -136,6 +136,7 @@ json to_json(const FunctionView& v) {
                             {"last_log", version.last_log},
                             {"crashed", version.crashed},
                             {"out_of_memory", version.out_of_memory},
+                            {"cpu_limit", version.cpu_limit},
                             {"denied", version.denied},
                             {"cold_start", cold_start_json(version.cold_start)}});
     }
@@ -155,6 +156,7 @@ json to_json(const FunctionView& v) {
               {"cold_cost_ms", l.cold_cost_ms},
               {"cpu_percent", l.cpu_percent},
               {"cpu_weight", l.cpu_weight},
+              {"cpu_ms", l.cpu_ms},
               {"tmp_mib", l.tmp_mib},
               {"pids_max", l.pids_max},
               {"log_kib", l.log_kib},

@@ -130,6 +130,7 @@ Status validate(const Limits& l) {
         in_range("cold_cost_ms", l.cold_cost_ms, 0, 900000),
         in_range("cpu_percent", l.cpu_percent, 0, 6400),
         in_range("cpu_weight", l.cpu_weight, 1, 10000),
+        in_range("cpu_ms", l.cpu_ms, 0, 900000),
         in_range("tmp_mib", l.tmp_mib, 1, 1024),
         in_range("pids_max", l.pids_max, 1, 1024),
         in_range("log_kib", l.log_kib, 1, 1024),

@@ -74,11 +74,9 @@ Limits read_limits(const json& object) {
         {"cold_cost_ms", &l.cold_cost_ms}};
     for (const auto& [key, value] : fields)
         *value = static_cast<std::uint32_t>(number(object, key));
-    const std::pair<const char*, std::uint32_t*> newer[] = {{"cpu_percent", &l.cpu_percent},
-                                                            {"cpu_weight", &l.cpu_weight},
-                                                            {"tmp_mib", &l.tmp_mib},
-                                                            {"pids_max", &l.pids_max},
-                                                            {"log_kib", &l.log_kib}};
+    const std::pair<const char*, std::uint32_t*> newer[] = {
+        {"cpu_percent", &l.cpu_percent}, {"cpu_weight", &l.cpu_weight}, {"cpu_ms", &l.cpu_ms},
+        {"tmp_mib", &l.tmp_mib},         {"pids_max", &l.pids_max},     {"log_kib", &l.log_kib}};
     for (const auto& [key, value] : newer) *value = number_or(object, key, *value);
     l.single_use = flag_or(object, "single_use", l.single_use);
     l.templates = flag_or(object, "templates", l.templates);
@@ -244,9 +242,10 @@ json limits_json(const Limits& l) {
             {"concurrency", l.concurrency},   {"warm_min", l.warm_min},
             {"warm_max", l.warm_max},         {"max_payload_bytes", l.max_payload_bytes},
             {"cold_cost_ms", l.cold_cost_ms}, {"cpu_percent", l.cpu_percent},
-            {"cpu_weight", l.cpu_weight},     {"tmp_mib", l.tmp_mib},
-            {"pids_max", l.pids_max},         {"log_kib", l.log_kib},
-            {"single_use", l.single_use},     {"templates", l.templates}};
+            {"cpu_weight", l.cpu_weight},     {"cpu_ms", l.cpu_ms},
+            {"tmp_mib", l.tmp_mib},           {"pids_max", l.pids_max},
+            {"log_kib", l.log_kib},           {"single_use", l.single_use},
+            {"templates", l.templates}};
 }
 
 json builds_json(const std::map<std::string, Build>& builds) {

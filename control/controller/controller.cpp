@@ -40,6 +40,30 @@ std::vector<logs::EventSource> log_sources(Shared& shared) {
     return sources;
 }
 
+std::vector<logs::TailPort> tail_ports(Shared& shared) {
+    std::vector<logs::TailPort> ports;
+    for (std::uint32_t core = 0; core < shared.server.core_count; ++core) {
+        rte_ring* requests = shared.tail_requests[core];
+        rte_ring* answers = shared.tail_answers[core];
+        if (requests == nullptr || answers == nullptr) continue;
+        logs::TailPort port;
+        port.take = [requests](TailRequest* to, std::size_t most) -> std::size_t {
+            return rte_ring_dequeue_burst_elem(requests, to, sizeof *to,
+                                               static_cast<unsigned>(most), nullptr);
+        };
+        port.give = [answers, kick_fd = shared.kick_fd[core]](const TailAnswer& answer) {
+            if (rte_ring_sp_enqueue_elem(answers, const_cast<TailAnswer*>(&answer),
+                                         sizeof answer) != 0)
+                return false;
+            const std::uint64_t one = 1;
+            // Full: it has been told.
+            return kick_fd < 0 || ::write(kick_fd, &one, sizeof one) > 0 || errno == EAGAIN;
+        };
+        ports.push_back(std::move(port));
+    }
+    return ports;
+}
+
 placement::WorkerLimits worker_limits(const config::Config& config, logs::Collector* logs) {
     const std::uint32_t cpus = std::max(1u, std::thread::hardware_concurrency());
     return {.max = config.workers.max,
@@ -74,7 +98,8 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
       warden_pid_(warden.pid()),
       turn_(kMostWaitingDeploys),
       catalog_(std::move(catalog)),
-      logs_(logs::Collector::start(config.state_dir + "/logs", log_sources(shared))),
+      logs_(logs::Collector::start(config.state_dir + "/logs", log_sources(shared),
+                                   tail_ports(shared))),
       pool_(shared, warden, doorbells, worker_limits(config, logs_ ? logs_->get() : nullptr)),
       monitor_(shared, static_cast<std::uint32_t>(regions_.size()), monitor_limits(config.prober),
                shared.server.boot_id),
@@ -95,6 +120,7 @@ Controller::~Controller() {
 
 Status Controller::prepare() {
     if (!logs_) return logs_.error();
+    shared_.tail_bell_fd = (*logs_)->bell();
     const std::lock_guard lock(mutex_);
     // There is an entry for the current version of each function that there may be.
     for (const auto& [name, function] : catalog_.functions())

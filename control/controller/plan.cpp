@@ -16,9 +16,9 @@ bool reshaped(const catalog::Limits& before, const catalog::Limits& next) {
     return before.concurrency != next.concurrency || before.memory_mib != next.memory_mib ||
            before.max_payload_bytes != next.max_payload_bytes ||
            before.cpu_percent != next.cpu_percent || before.cpu_weight != next.cpu_weight ||
-           before.tmp_mib != next.tmp_mib || before.pids_max != next.pids_max ||
-           before.log_kib != next.log_kib || before.single_use != next.single_use ||
-           before.templates != next.templates;
+           before.cpu_ms != next.cpu_ms || before.tmp_mib != next.tmp_mib ||
+           before.pids_max != next.pids_max || before.log_kib != next.log_kib ||
+           before.single_use != next.single_use || before.templates != next.templates;
 }
 
 }  // namespace

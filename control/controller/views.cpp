@@ -68,6 +68,7 @@ void Controller::show_workers(std::uint32_t entry, admin::VersionView& version) 
     version.last_error = pool_.start_failure(entry);
     version.crashed = history.crashed();
     version.out_of_memory = history.out_of_memory();
+    version.cpu_limit = history.cpu_limit();
     version.denied = history.denied();
     version.cold_start = history.starts();
     if (pool_.ready(entry) != 0) {

@@ -42,8 +42,10 @@ Result<Pipe> make_pipe(std::uint32_t owner_uid) {
 }
 
 Result<std::unique_ptr<Collector>> Collector::start(const std::string& folder,
-                                                    std::vector<EventSource> sources) {
-    std::unique_ptr<Collector> made(new Collector(folder, std::move(sources)));
+                                                    std::vector<EventSource> sources,
+                                                    std::vector<TailPort> tail_ports) {
+    std::unique_ptr<Collector> made(
+        new Collector(folder, std::move(sources), std::move(tail_ports)));
     made->epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     made->wake_ = UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!made->epoll_ || !made->wake_) return errno_error("start the log collector");
@@ -56,9 +58,11 @@ Result<std::unique_ptr<Collector>> Collector::start(const std::string& folder,
     return made;
 }
 
-Collector::Collector(std::string folder, std::vector<EventSource> sources)
+Collector::Collector(std::string folder, std::vector<EventSource> sources,
+                     std::vector<TailPort> tail_ports)
     : store_(std::move(folder)),
       sources_(std::move(sources)),
+      tail_ports_(std::move(tail_ports)),
       all_(kAllBytesPerSecond, kAllBurstBytes),
       buffer_(kReadBytes),
       fetched_(kEventBurst) {}
@@ -112,6 +116,7 @@ void Collector::main() {
         for (int i = 0; i < count; ++i)
             if (ready[static_cast<std::size_t>(i)].data.u64 != 0)
                 turn(ready[static_cast<std::size_t>(i)].data.u64);
+        answer_tails();
         housekeeping();
     }
     take_orders();
@@ -139,12 +144,17 @@ void Collector::take_orders() {
         const std::lock_guard lock(mutex_);
         std::swap(orders, orders_);
     }
+    nobodys_.clear();
+    if (orders.empty()) return;
+    // Before a channel's index means the next worker: cores have told all of the last one. What
+    // they told of that one already is delivered when it is known.
+    fetch_events();
     for (Command& command : orders) obey(command);
 }
 
 void Collector::obey(Command& command) {
     if (command.kind == Command::Kind::add) {
-        channels_[command.log->channel] = command.worker;
+        channels_[command.log->channel] = {command.worker, command.log->generation};
         auto reader = std::make_unique<Reader>(std::move(*command.log), std::move(command.pipe));
         epoll_event wanted{};
         wanted.events = EPOLLIN;
@@ -153,6 +163,7 @@ void Collector::obey(Command& command) {
             spdlog::warn("the log of a worker of {} is not read: {}", reader->function(),
                          errno_error("epoll_ctl").text);
         readers_.emplace(command.worker, std::move(reader));
+        std::erase_if(nobodys_, [this](const LogEvent& event) { return deliver(event); });
         return;
     }
     const auto found = readers_.find(command.worker);
@@ -167,24 +178,72 @@ void Collector::obey(Command& command) {
     }
 }
 
+// False: of nobody who is known now.
+bool Collector::deliver(const LogEvent& event) {
+    const auto channel = channels_.find(event.channel);
+    if (channel == channels_.end() || channel->second.generation != event.generation) return false;
+    const auto reader = readers_.find(channel->second.worker);
+    if (reader == readers_.end()) return false;
+    reader->second->add(event);
+    return true;
+}
+
 void Collector::fetch_events() {
     for (const EventSource& source : sources_) {
         // Bounded: cores go on producing meanwhile.
         for (std::uint32_t taken = 0; taken < kLogRingSize; taken += kEventBurst) {
             const std::size_t count = source(fetched_.data(), fetched_.size());
-            for (std::size_t i = 0; i < count; ++i) {
-                const auto channel = channels_.find(fetched_[i].channel);
-                if (channel == channels_.end()) continue;
-                const auto reader = readers_.find(channel->second);
-                // Of the one that had the index before: its log has ended.
-                if (reader == readers_.end() ||
-                    reader->second->worker().generation != fetched_[i].generation)
-                    continue;
-                reader->second->add(fetched_[i]);
-            }
+            for (std::size_t i = 0; i < count; ++i)
+                if (!deliver(fetched_[i]) && nobodys_.size() < kLogRingSize)
+                    nobodys_.push_back(fetched_[i]);
             if (count < fetched_.size()) break;
         }
     }
+}
+
+// Bounded: cores go on asking meanwhile.
+void Collector::answer_tails() {
+    constexpr std::size_t kBurst = 16;
+    std::array<TailRequest, kBurst> asked;
+    for (const TailPort& port : tail_ports_) {
+        for (std::uint32_t taken = 0; taken < kTailRequestRing; taken += kBurst) {
+            const std::size_t count = port.take(asked.data(), asked.size());
+            // A core whose ring is full has given up waiting for the ones in it.
+            for (std::size_t i = 0; i < count; ++i) (void)port.give(tail_for(asked[i]));
+            if (count < asked.size()) break;
+        }
+    }
+}
+
+TailAnswer Collector::tail_for(const TailRequest& request) {
+    TailAnswer answer;
+    answer.token = request.token;
+    // The slot is not given back before this is answered: the index is still this worker's.
+    const auto channel = channels_.find(request.channel);
+    if (channel == channels_.end() || channel->second.generation != request.generation)
+        return answer;
+    const std::uint64_t worker = channel->second.worker;
+    if (readers_.count(worker) != 0) drain(worker);
+    const std::string tail =
+        tails_.take(worker, {request.request_id_hi, request.request_id_lo}, request.room_bytes)
+            .value_or("");
+    answer.bytes = static_cast<std::uint32_t>(tail.size());
+    tail.copy(answer.text, sizeof answer.text);
+    return answer;
+}
+
+// All that the worker has written as yet: its invocation has ended, and it has no other.
+void Collector::drain(std::uint64_t worker) {
+    const auto found = readers_.find(worker);
+    Reader& reader = *found->second;
+    records_.clear();
+    const std::uint64_t dropped = reader.dropped_bytes(), read = reader.read_bytes();
+    reader.drain(
+        buffer_, all_, [this] { fetch_events(); }, records_);
+    keep(reader, records_);
+    bytes_.fetch_add(reader.read_bytes() - read, std::memory_order_relaxed);
+    dropped_bytes_.fetch_add(reader.dropped_bytes() - dropped, std::memory_order_relaxed);
+    if (reader.has_ended() && !reader.awaits_end()) remove(found);
 }
 
 void Collector::watch(Reader& reader, std::uint64_t worker, bool wanted) {
@@ -210,7 +269,7 @@ void Collector::turn(std::uint64_t worker) {
     keep(reader, records_);
     bytes_.fetch_add(reader.read_bytes() - read, std::memory_order_relaxed);
     dropped_bytes_.fetch_add(reader.dropped_bytes() - dropped, std::memory_order_relaxed);
-    if (reader.has_ended()) return remove(found);
+    if (reader.has_ended() && !reader.awaits_end()) return remove(found);
     // It may not write more for now, or has closed its end: then its pipe would be ready for ever.
     if (made == Reader::Turn::exhausted || made == Reader::Turn::over) watch(reader, worker, false);
 }
@@ -221,8 +280,6 @@ void Collector::remove(Readers::iterator at) {
     reader.finish(records_);
     keep(reader, records_);
     if (!reader.paused) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, reader.fd(), nullptr);
-    const auto channel = channels_.find(reader.worker().channel);
-    if (channel != channels_.end() && channel->second == at->first) channels_.erase(channel);
     readers_.erase(at);
 }
 
@@ -234,7 +291,7 @@ void Collector::housekeeping() {
     fetch_events();
     std::vector<std::uint64_t> due;
     for (auto& [id, reader] : readers_) {
-        if (reader->has_events()) due.push_back(id);
+        if (reader->has_events() || reader->has_ended()) due.push_back(id);
         if (reader->paused) watch(*reader, id, true);
         records_.clear();
         reader->flush_stale(now, records_);
@@ -253,7 +310,7 @@ void Collector::housekeeping() {
 void Collector::keep(const Reader& reader, std::vector<Record>& records) {
     if (records.empty()) return;
     for (const Record& record : records)
-        if (!record.request.none()) tails_.append(record.request, record.text);
+        if (!record.request.none()) tails_.append(record.worker, record.request, record.text);
     write(reader.function(), records);
 }
 

@@ -26,6 +26,14 @@ namespace skerry::logs {
 // Takes at most `most` events from one core's ring; returns how many. Collector thread only.
 using EventSource = std::function<std::size_t(LogEvent* to, std::size_t most)>;
 
+// One core's two rings of tails. Collector thread only.
+struct TailPort {
+    // Takes at most `most`; returns how many.
+    std::function<std::size_t(TailRequest* to, std::size_t most)> take;
+    // False: its ring is full. The core is rung otherwise, if it sleeps.
+    std::function<bool(const TailAnswer& answer)> give;
+};
+
 // Both ends of a worker's output. The read end does not block; the worker may open its end once
 // more (/dev/stderr), as it would a terminal.
 struct Pipe {
@@ -37,7 +45,8 @@ class Collector {
   public:
     // `folder` has to be there.
     static Result<std::unique_ptr<Collector>> start(const std::string& folder,
-                                                    std::vector<EventSource> sources);
+                                                    std::vector<EventSource> sources,
+                                                    std::vector<TailPort> tail_ports = {});
     ~Collector();  // what has been written by then is kept
     Collector(const Collector&) = delete;
     Collector& operator=(const Collector&) = delete;
@@ -48,6 +57,9 @@ class Collector {
     void ready(std::uint64_t worker, std::uint64_t init_us);
     // `why`: a line for its log; empty: it was told to end.
     void ended(std::uint64_t worker, const std::string& why);
+
+    // An eventfd, to be written when there is a request in a TailPort.
+    int bell() const { return wake_.get(); }
 
     // Any thread.
     Store& store() { return store_; }
@@ -75,13 +87,17 @@ class Collector {
         std::uint64_t dropped = 0;  // lines, not told yet
     };
 
-    Collector(std::string folder, std::vector<EventSource> sources);
+    Collector(std::string folder, std::vector<EventSource> sources,
+              std::vector<TailPort> tail_ports);
     void order(Command command);
     void main();
     void take_orders();
     void obey(Command& command);
+    bool deliver(const LogEvent& event);
     void fetch_events();
-    // False: the reader is gone.
+    void answer_tails();
+    TailAnswer tail_for(const TailRequest& request);
+    void drain(std::uint64_t worker);
     void turn(std::uint64_t worker);
     void watch(Reader& reader, std::uint64_t worker, bool wanted);
     void remove(Readers::iterator at);
@@ -93,6 +109,7 @@ class Collector {
     Store store_;
     Tails tails_;
     std::vector<EventSource> sources_;
+    std::vector<TailPort> tail_ports_;
     UniqueFd epoll_, wake_;
     std::mutex mutex_;  // of orders_
     std::vector<Command> orders_;
@@ -101,11 +118,15 @@ class Collector {
 
     // The collector thread's.
     Readers readers_;
-    std::map<std::uint32_t, std::uint64_t> channels_;  // Channel::index → worker
+    struct Holder {
+        std::uint64_t worker = 0, generation = 0;
+    };
+    std::map<std::uint32_t, Holder> channels_;  // Channel::index → who has it, or had it last
     std::map<std::string, Function> functions_;
     Budget all_;
     std::vector<char> buffer_;
     std::vector<LogEvent> fetched_;
+    std::vector<LogEvent> nobodys_;  // fetched since orders were taken
     std::vector<Record> records_;
     std::uint64_t looked_after_us_ = 0;
     std::uint64_t warned_us_ = 0;

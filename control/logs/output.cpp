@@ -82,6 +82,8 @@ void Output::end(const LogEvent& event, std::uint64_t peak_kib, std::int64_t tim
     if (peak_kib != 0)
         report += "\tMax Memory Used: " + std::to_string(rounded_up(peak_kib, 1024)) + " MB";
     if (event.end == LogEnd::timed_out) report += "\tStatus: timeout";
+    if (event.end == LogEnd::cpu_limit)
+        report += "\tStatus: error\tError Type: Sandbox.CpuTimeExceeded";
     if (event.end == LogEnd::died || event.end == LogEnd::malformed) report += "\tStatus: error";
     emit(Stream::platform, report, time_us, to);
 }

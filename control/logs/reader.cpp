@@ -16,6 +16,8 @@ constexpr std::uint64_t kWorkerBurstBytes = 1u << 20;
 // before a read did not write what was read.
 constexpr std::uint64_t kWakeLatency_us = 50;
 constexpr std::uint64_t kStaleLine_us = 500'000;
+constexpr std::uint64_t kEndPatience_us = 1'000'000;
+constexpr int kDrainReads = 16;  // of a buffer each
 // Without an end in between, which a flood of invocations or a lost event brings; bounded anyway.
 constexpr std::size_t kMaxEvents = 8192;
 
@@ -61,6 +63,7 @@ Reader::Reader(WorkerLog worker, UniqueFd pipe)
 }
 
 void Reader::apply(const LogEvent& event, const Clock& now, std::vector<Record>& to) {
+    in_invocation_ = event.kind == LogEventKind::started;
     if (event.kind == LogEventKind::started)
         output_.begin({event.request_id_hi, event.request_id_lo}, now.utc_us, to);
     else
@@ -68,7 +71,8 @@ void Reader::apply(const LogEvent& event, const Clock& now, std::vector<Record>&
 }
 
 // Bytes belong to the last invocation that had begun when they were read.
-void Reader::attribute(std::string_view bytes, const Clock& now, std::vector<Record>& to) {
+void Reader::attribute(std::string_view bytes, const Clock& now, Due which,
+                       std::vector<Record>& to) {
     if (in_hand_) {
         if (bytes.empty()) return;
         output_.begin(in_hand_->look(), now.utc_us, to);
@@ -80,7 +84,7 @@ void Reader::attribute(std::string_view bytes, const Clock& now, std::vector<Rec
                      [](const LogEvent& a, const LogEvent& b) { return a.at_us < b.at_us; });
     const std::uint64_t until_us = now.monotonic_us - kWakeLatency_us;
     const auto due = std::find_if(events_.begin(), events_.end(), [&](const LogEvent& each) {
-        return each.at_us > until_us && !ended_;
+        return which == Due::old && each.at_us > until_us && !ended_;
     });
     auto last = due;
     for (auto at = events_.begin(); at != due; ++at)
@@ -89,8 +93,9 @@ void Reader::attribute(std::string_view bytes, const Clock& now, std::vector<Rec
     if (last != due)
         for (; at != last + 1; ++at) apply(*at, now, to);
     output_.take(bytes, now.utc_us, to);
-    for (; at != due; ++at) apply(*at, now, to);
-    events_.erase(events_.begin(), due);
+    if (which != Due::begun)
+        for (; at != due; ++at) apply(*at, now, to);
+    events_.erase(events_.begin(), at);
     if (events_.size() > kMaxEvents) events_.clear();
 }
 
@@ -105,30 +110,59 @@ Reader::Turn Reader::turn(std::vector<char>& buffer, Budget& all,
         fetch_events();
         return Turn::exhausted;
     }
-    const ssize_t n = ::read(pipe_.get(), buffer.data(), room);
-    const bool would_wait = n < 0 && (errno == EAGAIN || errno == EINTR);
+    bool would_wait = false;
+    const std::size_t size = read_some(buffer, room, all, now, would_wait);
     fetch_events();
-    const std::size_t size = n > 0 ? static_cast<std::size_t>(n) : 0;
-    if (size != 0) {
-        budget_.spend(size);
-        all.spend(size);
-        read_bytes_ += size;
-        last_read_us_ = now.monotonic_us;
-    }
-    attribute({buffer.data(), size}, now, to);
+    attribute({buffer.data(), size}, now, Due::old, to);
     if (size != 0) return Turn::some;
     return would_wait && !ended_ ? Turn::nothing : Turn::over;
 }
 
+std::size_t Reader::read_some(std::vector<char>& buffer, std::uint64_t room, Budget& all,
+                              const Clock& now, bool& would_wait) {
+    const ssize_t n = ::read(pipe_.get(), buffer.data(), room);
+    would_wait = n < 0 && (errno == EAGAIN || errno == EINTR);
+    if (n <= 0) return 0;
+    const auto size = static_cast<std::size_t>(n);
+    budget_.spend(size);
+    all.spend(size);
+    read_bytes_ += size;
+    last_read_us_ = now.monotonic_us;
+    return size;
+}
+
+void Reader::drain(std::vector<char>& buffer, Budget& all,
+                   const std::function<void()>& fetch_events, std::vector<Record>& to) {
+    const Clock now = Clock::now();
+    fetch_events();
+    for (int i = 0; i < kDrainReads; ++i) {
+        const std::uint64_t room =
+            ended_ ? buffer.size()
+                   : std::min<std::uint64_t>({buffer.size(), budget_.left(now.monotonic_us),
+                                              all.left(now.monotonic_us)});
+        bool would_wait = false;
+        const std::size_t size = room == 0 ? 0 : read_some(buffer, room, all, now, would_wait);
+        if (size == 0) break;
+        attribute({buffer.data(), size}, now, Due::begun, to);
+    }
+    attribute({}, now, Due::all, to);
+    output_.flush(now.utc_us, to);
+}
+
+bool Reader::awaits_end() const {
+    return in_invocation_ && Clock::now().monotonic_us - ended_us_ < kEndPatience_us;
+}
+
 void Reader::ended(const std::string& why) {
     ended_ = true;
+    ended_us_ = Clock::now().monotonic_us;
     why_ = why;
 }
 
 void Reader::finish(std::vector<Record>& to) {
     const Clock now = Clock::now();
     ended_ = true;  // events of all times are due
-    attribute({}, now, to);
+    attribute({}, now, Due::all, to);
     output_.finish(now.utc_us, to);
     if (!why_.empty()) output_.note(why_, now.utc_us, to);
 }

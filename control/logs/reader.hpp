@@ -71,6 +71,10 @@ class Reader {
     // begun before it.
     Turn turn(std::vector<char>& buffer, Budget& all, const std::function<void()>& fetch_events,
               std::vector<Record>& to);
+    // All that is there, as far as it may be read, and all that is known of invocations: none of
+    // them is in hand.
+    void drain(std::vector<char>& buffer, Budget& all, const std::function<void()>& fetch_events,
+               std::vector<Record>& to);
     void add(const LogEvent& event) { events_.push_back(event); }
     bool has_events() const { return !events_.empty(); }
 
@@ -79,6 +83,8 @@ class Reader {
     // Its process has ended; what it left in the pipe is still to be read.
     void ended(const std::string& why);
     bool has_ended() const { return ended_; }
+    // A core is about to tell that its invocation has ended with it; for a second at most.
+    bool awaits_end() const;
     // The last records; no turn comes any more.
     void finish(std::vector<Record>& to);
     // Cuts a line whose end has not come for a while.
@@ -93,7 +99,11 @@ class Reader {
 
   private:
     void apply(const LogEvent& event, const Clock& now, std::vector<Record>& to);
-    void attribute(std::string_view bytes, const Clock& now, std::vector<Record>& to);
+    // Which events are applied: those that are old enough; up to the last beginning; all.
+    enum class Due : std::uint8_t { old, begun, all };
+    void attribute(std::string_view bytes, const Clock& now, Due due, std::vector<Record>& to);
+    std::size_t read_some(std::vector<char>& buffer, std::uint64_t room, Budget& all,
+                          const Clock& now, bool& would_wait);
 
     WorkerLog worker_;
     UniqueFd pipe_;
@@ -104,6 +114,8 @@ class Reader {
     std::string why_;
     int pid_ = 0;
     bool ended_ = false;
+    bool in_invocation_ = false;
+    std::uint64_t ended_us_ = 0;
     std::uint64_t read_bytes_ = 0;
     std::uint64_t last_read_us_ = 0;
 };

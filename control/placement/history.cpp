@@ -7,10 +7,17 @@
 namespace skerry::placement {
 namespace {
 
-constexpr std::array<std::uint32_t StartPhases::*, kPhaseCount> kFields = {
+constexpr std::array<std::uint32_t StartPhases::*, kPhaseCount - 1> kFields = {
     &StartPhases::queue_us,    &StartPhases::namespaces_us, &StartPhases::mounts_us,
     &StartPhases::identity_us, &StartPhases::exec_us,       &StartPhases::init_us,
     &StartPhases::total_us};
+
+PhaseSummary summary_of(std::vector<std::uint32_t>& values) {
+    if (values.empty()) return {};
+    std::sort(values.begin(), values.end());
+    const std::size_t last = values.size() - 1;
+    return {values[last / 2], values[last * 99 / 100]};
+}
 
 // "nr4711": a number that no kernel gives a call, so the worker's own choice. "nr452" is a call
 // that is newer than its names.
@@ -27,6 +34,10 @@ void History::started(const StartPhases& phases, Way way) {
     kept_[starts_++ % kKept] = phases;
 }
 
+void History::first_answer(std::uint32_t took_us) {
+    first_answers_[answered_++ % kKept] = took_us;
+}
+
 void History::crashed(const warden::Event& event) {
     ++crashed_;
     if (event.out_of_memory) ++out_of_memory_;
@@ -39,13 +50,15 @@ StartSummary History::starts() const {
     summary.starts = starts_;
     summary.ways = ways_;
     const std::size_t count = std::min<std::uint64_t>(starts_, kKept);
-    if (count == 0) return summary;
     std::vector<std::uint32_t> values(count);
-    for (std::size_t phase = 0; phase < kPhaseCount; ++phase) {
+    for (std::size_t phase = 0; phase < kFields.size(); ++phase) {
         for (std::size_t i = 0; i < count; ++i) values[i] = kept_[i].*kFields[phase];
-        std::sort(values.begin(), values.end());
-        summary.phases[phase] = {values[(count - 1) / 2], values[(count - 1) * 99 / 100]};
+        summary.phases[phase] = summary_of(values);
     }
+    values.assign(first_answers_.begin(),
+                  first_answers_.begin() +
+                      static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(answered_, kKept)));
+    summary.phases[kPhaseCount - 1] = summary_of(values);
     return summary;
 }
 

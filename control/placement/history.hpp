@@ -17,11 +17,16 @@ class History {
     static constexpr std::size_t kKept = 64;
 
     void started(const StartPhases& phases, Way way);
+    // Of a worker; see kPhaseNames.
+    void first_answer(std::uint32_t took_us);
+    // One that was ended for its invocation's CPU time.
+    void over_cpu() { ++over_cpu_; }
     // One that ended without being told to.
     void crashed(const warden::Event& event);
 
     StartSummary starts() const;
     std::uint64_t crashed() const { return crashed_; }
+    std::uint64_t cpu_limit() const { return over_cpu_; }
     std::uint64_t out_of_memory() const { return out_of_memory_; }
     // By the name of the system call that they made against their policy.
     const std::map<std::string, std::uint64_t>& denied() const { return denied_; }
@@ -30,6 +35,9 @@ class History {
     std::array<StartPhases, kKept> kept_{};
     std::uint64_t starts_ = 0;
     std::array<std::uint64_t, kWayNames.size()> ways_{};
+    std::array<std::uint32_t, kKept> first_answers_{};
+    std::uint64_t answered_ = 0;
+    std::uint64_t over_cpu_ = 0;
     std::uint64_t crashed_ = 0, out_of_memory_ = 0;
     std::map<std::string, std::uint64_t> denied_;
 };

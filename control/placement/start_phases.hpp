@@ -23,15 +23,17 @@ struct StartPhases {
     std::uint32_t init_us = 0;        // the worker's own, until it is ready
     std::uint32_t total_us = 0;       // from the order to readiness
 };
-inline constexpr std::size_t kPhaseCount = 7;
+// The last one is no part of a start: from when a worker was ready, and its first request there,
+// until the answer to that. Of workers that have been asked at all.
+inline constexpr std::size_t kPhaseCount = 8;
 inline constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
-    "queue", "namespaces", "mounts", "identity", "exec", "init", "total"};
+    "queue", "namespaces", "mounts", "identity", "exec", "init", "total", "first_answer"};
 
 struct PhaseSummary {
     std::uint32_t p50_us = 0, p99_us = 0;
 };
 
-// Of the last kKept starts.
+// Of the last kKept starts, and first answers.
 struct StartSummary {
     std::uint64_t starts = 0;                            // ever, of the version here
     std::array<std::uint64_t, kWayNames.size()> ways{};  // of these, by how they came to be
@@ -48,6 +50,7 @@ struct WorkerTotals {
     std::uint64_t templates = 0, copies = 0;  // made; workers started from them
     std::uint64_t stood_by = 0;               // workers that did, before they got their function
     std::uint64_t out_of_memory = 0;
+    std::uint64_t cpu_limit = 0;  // an invocation had used more CPU time than it may
     // Workers that were ended for a system call, by its name: at most kMaxDeniedNames of them, and
     // "other". A call that the kernel ended by itself, so that nobody knows it, is "unknown".
     std::map<std::string, std::uint64_t> denied_calls = {};

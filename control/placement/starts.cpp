@@ -118,6 +118,7 @@ void WorkerPool::introduce_channel(Worker& worker, const VersionSpec& spec) {
     worker.channel->entry = worker.entry;
     worker.channel->generation = ++generation_;
     worker.channel->single_use = spec.single_use;
+    worker.channel->cpu_limit_us = spec.cpu_ms * 1000;
 }
 
 bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
@@ -259,6 +260,7 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
 
 void WorkerPool::on_spawned(Worker& worker, warden::Event& event) {
     worker.pid = event.pid;
+    worker.group = event.text;
     if (worker.state == Worker::State::standby)
         return worker.api->listen(std::move(event.listener));
     if (worker.entry == kNoEntry) return;  // told to end before that

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "control/placement/api_worker.hpp"
+#include "control/placement/cpu_watch.hpp"
 #include "control/placement/history.hpp"
 #include "dataplane/capacity/slot_table.hpp"
 #include "dataplane/dispatch/channel.hpp"
@@ -39,9 +41,9 @@ struct Worker {
     bool kill_sent = false;
     bool proven = false;  // it lived long enough for failed starts before it to be forgiven
     int pid = 0;
-    std::uint64_t slots = 0;  // its bits in the capacity entry
-    std::uint64_t owned = 0;  // of these, the ones that are the control thread's now
-    std::uint64_t started_us = 0;
+    std::uint64_t slots = 0;       // its bits in the capacity entry
+    std::uint64_t owned = 0;       // of these, the ones that are the control thread's now
+    std::uint64_t started_us = 0;  // when it was ordered; when it became ready, once it has
     std::uint64_t spawned_us = 0;  // when the warden's news of it came; 0: not yet
     StartPhases phases;
     std::uint64_t used_us = 0;    // when it was last seen to have got a request
@@ -52,6 +54,9 @@ struct Worker {
     std::unique_ptr<Channel> channel;
     UniqueFd output;                     // its log's, until it has a function that it is kept for
     std::pair<dev_t, ino_t> image = {};  // of one that stands by: what it was made of
+    std::string group;                   // its control group; empty: it has none
+    std::optional<CpuWatch> cpu;         // of functions with a limit of CPU time, once it is ready
+    bool first_answer_told = false;
 
     bool finished() const { return exited && owned == slots; }
 };

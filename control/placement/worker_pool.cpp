@@ -152,11 +152,27 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
         if (entry.failures != 0 && entry.not_before_us > now_us)
             next_us = std::min(next_us, entry.not_before_us);
     }
+    next_us = std::min(next_us, watch_cpu(now_us));
     shared_.idle_slots.store(free_slots(), std::memory_order_relaxed);
     make_template(now_us);
     keep_standbys(now_us);
     if (kick_) kick_cores();
     return next_us;
+}
+
+std::uint64_t WorkerPool::watch_cpu(std::uint64_t now_us) {
+    const bool due = now_us - cpu_watched_us_ >= CpuWatch::kPeriod_us;
+    bool any = false;
+    for (auto& [id, worker] : workers_) {
+        if (worker->state != Worker::State::ready || worker->channel->cpu_limit_us == 0) continue;
+        any = true;
+        if (!worker->cpu && worker->pid != 0)  // else: its news is yet to be read
+            worker->cpu.emplace(cgroup::CpuMeter(warden_.groups(), worker->group, worker->pid));
+        if (!worker->cpu) continue;
+        if (due && worker->cpu->look(*worker->channel)) kick_ = true;
+    }
+    if (due) cpu_watched_us_ = now_us;
+    return any ? cpu_watched_us_ + CpuWatch::kPeriod_us : ~std::uint64_t{0};
 }
 
 void WorkerPool::take_events(std::uint64_t now_us) {
@@ -192,6 +208,9 @@ std::string WorkerPool::why_it_ended(const Worker& worker, const warden::Event& 
     switch (worker.channel->fault.load(std::memory_order_relaxed)) {
         case WorkerFault::hung:
             return "the worker was ended: an invocation took longer than its function's limit";
+        case WorkerFault::cpu_limit:
+            return "the worker was ended: an invocation used more CPU time than its function's "
+                   "limit";
         case WorkerFault::malformed:
             return "the worker was ended: it broke the rules of its channel";
         default:
@@ -238,7 +257,22 @@ void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint6
     kick_ = true;
 }
 
+// Once, however long it has been idle before: it says how warm a worker is that has only started.
+void WorkerPool::note_first_answer(Worker& worker) {
+    if (worker.first_answer_told || worker.state == Worker::State::starting ||
+        worker.entry == kNoEntry)
+        return;
+    const std::uint64_t answer_us = worker.channel->first_answer_us.load(std::memory_order_acquire);
+    if (answer_us == 0) return;
+    worker.first_answer_told = true;
+    const std::uint64_t from_us = std::max(
+        worker.started_us, worker.channel->first_arrival_us.load(std::memory_order_relaxed));
+    entries_[worker.entry].history.first_answer(
+        static_cast<std::uint32_t>(answer_us - std::min(answer_us, from_us)));
+}
+
 void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
+    note_first_answer(worker);
     CapacityTable& table = *shared_.capacity;
     switch (worker.state) {
         case Worker::State::standby:
@@ -250,9 +284,11 @@ void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
         case Worker::State::ready: {
             const WorkerFault fault = worker.channel->fault.load(std::memory_order_relaxed);
             if (fault != WorkerFault::none) {
-                ++(fault == WorkerFault::hung    ? totals_.hung
-                   : fault == WorkerFault::spent ? totals_.spent
-                                                 : totals_.malformed);
+                if (fault == WorkerFault::cpu_limit) entries_[worker.entry].history.over_cpu();
+                ++(fault == WorkerFault::hung        ? totals_.hung
+                   : fault == WorkerFault::spent     ? totals_.spent
+                   : fault == WorkerFault::cpu_limit ? totals_.cpu_limit
+                                                     : totals_.malformed);
                 end(worker);
                 collect_free(table, worker);
             } else if (!worker.proven && now_us - worker.started_us >= kEarlyEnd_us) {

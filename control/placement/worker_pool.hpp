@@ -58,6 +58,7 @@ struct VersionSpec {
     std::uint32_t payload_bytes_max = 65536;
     std::uint32_t cpu_percent = 0;  // of one CPU; 0: no quota
     std::uint32_t cpu_weight = 100;
+    std::uint32_t cpu_ms = 0;  // of one invocation; 0: no limit
     std::uint32_t tmp_mib = 16;
     std::uint32_t pids_max = 64;
     std::uint32_t log_kib = 64;  // kept of one invocation's output
@@ -146,6 +147,9 @@ class WorkerPool {
     void take_events(std::uint64_t now_us);
     void on_event(warden::Event& event, std::uint64_t now_us);
     void check_worker(Worker& worker, std::uint64_t now_us);
+    void note_first_answer(Worker& worker);
+    // Samples the CPU time of workers that have a limit; when it wants to do so again.
+    std::uint64_t watch_cpu(std::uint64_t now_us);
     void become_ready(Worker& worker, std::uint64_t now_us);
     void take_retired();
     void serve_wanted(std::uint32_t entry, std::uint64_t now_us);
@@ -206,6 +210,7 @@ class WorkerPool {
     std::uint64_t now_us_ = 0;       // of the last step
     std::uint64_t room_wanted_ = 0;  // starts that found no place, in this step
     Standbys standbys_;
+    std::uint64_t cpu_watched_us_ = 0;
     bool warden_busy_ = false;  // its socket is full; until the next step
     bool warden_gone_ = false;
     bool kick_ = false;

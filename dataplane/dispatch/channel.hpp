@@ -6,6 +6,7 @@
 // slots.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,7 @@ namespace skerry {
 
 // Why the control thread should end a worker. Set by cores, first one wins, read by control.
 // `spent` is none: its function wants a new worker for each invocation.
-enum class WorkerFault : std::uint8_t { none, hung, malformed, spent };
+enum class WorkerFault : std::uint8_t { none, hung, malformed, spent, cpu_limit };
 
 struct ApiEnd;
 
@@ -32,8 +33,9 @@ struct alignas(64) Channel {
     std::uint32_t entry = 0;               // capacity table entry it serves
     std::uint64_t generation = 0;          // differs between two channels that had one index
 
-    ApiEnd* api = nullptr;    // it speaks the Runtime API, and `base` is ours alone
-    bool single_use = false;  // one invocation, then its end
+    ApiEnd* api = nullptr;           // it speaks the Runtime API, and `base` is ours alone
+    bool single_use = false;         // one invocation, then its end
+    std::uint32_t cpu_limit_us = 0;  // of one invocation; 0: none
     // How the worker ended; before `dead`. -1: not by exiting.
     int exit_code = -1;
     int exit_signal = 0;
@@ -42,6 +44,23 @@ struct alignas(64) Channel {
     alignas(64) std::atomic<bool> dead{false};
     // Set by a core: "end this worker, because". The control thread polls it.
     std::atomic<WorkerFault> fault{WorkerFault::none};
+    // Set by the control thread, which measures: over_limit() of the invocation that has used more
+    // CPU time than it may; 0: none. The core that has it ends it, and the worker.
+    std::atomic<std::uint64_t> cpu_over{0};
+    // CLOCK_MONOTONIC of the first answer of all, and of the arrival of what it answers; 0: none
+    // as yet. Written by the core that takes the answer, the arrival first.
+    std::atomic<std::uint64_t> first_arrival_us{0}, first_answer_us{0};
+    // With a limit of CPU time: how often each slot was taken and left; odd: an invocation has it.
+    // Written by the slot's owner, read by the control thread.
+    std::array<std::atomic<std::uint32_t>, channel::kMaxSlotsPerChannel> turns{};
+
+    static constexpr std::uint64_t over_limit(std::uint32_t slot, std::uint32_t turn) {
+        return std::uint64_t{slot} << 32 | turn;
+    }
+    void count_turn(std::uint32_t slot) {
+        turns[slot].store(turns[slot].load(std::memory_order_relaxed) + 1,
+                          std::memory_order_release);
+    }
 
     channel::ChannelHeader* header() const {
         return reinterpret_cast<channel::ChannelHeader*>(base);

@@ -82,6 +82,7 @@ void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Head
     control->reply_core = context_.core;
     copy_payload(request, message, channel->request_area(claim.slot), payload_bytes);
 
+    if (channel->cpu_limit_us != 0) channel->count_turn(claim.slot);
     seats_.take(channel, claim.slot, index);
     Seat& seat = seats_[channel->index];
     ++in_flight_;
@@ -145,6 +146,7 @@ void Dispatcher::ring_workers() {
 
 std::uint32_t Dispatcher::collect() {
     const std::uint32_t before = in_flight_;
+    if (tails_waiting_ != 0) take_tails();
     if (api_news_count_ != 0) take_api_news();
     // From the end: a seat that becomes empty is replaced by the last one, which was seen already.
     for (std::uint32_t i = seats_.active_count(); i-- > 0;) {
@@ -154,7 +156,12 @@ std::uint32_t Dispatcher::collect() {
         const bool dead = seat.channel->dead.load(std::memory_order_acquire);
         const std::uint64_t slots = channel::take_done(done) & seat.in_flight;
         if (slots != 0) take_answers(seat, slots);
-        if (dead) fail_all(seat, Reason::failed_worker_died);
+        if (dead) {
+            fail_all(seat);
+        } else if (const std::uint32_t slot = slot_over_limit(seat); slot != kNoSlot) {
+            blame(seat.channel, WorkerFault::cpu_limit);
+            give_up(seat, seat.owner[slot], Reason::failed_cpu_limit, LogEnd::cpu_limit);
+        }
     }
     return before - in_flight_;
 }
@@ -171,6 +178,7 @@ void Dispatcher::take_answer(Seat& seat, std::uint32_t slot) {
     Channel* channel = seat.channel;
     const std::uint32_t index = seat.owner[slot];
     Invocation& invocation = context_.invocations[index];
+    if (invocation.progress == Progress::tail) return;  // it has answered before
     const channel::SlotControl* control = channel->slot(slot);
     const std::uint64_t sequence = read_once(control->response_seq);
     const std::uint32_t bytes = read_once(control->response_bytes);
@@ -180,6 +188,7 @@ void Dispatcher::take_answer(Seat& seat, std::uint32_t slot) {
 
     const bool good = sequence == invocation.sequence && bytes <= channel->response_area_bytes &&
                       status <= static_cast<std::uint32_t>(channel::ResponseStatus::function_error);
+    hold(invocation);
     if (!good) {
         blame(channel, WorkerFault::malformed);
         if (invocation.progress == Progress::local)
@@ -194,25 +203,58 @@ void Dispatcher::take_answer(Seat& seat, std::uint32_t slot) {
     } else {
         context_.counters.count(Reason::drop_client_gone);
     }
-    leave(seat, index, !good || channel->single_use);
+    if (good) note_first_answer(*channel, invocation);
+    const bool retire = !good || channel->single_use;
+    if (!await_tail(index, retire ? AfterTail::retire : AfterTail::release))
+        leave(seat, index, retire);
 }
 
-void Dispatcher::fail_all(Seat& seat, Reason reason) {
+void Dispatcher::fail_all(Seat& seat) {
     std::uint64_t slots = seat.in_flight;
     while (slots != 0) {
         const auto slot = static_cast<std::uint32_t>(std::countr_zero(slots));
         slots &= slots - 1;
         const std::uint32_t index = seat.owner[slot];
-        Invocation& invocation = context_.invocations[index];
-        log_ended(seat, invocation, LogEnd::died);
-        fail(invocation, reason);
-        leave(seat, index, true);
+        if (context_.invocations[index].progress != Progress::tail)
+            give_up(seat, index, Reason::failed_worker_died, LogEnd::died);
     }
+}
+
+void Dispatcher::give_up(Seat& seat, std::uint32_t index, Reason reason, LogEnd end) {
+    Invocation& invocation = context_.invocations[index];
+    log_ended(seat, invocation, end);
+    hold(invocation);
+    fail(invocation, reason);
+    if (!await_tail(index, AfterTail::retire)) leave(seat, index, true);
+}
+
+// The worker may have answered, and been given another invocation, since it was measured.
+std::uint32_t Dispatcher::slot_over_limit(const Seat& seat) const {
+    if (seat.in_flight == 0) return kNoSlot;  // its channel may be gone
+    const std::uint64_t over = seat.channel->cpu_over.load(std::memory_order_acquire);
+    if (over == 0) [[likely]]
+        return kNoSlot;
+    const auto slot = static_cast<std::uint32_t>(over >> 32);
+    if ((seat.in_flight >> slot & 1) == 0 ||
+        context_.invocations[seat.owner[slot]].progress == Progress::tail)
+        return kNoSlot;
+    const std::uint32_t turn = seat.channel->turns[slot].load(std::memory_order_relaxed);
+    return Channel::over_limit(slot, turn) == over ? slot : kNoSlot;
+}
+
+// How long the first one took: a worker that has only just started is slower with it.
+void Dispatcher::note_first_answer(Channel& channel, const Invocation& invocation) {
+    if (channel.first_answer_us.load(std::memory_order_relaxed) != 0) [[likely]]
+        return;
+    channel.first_arrival_us.store(context_.monotonic_us(invocation.arrived_tsc),
+                                   std::memory_order_relaxed);
+    channel.first_answer_us.store(context_.monotonic_us(rte_rdtsc()), std::memory_order_release);
 }
 
 void Dispatcher::leave(Seat& seat, std::uint32_t index, bool retire) {
     Invocation& invocation = context_.invocations[index];
     CapacityEntry& table = context_.shared.capacity->entries[invocation.entry];
+    if (seat.channel->cpu_limit_us != 0) seat.channel->count_turn(invocation.slot);
     // The first fault counts: this is one only if the worker has none.
     if (seat.channel->single_use) blame(seat.channel, WorkerFault::spent);
     if (seat.channel->api != nullptr) {
@@ -260,18 +302,20 @@ void Dispatcher::on_timer(std::uint32_t index) {
         return;
     }
     blame(invocation.channel, WorkerFault::hung);
-    log_ended(seats_[invocation.channel->index], invocation, LogEnd::timed_out);
-    fail(invocation, Reason::failed_worker_hung);
-    leave(seats_[invocation.channel->index], index, true);
+    give_up(seats_[invocation.channel->index], index, Reason::failed_worker_hung,
+            LogEnd::timed_out);
 }
 
 bool Dispatcher::anything_done() {
+    if (tails_waiting_ != 0 && rte_ring_count(context_.shared.tail_answers[context_.core]) != 0)
+        return true;
     for (std::uint32_t i = 0; i < seats_.active_count(); ++i) {
         const Seat& seat = seats_.active(i);
         // A worker may set bits of slots that it does not have: they must not keep a core awake.
         const channel::DoneLine& done = seat.channel->header()->done[context_.core];
         if (done.slots.load(SK_SEQ_CST) & seat.in_flight) return true;
         if (seat.channel->dead.load(std::memory_order_acquire)) return true;
+        if (slot_over_limit(seat) != kNoSlot) return true;
     }
     return false;
 }

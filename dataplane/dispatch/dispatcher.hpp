@@ -27,6 +27,7 @@ struct Claim {
 
 class Dispatcher {
   public:
+    static constexpr int kTailsPerTurn = 16;
     // Slots of dead workers that one claim may step over before it reports "none free".
     static constexpr int kDeadSlotsPerClaim = 4;
 
@@ -51,6 +52,8 @@ class Dispatcher {
 
     // The invocation's timer: the client's deadline, or the function's time limit.
     void on_timer(std::uint32_t index);
+    // Of one that waits for its log's tail: it has waited long enough.
+    void on_tail_timer(std::uint32_t index);
 
     std::uint32_t in_flight() const { return in_flight_; }
     // Slots of the entry that this core has in use.
@@ -72,13 +75,25 @@ class Dispatcher {
   private:
     void take_answers(Seat& seat, std::uint64_t slots);
     void take_answer(Seat& seat, std::uint32_t slot);
-    void fail_all(Seat& seat, Reason reason);
+    void fail_all(Seat& seat);
+    // Fails one invocation whose worker is at fault, or gone.
+    void give_up(Seat& seat, std::uint32_t index, Reason reason, LogEnd end);
+    std::uint32_t slot_over_limit(const Seat& seat) const;
+    void note_first_answer(Channel& channel, const Invocation& invocation);
     void arm(std::uint32_t index);
     void blame(Channel* channel, WorkerFault fault);
     // The slot leaves the invocation: back to the table, or (worker at fault or dead) to control.
     void leave(Seat& seat, std::uint32_t index, bool retire);
     void to_be_rung(Seat& seat, std::uint32_t slot);
     void watch(Seat& seat);
+    // dispatcher_tail.cpp
+    // Before an answer: it is to be held back, if its caller wants the tail of the log.
+    void hold(Invocation& invocation) const;
+    // After it. False: nothing was held back, or the tail can't be had, and the reply has been
+    // sent.
+    bool await_tail(std::uint32_t index, AfterTail then);
+    void take_tails();
+    void tail_done(std::uint32_t index, const char* tail, std::uint32_t tail_bytes);
     // dispatcher_api.cpp
     void begin_api(Seat& seat, std::uint32_t index, std::uint32_t payload_bytes);
     void completed_api(std::uint64_t completion, int result);
@@ -107,6 +122,7 @@ class Dispatcher {
     std::array<std::uint32_t, kMaxChannels> api_news_{};  // channels, each once
     std::uint32_t api_news_count_ = 0;
     std::uint32_t api_in_flight_ = 0;
+    std::uint32_t tails_waiting_ = 0;
     std::uint32_t tenure_ = 0;
     std::uint64_t sequence_ = 0;
 };

@@ -86,6 +86,7 @@ void Dispatcher::take_api_news() {
         if ((end.news & runtime_api::kAnswered) != 0) answer_api(seat, index);
         end.news = 0;
         // Not yet settled: the completions that are missing bring it here again.
+        if (context_.invocations[index].progress == Progress::tail) continue;  // tail_done() looks
         if (end.asked && ApiWorkers::settled(end)) leave(seat, index, seat.channel->single_use);
     }
 }
@@ -102,9 +103,11 @@ void Dispatcher::answer_api(Seat& seat, std::uint32_t index) {
         context_.counters.count(Reason::drop_client_gone);
         return;
     }
+    hold(invocation);
     switch (peer.outcome()) {
         case runtime_api::Outcome::ok:
         case runtime_api::Outcome::function_error:
+            note_first_answer(*invocation.channel, invocation);
             function.run_us_sum.add(run_us);
             function.local_done.add();
             answer_local(context_, invocation,
@@ -120,6 +123,7 @@ void Dispatcher::answer_api(Seat& seat, std::uint32_t index) {
             answer_lambda(invocation, Reason::failed_worker_answer,
                           truncated_response(id_of(invocation)));
     }
+    if (await_tail(index, AfterTail::listen)) return;
     invocation.progress = Progress::abandoned;
     arm(index);
 }
@@ -155,6 +159,9 @@ void Dispatcher::fail(Invocation& invocation, Reason reason) {
         answer_header(context_, invocation, reason);
     } else if (reason == Reason::failed_worker_hung) {
         answer_lambda(invocation, reason, timed_out(id_of(invocation), invocation.timeout_us));
+    } else if (reason == Reason::failed_cpu_limit) {
+        answer_lambda(invocation, reason,
+                      cpu_limit_exceeded(id_of(invocation), channel->cpu_limit_us));
     } else {
         answer_lambda(invocation, reason,
                       exit_error(id_of(invocation), channel->exit_code, channel->exit_signal));

@@ -41,6 +41,11 @@ Writer open(LambdaError& error, std::string_view type) {
     return text;
 }
 
+Writer& put_seconds(Writer& text, std::uint32_t us) {
+    const std::uint64_t hundredths = (std::uint64_t{us} + 5000) / 10000;
+    return text << hundredths / 100 << "." << hundredths / 10 % 10 << hundredths % 10;
+}
+
 LambdaError close(LambdaError& error, Writer& text) {
     text << R"("})";
     error.bytes = static_cast<std::uint32_t>(text.size());
@@ -69,10 +74,18 @@ LambdaError exit_error(RequestId id, int exit_code, int exit_signal) {
 LambdaError timed_out(RequestId id, std::uint32_t limit_us) {
     LambdaError error;
     Writer text = open(error, "Sandbox.Timedout");
-    const std::uint64_t hundredths = (std::uint64_t{limit_us} + 5000) / 10000;
     text << "RequestId: ";
-    text.uuid(id.high, id.low) << " Error: Task timed out after " << hundredths / 100 << "."
-                               << hundredths / 10 % 10 << hundredths % 10 << " seconds";
+    text.uuid(id.high, id.low) << " Error: Task timed out after ";
+    put_seconds(text, limit_us) << " seconds";
+    return close(error, text);
+}
+
+LambdaError cpu_limit_exceeded(RequestId id, std::uint32_t limit_us) {
+    LambdaError error;
+    Writer text = open(error, "Sandbox.CpuTimeExceeded");
+    text << "RequestId: ";
+    text.uuid(id.high, id.low) << " Error: Task used more CPU time than its limit of ";
+    put_seconds(text, limit_us) << " seconds";
     return close(error, text);
 }
 

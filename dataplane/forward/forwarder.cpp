@@ -42,9 +42,11 @@ void Forwarder::send(std::uint32_t index) {
     header.hop_count = static_cast<std::uint8_t>(invocation.header.hop_count + 1);
     // Who may be asked twice anyway needs no word that it has been started, as long as it is quick;
     // a copy asks whether it still runs.
+    const auto tail =
+        static_cast<std::uint16_t>(invocation.header.flags.get() & wire::flag::want_tail);
     header.flags.set(invocation.retry == RetryPolicy::idempotent && invocation.copies == 0
-                         ? wire::flag::forwarded
-                         : wire::flag::forwarded | wire::flag::want_accepted);
+                         ? wire::flag::forwarded | tail
+                         : wire::flag::forwarded | wire::flag::want_accepted | tail);
     header.copy = invocation.copies;
     send_to_region(context_, invocation.region, header, invocation.message + 1, payload_bytes);
     ++invocation.sends;

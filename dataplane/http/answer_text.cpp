@@ -88,6 +88,9 @@ void failed_function(Writer& body, const Envelope& envelope, ReplyStatus status)
         case ReplyStatus::worker_hung:
             open("Sandbox.Timedout") << " Error: Task timed out";
             break;
+        case ReplyStatus::cpu_limit:
+            open("Sandbox.CpuTimeExceeded") << " Error: Task used more CPU time than its limit";
+            break;
         case ReplyStatus::answer_too_large:
             body << R"({"errorType":"Function.ResponseSizeTooLarge","errorMessage":")"
                  << "Response payload size exceeded maximum allowed payload size.";

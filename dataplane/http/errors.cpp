@@ -83,6 +83,7 @@ bool is_function_error(ReplyStatus status) {
         case ReplyStatus::worker_hung:
         case ReplyStatus::worker_malformed:
         case ReplyStatus::answer_too_large:
+        case ReplyStatus::cpu_limit:
             return true;
         default:
             return false;

@@ -1,5 +1,6 @@
 #include "dataplane/reply/replies.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "sandbox/base/check.hpp"
@@ -83,8 +84,16 @@ void answer(Context& context, Invocation& invocation, const wire::Header& header
             const void* payload, std::uint32_t payload_bytes) {
     if (invocation.exchange != kNoExchange)
         return answer_exchange(context, invocation.exchange,
-                               {header, reason, payload, payload_bytes});
+                               {.reply = header,
+                                .reason = reason,
+                                .payload = payload,
+                                .payload_bytes = payload_bytes,
+                                .tail_follows = invocation.hold_reply});
     rte_mbuf* mbuf = fresh(context, &header, payload, payload_bytes);
+    if (invocation.hold_reply && mbuf != nullptr) {
+        invocation.reply = mbuf;
+        return;
+    }
     if (mbuf != nullptr) payload = rte_pktmbuf_mtod_offset(mbuf, void*, wire::kHeaderBytes);
     context.cache.answer(invocation.cache_entry, &header, wire::kHeaderBytes, payload,
                          payload_bytes, context.now_ms);
@@ -202,10 +211,61 @@ void answer_local(Context& context, Invocation& invocation, ReplyStatus status,
     answer(context, invocation, header, reason, payload, payload_bytes);
 }
 
+std::uint32_t room_for_tail(const Context& context, const Invocation& invocation) {
+    if (invocation.exchange != kNoExchange) return kTailBytes;
+    const std::uint32_t limit = wire::kHeaderBytes + payload_limit(context, invocation);
+    const std::uint32_t bytes = invocation.reply->pkt_len;
+    return std::min<std::uint32_t>(
+        {kTailBytes, limit - std::min(limit, bytes), rte_pktmbuf_tailroom(invocation.reply)});
+}
+
+void send_held(Context& context, Invocation& invocation, const char* tail,
+               std::uint32_t tail_bytes) {
+    if (invocation.exchange != kNoExchange) {
+        if (invocation.exchange != kExchangeGone)
+            context.exchanges->tail(invocation.exchange, tail, tail_bytes);
+        return;
+    }
+    rte_mbuf* mbuf = invocation.reply;
+    invocation.reply = nullptr;
+    auto* header = rte_pktmbuf_mtod(mbuf, wire::Header*);
+    if (tail_bytes != 0) {
+        char* end = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(tail_bytes));
+        SKERRY_CHECK(end != nullptr);  // the caller knows room_for_tail()
+        std::memcpy(end, tail, tail_bytes);
+        header->payload_bytes.set(header->payload_bytes.get() + tail_bytes);
+        header->tail_bytes.set(static_cast<std::uint16_t>(tail_bytes));
+    }
+    context.cache.answer(invocation.cache_entry, header, wire::kHeaderBytes, header + 1,
+                         mbuf->pkt_len - wire::kHeaderBytes, context.now_ms);
+    transmit(context, mbuf, invocation.path);
+}
+
+namespace {
+
+// Less may fit the way to the client than the way from the region: the tail's end is worth most.
+std::uint32_t fit_tail(wire::Header& header, std::uint32_t message_bytes, std::uint32_t limit) {
+    const std::uint32_t tail = wire::tail_of(header);
+    if (message_bytes <= limit || message_bytes - limit > tail) {
+        header.tail_bytes.set(static_cast<std::uint16_t>(tail));
+        return message_bytes;
+    }
+    const std::uint32_t excess = message_bytes - limit, left = tail - excess;
+    auto* from = reinterpret_cast<std::byte*>(&header) + message_bytes - tail;
+    std::memmove(from, from + excess, left);
+    header.tail_bytes.set(static_cast<std::uint16_t>(left));
+    header.payload_bytes.set(header.payload_bytes.get() - excess);
+    return limit;
+}
+
+}  // namespace
+
 void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wire::Header* header,
                     std::uint32_t message_bytes) {
+    const std::uint32_t limit = wire::kHeaderBytes + payload_limit(context, invocation);
+    message_bytes = fit_tail(*header, message_bytes, limit);
     const std::uint32_t payload_bytes = message_bytes - wire::kHeaderBytes;
-    if (payload_bytes > payload_limit(context, invocation)) {
+    if (message_bytes > limit) {
         rte_pktmbuf_free(mbuf);
         answer_header(context, invocation, Reason::failed_answer_too_large);
         return;
@@ -244,6 +304,8 @@ void finish(Context& context, std::uint32_t index) {
     context.timers.cancel(index);
     if (invocation.request != nullptr) rte_pktmbuf_free(invocation.request);
     invocation.request = nullptr;
+    if (invocation.reply != nullptr) rte_pktmbuf_free(invocation.reply);
+    invocation.reply = nullptr;
     context.invocations.release(index);
 }
 

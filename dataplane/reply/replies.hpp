@@ -43,6 +43,12 @@ void answer_failure(Context& context, Invocation& invocation, Reason reason,
 void refuse_header(Context& context, Invocation& invocation, Reason reason);
 void answer_local(Context& context, Invocation& invocation, ReplyStatus status,
                   const std::byte* payload, std::uint32_t payload_bytes, std::uint32_t run_us);
+// While Invocation::hold_reply is set, the answers above are made and kept in Invocation::reply:
+// neither sent nor known to the reply cache, until send_held() adds what room_for_tail() allows. An
+// exchange gets its answer at once, and the tail from send_held().
+std::uint32_t room_for_tail(const Context& context, const Invocation& invocation);
+void send_held(Context& context, Invocation& invocation, const char* tail,
+               std::uint32_t tail_bytes);
 // Takes the mbuf: a region's reply, on its way back.
 void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wire::Header* header,
                     std::uint32_t message_bytes);

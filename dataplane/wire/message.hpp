@@ -34,6 +34,7 @@ inline constexpr std::uint16_t cold = 1u << 2;            // reply: a worker was
 inline constexpr std::uint16_t replayed = 1u << 3;        // reply: from the reply cache
 inline constexpr std::uint16_t maybe_repeated = 1u << 4;  // reply: an earlier region fell silent
 inline constexpr std::uint16_t withdrawn = 1u << 5;  // refusal: it had been taken in, and waited
+inline constexpr std::uint16_t want_tail = 1u << 6;  // request: the tail of its log, too
 }  // namespace flag
 
 // Big-endian integer as it lies in the packet.
@@ -67,20 +68,21 @@ struct [[gnu::packed]] Header {
     Be<std::uint32_t> deadline_us;  // request: time left; reply: 0
     Be<std::uint32_t> payload_bytes;
     std::uint8_t hop_count;
-    std::uint8_t status;         // reply: ReplyStatus
-    std::uint8_t attempts;       // reply: regions that were asked
-    std::uint8_t busy;           // reply: share of this server's slots in use, 255 = all
-    Be<std::uint32_t> queue_us;  // reply: time spent waiting for a slot or a start
-    Be<std::uint32_t> run_us;    // reply: time spent inside the worker
-    std::uint8_t copy;           // request: which transmission of it this is; a reply's: the same
-    std::uint8_t reserved[3];    // zero; ignored
-    char place[kPlaceBytes];     // reply: "pop" or the region's name, NUL padded
+    std::uint8_t status;           // reply: ReplyStatus
+    std::uint8_t attempts;         // reply: regions that were asked
+    std::uint8_t busy;             // reply: share of this server's slots in use, 255 = all
+    Be<std::uint32_t> queue_us;    // reply: time spent waiting for a slot or a start
+    Be<std::uint32_t> run_us;      // reply: time spent inside the worker
+    std::uint8_t copy;             // request: which transmission of it this is; a reply's: the same
+    std::uint8_t reserved;         // zero; ignored
+    Be<std::uint16_t> tail_bytes;  // reply: of its payload, at the end: the tail of the log
+    char place[kPlaceBytes];       // reply: "pop" or the region's name, NUL padded
 };
 inline constexpr std::size_t kHeaderBytes = 112;
 static_assert(sizeof(Header) == kHeaderBytes && alignof(Header) == 1);
 static_assert(offsetof(Header, request_id_hi) == 8 && offsetof(Header, cookie) == 64);
 static_assert(offsetof(Header, deadline_us) == 72 && offsetof(Header, hop_count) == 80);
-static_assert(offsetof(Header, place) == 96);
+static_assert(offsetof(Header, tail_bytes) == 94 && offsetof(Header, place) == 96);
 static_assert(std::endian::native == std::endian::little);
 
 // What a reply's header says beside what it keeps of the request's (ids, keys, trace).
@@ -95,8 +97,8 @@ struct ReplyHead {
 };
 
 // Turns a request's header into a reply's. Word by word: the packet's checksum is taken right
-// afterwards, and would wait for narrow writes. queue_us, run_us and reserved become 0; `copy` says
-// which copy it answers.
+// afterwards, and would wait for narrow writes. queue_us, run_us, reserved and tail_bytes become 0;
+// `copy` says which copy it answers.
 inline void write_reply_head(Header& header, const ReplyHead& head, const char* place) {
     const auto put = [&header](std::size_t offset, std::uint64_t word) {
         std::memcpy(reinterpret_cast<char*>(&header) + offset, &word, sizeof word);
@@ -111,6 +113,12 @@ inline void write_reply_head(Header& header, const ReplyHead& head, const char* 
     put(88, std::uint64_t{header.copy} << 32);
     std::memcpy(header.place, place, 8);
     std::memcpy(header.place + 8, place + 8, 8);
+}
+
+// How much of a reply's payload is the tail of its log; 0 when its header says more than there is.
+inline std::uint32_t tail_of(const Header& header) {
+    const std::uint32_t bytes = header.tail_bytes.get();
+    return bytes <= header.payload_bytes.get() ? bytes : 0;
 }
 
 // Payload of a probe (zeros) and of its reply. Probe and reply are the same size.

@@ -139,6 +139,7 @@ def messages():
     yield "challenge", message(5)
     yield "accepted", message(6)
     yield "forwarded", message(flags=3)
+    yield "want-tail", message(payload=b"hello", flags=0x40)
     yield "version-2", message(version=2)
     yield "too-long", message(payload=b"x", said=2)
     yield "short", message()[:111]
@@ -155,6 +156,9 @@ def replies():
     ok = message(2, b"answer")
     yield "ok", ok
     yield "empty", message(2)
+    yield "tail", ok[:94] + b"\0\4" + ok[96:]
+    yield "tail-alone", ok[:94] + b"\0\6" + ok[96:]
+    yield "tail-too-long", ok[:94] + b"\0\7" + ok[96:]
     yield "status", ok[:81] + b"\x4d" + ok[82:]
     yield "place", ok[:96] + b"eu \x1b[31m\xff0123456" + ok[112:]
     yield "place-full", ok[:96] + b"0123456789abcdef" + ok[112:]

@@ -1,5 +1,5 @@
 // Any bytes as a datagram that a client gets: nothing, or a message that is safe to print, whose
-// payload lies in the datagram.
+// payload and tail lie in the datagram.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -23,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char* c = message->place; *c != '\0'; ++c) SKERRY_CHECK(*c > ' ' && *c < 0x7f);
     const auto* begin = reinterpret_cast<const char*>(exact.get());
     SKERRY_CHECK(message->payload.data() == begin + wire::kHeaderBytes);
-    SKERRY_CHECK(message->payload.size() == size - wire::kHeaderBytes);
+    SKERRY_CHECK(message->tail.data() == message->payload.data() + message->payload.size());
+    SKERRY_CHECK(message->payload.size() + message->tail.size() == size - wire::kHeaderBytes);
     SKERRY_CHECK(!client::status_name(message->status).empty());
     return 0;
 }

@@ -29,7 +29,9 @@ std::size_t encode(const Request& request, std::span<std::byte> out) {
     header.magic.set(wire::kMagic);
     header.version = wire::kVersion;
     header.kind = static_cast<std::uint8_t>(wire::Kind::invoke);
-    header.flags.set(request.want_accepted ? wire::flag::want_accepted : std::uint16_t{0});
+    header.flags.set(
+        static_cast<std::uint16_t>((request.want_accepted ? wire::flag::want_accepted : 0) |
+                                   (request.want_tail ? wire::flag::want_tail : 0)));
     header.request_id_hi.set(request.id.hi);
     header.request_id_lo.set(request.id.lo);
     header.function_key.set(request.function_key);
@@ -79,6 +81,9 @@ std::optional<Message> decode(std::span<const std::byte> datagram) {
     copy_place(header, message);
     message.payload = {reinterpret_cast<const char*>(datagram.data()) + wire::kHeaderBytes,
                        datagram.size() - wire::kHeaderBytes};
+    const std::uint32_t tail_bytes = kind == wire::Kind::reply ? wire::tail_of(header) : 0;
+    message.tail = message.payload.substr(message.payload.size() - tail_bytes);
+    message.payload.remove_suffix(tail_bytes);
     return message;
 }
 

@@ -28,6 +28,7 @@ struct Request {
     std::uint64_t cookie = 0;       // 0: none yet
     std::uint32_t deadline_us = 0;  // time left; 0: the server's default
     bool want_accepted = false;
+    bool want_tail = false;    // of the log, with the reply
     std::string_view payload;  // borrowed
 };
 
@@ -39,7 +40,7 @@ std::size_t encode(const Request& request, std::span<std::byte> out);
 void set_cookie(std::span<std::byte> datagram, std::uint64_t cookie);
 void set_deadline_us(std::span<std::byte> datagram, std::uint32_t deadline_us);
 
-// What a server sends to a client. `payload` points into the datagram.
+// What a server sends to a client. `payload` and `tail` point into the datagram.
 struct Message {
     wire::Kind kind = wire::Kind::reply;  // reply, challenge or accepted; nothing else
     wire::RequestId id;
@@ -54,10 +55,11 @@ struct Message {
     std::uint32_t run_us = 0;
     char place[wire::kPlaceBytes + 1] = {};  // printable ASCII, NUL-terminated; "" when not given
     std::string_view payload;
+    std::string_view tail;  // of the log; behind the payload in the datagram
 };
 
 // Nothing: not a well-formed message to a client. Bytes from the network may be anything; the
-// result is safe to print (the payload is not) and to compare.
+// result is safe to print (payload and tail are not) and to compare.
 std::optional<Message> decode(std::span<const std::byte> datagram);
 
 // "ok", "overloaded", …; "status-77" for a code that this client does not know.

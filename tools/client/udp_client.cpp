@@ -33,6 +33,7 @@ class Exchange {
         request.function_key = invocation_.function_key;
         request.qualifier = invocation_.qualifier;
         request.want_accepted = invocation_.want_accepted;
+        request.want_tail = invocation_.want_tail;
         request.payload = invocation_.payload;
         SKERRY_CHECK(encode(request, datagram_) == datagram_.size());
         if (Status sent = transmit(); !sent) return sent.error();
@@ -135,6 +136,7 @@ class Exchange {
         reply_.emplace();
         reply_->status = message.status;
         reply_->payload = message.payload;
+        reply_->tail = message.tail;
         reply_->place = message.place;
         reply_->version_key = message.version_key;
         reply_->flags = message.flags;

@@ -25,6 +25,7 @@ struct Invocation {
     std::uint32_t deadline_ms = 3000;  // 1 … kMaxDeadlineMs
     wire::RequestId id;                // {0, 0}: a random one
     bool want_accepted = false;
+    bool want_tail = false;
     bool retransmit = true;
     Backoff backoff;
 };
@@ -32,6 +33,7 @@ struct Invocation {
 struct Reply {
     std::uint8_t status = 0;  // ReplyStatus, or a code this client does not know: status_name()
     std::string payload;
+    std::string tail;               // of the log, if it was wanted: any bytes
     std::string place;              // "pop" or a region's name
     std::uint64_t version_key = 0;  // 0: nothing was executed
     std::uint16_t flags = 0;        // wire::flag

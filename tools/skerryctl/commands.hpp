@@ -44,6 +44,7 @@ struct InvokeOptions {
     std::string id;  // 32 hex digits; "": random
     std::uint32_t deadline_ms = 3000;
     bool no_retransmit = false;
+    bool tail = false;
 };
 
 int status(const Common& common);

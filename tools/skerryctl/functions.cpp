@@ -56,7 +56,7 @@ void print_workers(const json& v) {
         std::printf("\n%s: %s cold start(s); p50 / p99 in us:", shown.c_str(),
                     field(cold, "starts").c_str());
         for (const char* phase :
-             {"queue", "namespaces", "mounts", "identity", "exec", "init", "total"})
+             {"queue", "namespaces", "mounts", "identity", "exec", "init", "total", "first_answer"})
             if (cold.contains("phases") && cold["phases"].contains(phase))
                 std::printf(" %s %s / %s", phase, field(cold["phases"][phase], "p50_us").c_str(),
                             field(cold["phases"][phase], "p99_us").c_str());
@@ -69,6 +69,9 @@ void print_workers(const json& v) {
         std::printf("%s: %s worker(s) crashed, %s of them out of memory; denied calls: %s\n",
                     shown.c_str(), field(v, "crashed").c_str(), field(v, "out_of_memory").c_str(),
                     printable(field(v, "denied")).c_str());
+    if (!field(v, "cpu_limit").empty() && field(v, "cpu_limit") != "0")
+        std::printf("%s: %s worker(s) ended for the CPU time of an invocation\n", shown.c_str(),
+                    field(v, "cpu_limit").c_str());
     if (field(v, "last_error").empty()) return;
     std::printf("%s: %s start(s) in a row failed, the next is tried in %s ms: %s\n", shown.c_str(),
                 field(v, "failed_starts").c_str(), field(v, "next_try_ms").c_str(),

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cinttypes>
 #include <cstdio>
@@ -140,6 +141,15 @@ void print_about(const client::Reply& r) {
                  hex(r.id.lo).c_str());
 }
 
+// Whatever the function wrote, for a terminal.
+void print_tail(std::string_view tail) {
+    while (!tail.empty()) {
+        const std::string_view line = tail.substr(0, tail.find('\n'));
+        std::fprintf(stderr, "| %s\n", printable(line).c_str());
+        tail.remove_prefix(std::min(tail.size(), line.size() + 1));
+    }
+}
+
 Failure failure_of(const Error& error, const std::string& pop) {
     const std::string text = pop + ": " + error.text;
     switch (error.code) {
@@ -172,6 +182,7 @@ int invoke(const Common& common, const InvokeOptions& options) {
     invocation.payload = *payload;
     invocation.deadline_ms = options.deadline_ms;
     invocation.retransmit = !options.no_retransmit;
+    invocation.want_tail = options.tail;
     if (!options.qualifier.empty()) {
         auto key = client::version_key(options.qualifier);
         if (!key) key = client::alias_key(options.qualifier);
@@ -191,12 +202,18 @@ int invoke(const Common& common, const InvokeOptions& options) {
     if (!reply) return report(failure_of(reply.error(), pop->to_string()), common.json);
     const Exit code = exit_of(reply->status);
     if (common.json) {
-        print_json(to_json(*reply));
+        nlohmann::json out = to_json(*reply);
+        if (options.tail) {
+            const bool text = is_utf8(reply->tail);
+            out[text ? "tail" : "tail_base64"] = text ? reply->tail : base64(reply->tail);
+        }
+        print_json(out);
         return code;
     }
     std::fwrite(reply->payload.data(), 1, reply->payload.size(), stdout);
     std::fflush(stdout);
     print_about(*reply);
+    if (options.tail) print_tail(reply->tail);
     return code;
 }
 

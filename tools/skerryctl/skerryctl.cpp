@@ -78,6 +78,8 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     pass_on(*deploy, o.deploy, "--cpu-percent", "cpu_percent",
             "most it may use of one CPU; 0: all (0)");
     pass_on(*deploy, o.deploy, "--cpu-weight", "cpu_weight", "its share against others (100)");
+    pass_on(*deploy, o.deploy, "--cpu-ms", "cpu_ms",
+            "CPU time of one invocation; 0: no limit but its time's (0)");
     pass_on(*deploy, o.deploy, "--tmp-mib", "tmp_mib", "a worker's /tmp (16)");
     pass_on(*deploy, o.deploy, "--pids-max", "pids_max", "processes and threads of a worker (64)");
     pass_on(*deploy, o.deploy, "--log-kib", "log_kib", "log kept of one invocation (64)");
@@ -165,6 +167,8 @@ void add_invoke(CLI::App& app, Options& o, Run& run) {
     verb->add_option("--deadline-ms", o.invoke.deadline_ms, "time for all of it (3000)")
         ->check(CLI::Range(1u, skerry::client::kMaxDeadlineMs));
     verb->add_option("--id", o.invoke.id, "request id, 32 hex digits (random)");
+    verb->add_flag("--tail", o.invoke.tail,
+                   "the last lines of its log, to stderr (or in --json's document)");
     verb->add_flag("--no-retransmit", o.invoke.no_retransmit, "send it once");
     verb->final_callback([&] { run = [&] { return invoke(o.common, o.invoke); }; });
 }

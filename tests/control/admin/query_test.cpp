@@ -63,7 +63,7 @@ TEST(DeployQuery, SaysWhatIsAllowed) {
     parsed = parse_deploy("f", "memory_mib=1", Api::admin);
     EXPECT_EQ(parsed.error.allowed, (std::vector<std::string>{"16 to 4096"}));
     parsed = parse_deploy("f", "x=1", Api::admin);
-    EXPECT_EQ(parsed.error.allowed.size(), 20u);
+    EXPECT_EQ(parsed.error.allowed.size(), 21u);
 }
 
 TEST(DeployQuery, TheManagementApiNeedsADigest) {
@@ -88,17 +88,19 @@ TEST(DeployQuery, WhatIsRenderedIsReadAgain) {
 
 TEST(DeployQuery, RuntimeHandlerAndEnvironment) {
     const std::string packed("A=1\0B=\xc3\xa4 =\0", 11);
-    auto parsed = parse_deploy("f",
-                               "runtime=python3&handler=app.main&single_use=true&cpu_percent=150&"
-                               "cpu_weight=7&tmp_mib=32&pids_max=9&log_kib=3&environment=" +
-                                   base64url(packed),
-                               Api::admin);
+    auto parsed =
+        parse_deploy("f",
+                     "runtime=python3&handler=app.main&single_use=true&cpu_percent=150&"
+                     "cpu_weight=7&cpu_ms=250&tmp_mib=32&pids_max=9&log_kib=3&environment=" +
+                         base64url(packed),
+                     Api::admin);
     ASSERT_TRUE(parsed.ok) << parsed.error.message;
     EXPECT_EQ(parsed.value.runtime, (catalog::Runtime{runtime::Kind::python3, "app.main", packed}));
     const catalog::Limits& l = parsed.value.limits;
     EXPECT_TRUE(l.single_use);
     EXPECT_EQ(l.cpu_percent, 150u);
     EXPECT_EQ(l.cpu_weight, 7u);
+    EXPECT_EQ(l.cpu_ms, 250u);
     EXPECT_EQ(l.tmp_mib, 32u);
     EXPECT_EQ(l.pids_max, 9u);
     EXPECT_EQ(l.log_kib, 3u);
@@ -123,13 +125,26 @@ TEST(DeployQuery, WhatIsNewerIsRenderedOnlyWhenItIsNotTheDefault) {
 }
 
 TEST(DeployQuery, RefusesRuntimesThatDoNotFit) {
-    for (const char* bad :
-         {"runtime=ruby", "runtime=", "runtime=python3", "handler=a.b", "single_use=1",
-          "runtime=python3&handler=app.main&concurrency=2", "runtime=nodejs&handler=app",
-          "runtime=nodejs&handler=../app.main", "runtime=nodejs&handler=%2Fapp.main",
-          "runtime=nodejs&handler=a%20b.main", "runtime=provided&concurrency=64",
-          "cpu_percent=6401", "cpu_weight=0", "tmp_mib=0", "pids_max=1025", "log_kib=0",
-          "environment=QQ", "environment=%3D", "environment=QQ=="})
+    for (const char* bad : {"runtime=ruby",
+                            "runtime=",
+                            "runtime=python3",
+                            "handler=a.b",
+                            "single_use=1",
+                            "runtime=python3&handler=app.main&concurrency=2",
+                            "runtime=nodejs&handler=app",
+                            "runtime=nodejs&handler=../app.main",
+                            "runtime=nodejs&handler=%2Fapp.main",
+                            "runtime=nodejs&handler=a%20b.main",
+                            "runtime=provided&concurrency=64",
+                            "cpu_percent=6401",
+                            "cpu_weight=0",
+                            "cpu_ms=900001",
+                            "tmp_mib=0",
+                            "pids_max=1025",
+                            "log_kib=0",
+                            "environment=QQ",
+                            "environment=%3D",
+                            "environment=QQ=="})
         EXPECT_EQ(code_of(bad), "bad-value") << bad;
     const auto refusal = [](const std::string& environment) {
         return parse_deploy("f", "environment=" + base64url(environment), Api::admin).error.message;

@@ -115,6 +115,7 @@ TEST_F(RuntimeFolders, TheCatalogKeepsWhatVersionsAreMadeOf) {
     Function f = made_of("f", {native, python});
     f.limits.cpu_percent = 50;
     f.limits.cpu_weight = 10;
+    f.limits.cpu_ms = 40;
     f.limits.tmp_mib = 17;
     f.limits.pids_max = 3;
     f.limits.log_kib = 5;

@@ -39,7 +39,22 @@ class CollectorTest : public testing::Test {
                 std::copy_n(events_.begin(), n, to);
                 events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(n));
                 return n;
-            }});
+            }},
+            {{.take =
+                  [this](TailRequest* to, std::size_t most) {
+                      const std::lock_guard lock(mutex_);
+                      const std::size_t n = std::min(most, wanted_.size());
+                      std::copy_n(wanted_.begin(), n, to);
+                      wanted_.erase(wanted_.begin(),
+                                    wanted_.begin() + static_cast<std::ptrdiff_t>(n));
+                      return n;
+                  },
+              .give =
+                  [this](const TailAnswer& answer) {
+                      const std::lock_guard lock(mutex_);
+                      tails_.emplace_back(answer.text, answer.bytes);
+                      return true;
+                  }}});
         ASSERT_TRUE(started) << started.error().text;
         collector_ = std::move(*started);
     }
@@ -81,6 +96,27 @@ class CollectorTest : public testing::Test {
         const std::lock_guard lock(mutex_);
         events_.push_back(event);
     }
+    std::string tail(std::uint64_t id, const RequestId& request, std::uint32_t room = kTailBytes) {
+        {
+            const std::lock_guard lock(mutex_);
+            wanted_.push_back({.request_id_hi = request.hi,
+                               .request_id_lo = request.lo,
+                               .generation = id,
+                               .token = 5,
+                               .channel = static_cast<std::uint32_t>(id),
+                               .room_bytes = room});
+        }
+        const std::uint64_t one = 1;
+        EXPECT_EQ(::write(collector_->bell(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
+        EXPECT_TRUE(eventually([this] {
+            const std::lock_guard lock(mutex_);
+            return !tails_.empty();
+        }));
+        const std::lock_guard lock(mutex_);
+        std::string last = std::move(tails_.back());
+        tails_.clear();
+        return last;
+    }
     std::vector<Record> records(const std::string& function) {
         auto page = collector_->store().read(function, {});
         EXPECT_TRUE(page);
@@ -95,6 +131,8 @@ class CollectorTest : public testing::Test {
     char folder_[32] = "/tmp/skerry-logs-XXXXXX";
     std::mutex mutex_;
     std::vector<LogEvent> events_;
+    std::vector<TailRequest> wanted_;
+    std::vector<std::string> tails_;
     std::unique_ptr<Collector> collector_;
 };
 
@@ -121,9 +159,9 @@ TEST_F(CollectorTest, InvocationsOfAnApiWorker) {
     tell(1, LogEventKind::started, kA);
     std::this_thread::sleep_for(2ms);
     say(pipe, "in a\nlast of a");
-    std::this_thread::sleep_for(5ms);
+    ASSERT_TRUE(eventually([&] { return texts("f").size() == 2; }));
     tell(1, LogEventKind::ended, kA);
-    std::this_thread::sleep_for(5ms);
+    ASSERT_TRUE(eventually([&] { return texts("f").size() == 5; }));
     tell(1, LogEventKind::started, kB);  // silent
     tell(1, LogEventKind::ended, kB);
     tell(9, LogEventKind::started, kA);  // nobody's
@@ -135,9 +173,63 @@ TEST_F(CollectorTest, InvocationsOfAnApiWorker) {
     EXPECT_EQ(all[2].text, "last of a");
     EXPECT_EQ(all[3].text.substr(0, 3), "END");
     EXPECT_NE(all[4].text.find("Init Duration: 5.00 ms"), std::string::npos);
-    const auto tail = collector_->tails().find(kA);
+    const auto tail = collector_->tails().find(1, kA);
     ASSERT_TRUE(tail);
     EXPECT_NE(tail->find("\nin a\nlast of a\nEND "), std::string::npos) << *tail;
+}
+
+TEST_F(CollectorTest, ATailHasAllThatWasWrittenUpToTheEnd) {
+    const UniqueFd pipe = start(worker(1, "f", true));
+    const std::string id = uuid_text(kA);
+    tell(1, LogEventKind::started, kA);
+    std::this_thread::sleep_for(2ms);
+    say(pipe, "one\ntwo without an end");
+    tell(1, LogEventKind::ended, kA);
+    const std::string all = tail(1, kA);
+    EXPECT_EQ(all.substr(0, all.find("\tDuration")),
+              "START RequestId: " + id + " Version: 0123456789ab\none\ntwo without an end\n" +
+                  "END RequestId: " + id + "\nREPORT RequestId: " + id);
+    EXPECT_EQ(tail(1, kA), "") << "it was given away";
+    // More than a pipe's worth, and little room.
+    tell(1, LogEventKind::started, kB);
+    std::this_thread::sleep_for(2ms);
+    for (int i = 0; i < 50; ++i) say(pipe, std::string(1000, 'x') + std::to_string(i) + "\n");
+    tell(1, LogEventKind::ended, kB);
+    const std::string last = tail(1, kB, 300);
+    EXPECT_LE(last.size(), 300u);
+    EXPECT_EQ(last.substr(0, 4), "END ") << last;
+    EXPECT_EQ(tail(7, kA), "") << "a worker that nobody knows";
+}
+
+TEST_F(CollectorTest, ATailOfAWorkerThatEndedSaysHow) {
+    UniqueFd pipe = start(worker(1, "f", true));
+    tell(1, LogEventKind::started, kA);
+    std::this_thread::sleep_for(2ms);
+    say(pipe, "last words");
+    pipe.reset();
+    collector_->ended(1, "the worker was ended by signal 9");
+    std::this_thread::sleep_for(30ms);
+    tell(1, LogEventKind::ended, kA);
+    const std::string all = tail(1, kA);
+    EXPECT_NE(all.find("\nlast words\nEND "), std::string::npos) << all;
+    EXPECT_NE(all.find("\nREPORT "), std::string::npos) << all;
+    EXPECT_NE(all.find("ended by signal 9\n"), std::string::npos) << all;
+}
+
+TEST_F(CollectorTest, ATailOfANativeWorker) {
+    auto memory = channel::create_channel(
+        {.slots = 1, .request_area_bytes = 64, .response_area_bytes = 64, .core_count = 1});
+    ASSERT_TRUE(memory);
+    auto* slot = reinterpret_cast<channel::SlotControl*>(memory->base + channel::kHeaderBytes);
+    WorkerLog log = worker(1, "f", false);
+    log.channel_memory = UniqueFd(::dup(memory->memfd.get()));
+    log.slots = 1;
+    log.slot_stride = memory->slot_stride;
+    const UniqueFd pipe = start(std::move(log));
+    slot->request_id_hi = kA.hi, slot->request_id_lo = kA.lo, slot->request_seq = 1;
+    say(pipe, "native\nand no end");
+    slot->response_seq = 1;
+    EXPECT_EQ(tail(1, kA), "native\nand no end\n");
 }
 
 TEST_F(CollectorTest, InvocationsOfANativeWorker) {

@@ -109,21 +109,35 @@ TEST_F(OutputTest, LambdaLines) {
 
 TEST(LogTails, KeepTheLastBytesOfTheLastInvocations) {
     Tails tails;
-    EXPECT_FALSE(tails.find(kA));
-    tails.append(kA, "one");
-    tails.append(kA, "");
-    EXPECT_EQ(tails.find(kA), "one\n\n");
-    for (int i = 0; i < 10000; ++i) tails.append(kA, "line " + std::to_string(i));
-    const std::string tail = *tails.find(kA);
+    EXPECT_FALSE(tails.find(1, kA));
+    tails.append(1, kA, "one");
+    tails.append(1, kA, "");
+    EXPECT_EQ(tails.find(1, kA), "one\n\n");
+    for (int i = 0; i < 10000; ++i) tails.append(1, kA, "line " + std::to_string(i));
+    const std::string tail = *tails.find(1, kA);
     EXPECT_LE(tail.size(), kTailBytes);
     EXPECT_GT(tail.size(), kTailBytes - 20);
     EXPECT_EQ(tail.substr(0, 5), "line ");
     EXPECT_EQ(tail.substr(tail.size() - 10), "line 9999\n");
-    tails.append(kB, std::string(3 * kTailBytes, 'x'));
-    EXPECT_EQ(tails.find(kB)->size(), kTailBytes) << "one long line";
-    for (std::uint64_t i = 0; i < kMaxTails; ++i) tails.append({9, i}, "x");
-    EXPECT_FALSE(tails.find(kA));
-    EXPECT_TRUE(tails.find({9, 0}));
+    tails.append(1, kB, std::string(3 * kTailBytes, 'x'));
+    EXPECT_EQ(tails.find(1, kB)->size(), kTailBytes) << "one long line";
+    for (std::uint64_t i = 0; i < kMaxTails; ++i) tails.append(1, {9, i}, "x");
+    EXPECT_FALSE(tails.find(1, kA));
+    EXPECT_TRUE(tails.find(1, {9, 0}));
+    // Of another worker's invocation that has the same id: nothing.
+    EXPECT_FALSE(tails.find(2, {9, 0}));
+}
+
+TEST(LogTails, AreTakenOnceWithTheRoomThereIs) {
+    Tails tails;
+    tails.append(1, kA, "first");
+    tails.append(1, kA, "second");
+    EXPECT_EQ(tails.find(1, kA, 8), "second\n");
+    EXPECT_EQ(tails.find(1, kA, 3), "nd\n");
+    EXPECT_EQ(tails.take(1, kA, 4096), "first\nsecond\n");
+    EXPECT_FALSE(tails.take(1, kA, 4096));
+    tails.append(1, kA, "anew");
+    EXPECT_EQ(tails.take(1, kA, 4096), "anew\n");
 }
 
 }  // namespace

@@ -41,6 +41,35 @@ TEST_F(Ends, WhatHangsOrLiesIsKilledAndCounted) {
     EXPECT_EQ(pool_->start_failure(entry), "");
 }
 
+TEST_F(Ends, WhatUsedTooMuchCpuTimeIsKilledAndCounted) {
+    const auto entry = open(1, 1);
+    const auto id = ready_worker(entry);
+    shared_.capacity->refs[entry][0].channel->fault = WorkerFault::cpu_limit;
+    step();
+    take_orders();
+    EXPECT_EQ(killed_, std::vector<std::uint64_t>{id});
+    EXPECT_EQ(pool_->totals().cpu_limit, 1u);
+    EXPECT_EQ(pool_->history(entry).cpu_limit(), 1u);
+    EXPECT_EQ(pool_->totals().malformed, 0u);
+}
+
+TEST_F(Ends, TheFirstAnswerIsMeasuredFromReadinessOrTheRequest) {
+    const auto entry = open(1, 2);
+    const auto first_answer = [&](std::uint32_t slot, std::uint64_t arrival, std::uint64_t answer) {
+        Channel* channel = shared_.capacity->refs[entry][slot].channel;
+        channel->first_arrival_us = arrival;
+        channel->first_answer_us = answer;
+        step();
+        return pool_->history(entry).starts().phases[kPhaseCount - 1].p50_us;
+    };
+    ready_worker(entry);
+    EXPECT_EQ(pool_->history(entry).starts().phases[kPhaseCount - 1].p50_us, 0u);
+    // The request was there before the worker; then, long after.
+    EXPECT_EQ(first_answer(0, 1, now_us_ + 700), 700u);
+    ready_worker(entry);
+    EXPECT_EQ(first_answer(1, now_us_ + 5'000'000, now_us_ + 5'000'300), 300u);
+}
+
 TEST_F(Ends, AKillThatTheWardenHasNoRoomForIsSentLater) {
     const auto entry = open(1, 8);
     for (int i = 0; i < 8; ++i) ready_worker(entry);

@@ -138,17 +138,23 @@ constexpr Field kFields[] = {
     {"queue_us", 84, 4, [](Header& h) { h.queue_us.set(k32); }},
     {"run_us", 88, 4, [](Header& h) { h.run_us.set(k32); }},
     {"copy", 92, 1, [](Header& h) { h.copy = 0x11; }},
-    {"reserved", 93, 3,
-     [](Header& h) {
-         for (std::size_t i = 0; i < 3; ++i)
-             h.reserved[i] = static_cast<std::uint8_t>(0x11 * (i + 1));
-     }},
+    {"reserved", 93, 1, [](Header& h) { h.reserved = 0x11; }},
+    {"tail_bytes", 94, 2, [](Header& h) { h.tail_bytes.set(0x1122); }},
     {"place", 96, 16,
      [](Header& h) {
          for (std::size_t i = 0; i < kPlaceBytes; ++i)
              h.place[i] = static_cast<char>(0x11 * (i + 1));
      }},
 };
+
+TEST(Message, ATailIsPartOfThePayload) {
+    Header header{};
+    header.payload_bytes.set(10);
+    header.tail_bytes.set(10);
+    EXPECT_EQ(tail_of(header), 10u);
+    header.tail_bytes.set(11);
+    EXPECT_EQ(tail_of(header), 0u) << "more than there is";
+}
 
 TEST(Message, EveryFieldHasItsPlaceAndIsBigEndian) {
     std::size_t next = 0;
@@ -198,7 +204,7 @@ TEST(Message, ProbePayloadIsLaidOutAsSpecified) {
 
 TEST(Message, StatusBytesFromTheWireAreLookedUpSafely) {
     for (int code = 0; code < 256; ++code)
-        EXPECT_EQ(is_known_status(static_cast<std::uint8_t>(code)), code < 20) << code;
+        EXPECT_EQ(is_known_status(static_cast<std::uint8_t>(code)), code < 21) << code;
     // What a sender may conclude from the ones that decide whether somebody else is asked.
     EXPECT_EQ(info(ReplyStatus::ok).retry, Retry::done);
     EXPECT_EQ(info(ReplyStatus::overloaded).retry, Retry::unstarted);

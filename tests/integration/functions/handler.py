@@ -14,6 +14,19 @@ def handle(event, context):
         os._exit(3)
     if what == "sleep":
         time.sleep(30)
+    if what == "burn":
+        while True:
+            pass
+    if what == "burn in a child":
+        if os.fork() == 0:
+            while True:
+                pass
+        os.wait()
+    if what == "nap":
+        time.sleep(1)
+    if what == "die":
+        print("last words", flush=True)
+        os._exit(3)
     if what == "log":
         print("a line of", context.aws_request_id)
     if what == "big":

@@ -106,6 +106,23 @@ TEST(Codec, AReplyIsRead) {
     EXPECT_EQ(status_name(200), "status-200");
 }
 
+TEST(Codec, ATailIsBehindThePayload) {
+    auto datagram = answer(wire::Kind::reply, "outlog");
+    for (const auto& [bytes, payload, tail] :
+         {std::tuple{0, "outlog", ""}, {3, "out", "log"}, {6, "", "outlog"}, {7, "outlog", ""}}) {
+        header(datagram).tail_bytes.set(static_cast<std::uint16_t>(bytes));
+        const auto message = decode(datagram);
+        ASSERT_TRUE(message);
+        EXPECT_EQ(message->payload, payload) << bytes;
+        EXPECT_EQ(message->tail, tail) << bytes;
+    }
+    Request request;
+    request.id = {1, 2};
+    request.want_tail = true;
+    auto wanted = request_bytes(request);
+    EXPECT_EQ(header(wanted).flags.get(), wire::flag::want_tail);
+}
+
 TEST(Codec, APlaceIsAlwaysPrintableAndEnds) {
     auto datagram = answer(wire::Kind::reply);
     std::memset(header(datagram).place, 0x1b, wire::kPlaceBytes);
