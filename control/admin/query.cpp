@@ -152,8 +152,8 @@ std::optional<ApiError> take_environment(const std::string& value, catalog::Runt
 std::vector<std::string> parameter_names(Api api) {
     std::vector<std::string> names;
     for (const auto& number : kNumbers) names.emplace_back(number.key);
-    for (const char* name : {"single_use", "templates", "runtime", "handler", "environment",
-                             "place", "retry", "regions"})
+    for (const char* name : {"single_use", "templates", "egress", "runtime", "handler",
+                             "environment", "place", "retry", "regions"})
         names.emplace_back(name);
     if (api == Api::management) names.emplace_back("digest");
     return names;
@@ -166,6 +166,10 @@ std::optional<ApiError> take(const std::string& key, const std::string& value, A
     if (key == "single_use")
         return take_word("single_use", value, kFlags, request.limits.single_use);
     if (key == "templates") return take_word("templates", value, kFlags, request.limits.templates);
+    if (key == "egress") {
+        request.limits.egress = value;  // judged with the other limits
+        return std::nullopt;
+    }
     if (key == "runtime") return take_kind(value, request.runtime);
     if (key == "environment") return take_environment(value, request.runtime);
     if (key == "handler") {
@@ -299,6 +303,7 @@ std::string render_deploy(const DeployRequest& request) {
                 std::string(number.key) + "=" + std::to_string(request.limits.*number.field) + "&";
     if (request.limits.single_use) query += "single_use=true&";
     if (!request.limits.templates) query += "templates=false&";
+    if (!request.limits.egress.empty()) query += "egress=" + request.limits.egress + "&";
     const catalog::Runtime& runtime = request.runtime;
     if (runtime.kind != runtime::Kind::native)
         query += "runtime=" + std::string(runtime::kind_name(runtime.kind)) + "&";

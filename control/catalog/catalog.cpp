@@ -43,6 +43,11 @@ void complete_versions(const Function* before, Function& function) {
     forget_oldest(function);
 }
 
+bool is_network_name(const std::string& text) {
+    return text.size() <= 15 &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+}
+
 bool is_hex(const std::string& text) {
     return text.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
 }
@@ -137,7 +142,9 @@ Status validate(const Limits& l) {
     };
     for (const auto& status : all)
         if (!status) return status;
-    return ok();
+    if (l.egress.empty() || is_network_name(l.egress)) return ok();
+    return Error{EINVAL, "egress: found \"" + l.egress.substr(0, 40) +
+                             "\", allowed the name of a network: 1 to 15 of a-z, 0-9 and -"};
 }
 
 Status validate(const Limits& limits, const Runtime& runtime) {

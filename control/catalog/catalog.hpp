@@ -37,6 +37,7 @@ struct Limits {
     std::uint32_t log_kib = 64;   // kept of what one invocation writes: 1 … 1024
     bool single_use = false;      // a worker serves one invocation, and ends
     bool templates = true;        // workers may be copied from one that has initialised
+    std::string egress = {};      // the network it has been granted; empty: none
     bool operator==(const Limits&) const = default;
 };
 

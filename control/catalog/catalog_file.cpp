@@ -80,6 +80,7 @@ Limits read_limits(const json& object) {
     for (const auto& [key, value] : newer) *value = number_or(object, key, *value);
     l.single_use = flag_or(object, "single_use", l.single_use);
     l.templates = flag_or(object, "templates", l.templates);
+    if (object.contains("egress")) l.egress = text(member(object, "egress"), "egress");
     return l;
 }
 
@@ -245,7 +246,7 @@ json limits_json(const Limits& l) {
             {"cpu_weight", l.cpu_weight},     {"cpu_ms", l.cpu_ms},
             {"tmp_mib", l.tmp_mib},           {"pids_max", l.pids_max},
             {"log_kib", l.log_kib},           {"single_use", l.single_use},
-            {"templates", l.templates}};
+            {"templates", l.templates},       {"egress", l.egress}};
 }
 
 json builds_json(const std::map<std::string, Build>& builds) {

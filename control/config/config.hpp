@@ -11,6 +11,7 @@
 
 #include "dataplane/net/address.hpp"
 #include "sandbox/base/result.hpp"
+#include "sandbox/egress/network.hpp"
 
 namespace skerry::config {
 
@@ -100,6 +101,7 @@ struct Config {
     Management management;
     std::vector<Port> ports;
     std::vector<Region> regions;
+    std::vector<egress::Network> egress;  // [[egress]]: what functions may be granted
 };
 
 // All problems found, not the first only: `error().text` has one line each.

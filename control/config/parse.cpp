@@ -7,6 +7,7 @@
 
 #include "control/config/checks.hpp"
 #include "control/config/config.hpp"
+#include "control/config/egress.hpp"
 #include "control/config/reader.hpp"
 #include "dataplane/net/return_ports.hpp"
 #include "sandbox/base/unique_fd.hpp"
@@ -246,6 +247,13 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
             problems.add(line_of(node), "region", describe(node), "[[region]] tables");
         else
             read_region(*node.as_table(), index++, config, lines, problems);
+    });
+    index = 0;
+    r.list("egress", egress::kNetworksMax, "[[egress]] tables", [&](const toml::node& node) {
+        if (!node.is_table())
+            problems.add(line_of(node), "egress", describe(node), "[[egress]] tables");
+        else
+            read_egress(*node.as_table(), index++, config, problems);
     });
     r.finish();
 }

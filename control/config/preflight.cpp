@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <regex>
 
+#include "control/config/egress.hpp"
 #include "control/config/preflight_kernel.hpp"
 #include "sandbox/base/unique_fd.hpp"
 
@@ -201,6 +202,7 @@ std::vector<Need> preflight(const Config& config) {
     for (auto& need : check_namespaces()) needs.push_back(std::move(need));
     needs.push_back(check_cgroups(config));
     needs.push_back(check_landlock());
+    for (auto& need : check_egress(config)) needs.push_back(std::move(need));
     needs.push_back(check_open_files(config));
     needs.push_back(check_cpus(config));
     needs.push_back(check_state_dir(config));

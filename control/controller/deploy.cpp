@@ -84,7 +84,17 @@ std::optional<admin::ApiError> Controller::judge_deploy(const DeployRequest& req
                 return admin::ApiError{400, "no-such-region",
                                        "no region is called \"" + name + "\"", known};
     }
-    // Where it only passes through, no runtime is needed.
+    // Where it only passes through, no runtime and no network is needed.
+    if (may_have_workers(request.policy) && !request.limits.egress.empty()) {
+        std::vector<std::string> known;
+        for (const egress::Network& network : config_.egress) known.push_back(network.name);
+        if (std::find(known.begin(), known.end(), request.limits.egress) == known.end())
+            return admin::ApiError{422, "no-egress",
+                                   config_.name + " has no egress network called \"" +
+                                       request.limits.egress +
+                                       "\"; see [[egress]] in its configuration",
+                                   known};
+    }
     if (may_have_workers(request.policy))
         if (const Status there =
                 runtime_is_there(config_.workers.runtimes_dir, request.runtime.kind);

@@ -18,7 +18,8 @@ bool reshaped(const catalog::Limits& before, const catalog::Limits& next) {
            before.cpu_percent != next.cpu_percent || before.cpu_weight != next.cpu_weight ||
            before.cpu_ms != next.cpu_ms || before.tmp_mib != next.tmp_mib ||
            before.pids_max != next.pids_max || before.log_kib != next.log_kib ||
-           before.single_use != next.single_use || before.templates != next.templates;
+           before.single_use != next.single_use || before.templates != next.templates ||
+           before.egress != next.egress;
 }
 
 }  // namespace

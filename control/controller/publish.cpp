@@ -49,7 +49,8 @@ Result<std::uint32_t> Controller::open_entry(const catalog::Function& function,
                              .pids_max = limits.pids_max,
                              .log_kib = limits.log_kib,
                              .single_use = limits.single_use,
-                             .templates = limits.templates});
+                             .templates = limits.templates,
+                             .egress = limits.egress});
 }
 
 // The settings of what is current, as its peers compare them.

@@ -68,7 +68,8 @@ int serve(const config::Config& config) {
     auto warden = warden::Client::start({.artifacts_dir = config.state_dir + "/artifacts",
                                          .runtimes_dir = config.workers.runtimes_dir,
                                          .server_name = config.name,
-                                         .cgroups = mode_of(config.workers.cgroups)});
+                                         .cgroups = mode_of(config.workers.cgroups),
+                                         .networks = config.egress});
     if (!warden) return not_started("the warden did not start: " + warden.error().text);
     const UniqueFd signals(make_signal_fd());
     if (!signals) return not_started("signalfd: " + std::string(std::strerror(errno)));

@@ -56,7 +56,8 @@ std::string environment_of(const VersionSpec& spec, const std::string& server_na
 
 // Its memory limit may only grow: pages that are in use can't be taken away at once.
 bool can_use_standby(const VersionSpec& spec) {
-    return spec.kind == kKind && spec.memory_mib >= kStandbyMemoryMib &&
+    // A network comes with the jail, before anything runs in it.
+    return spec.kind == kKind && spec.egress.empty() && spec.memory_mib >= kStandbyMemoryMib &&
            warden::can_come_later(spec.environment);
 }
 

@@ -236,6 +236,7 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
                                  .cpu_percent = spec.cpu_percent,
                                  .cpu_weight = spec.cpu_weight,
                                  .pids_max = spec.pids_max,
+                                 .egress = spec.egress,
                                  .log_fd = pipe->write.get()};
     UniqueFd doorbells;
     if (const Status made =
@@ -274,6 +275,10 @@ void WorkerPool::on_spawned(Worker& worker, warden::Event& event) {
                      .total_us = total_us};
     if (worker.state == Worker::State::ready)
         entries_[worker.entry].history.started(worker.phases, way_of(worker));
+    if (!event.addresses.empty())
+        spdlog::info("{}: worker {} (pid {}) has {} in egress network {}",
+                     entries_[worker.entry].spec.function, worker.id, event.pid, event.addresses,
+                     entries_[worker.entry].spec.egress);
     if (limits_.logs != nullptr) limits_.logs->spawned(worker.id, event.pid);
     if (!worker.api) return;
     const VersionSpec& spec = entries_[worker.entry].spec;

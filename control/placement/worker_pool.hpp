@@ -64,6 +64,7 @@ struct VersionSpec {
     std::uint32_t log_kib = 64;  // kept of one invocation's output
     bool single_use = false;     // one invocation, then the worker ends
     bool templates = true;       // further workers may be copies of one that has initialised
+    std::string egress = {};     // the network that its workers are in; empty: none
 };
 
 class WorkerPool {

@@ -25,7 +25,7 @@ std::uint32_t address_count(const Network& network) {
 }
 
 Leases::Leases(const Network& network, std::uint32_t seed)
-    : name_(network.name), taken_(address_count(network)), next_(0) {
+    : taken_(address_count(network)), next_(0) {
     if (!taken_.empty()) next_ = seed % static_cast<std::uint32_t>(taken_.size());
     if (network.subnet4) subnets_ = to_string(*network.subnet4);
     if (network.subnet6)
@@ -43,8 +43,7 @@ Result<std::uint32_t> Leases::take() {
         next_ = (at + 1) % count;
         return at + 1;
     }
-    return Error{ENOSPC, "egress network " + name_ + ": all " + std::to_string(count) +
-                             " addresses of " + subnets_ +
+    return Error{ENOSPC, "all " + std::to_string(count) + " addresses of " + subnets_ +
                              " have workers; give it a larger subnet, or let fewer workers run"};
 }
 

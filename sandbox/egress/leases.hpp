@@ -23,7 +23,6 @@ class Leases {
     void give_back(std::uint32_t number);
 
   private:
-    std::string name_;
     std::string subnets_;
     std::vector<bool> taken_;  // by number - 1
     std::uint32_t next_;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace skerry::egress {
@@ -55,6 +56,27 @@ std::string to_string(const Prefix& prefix) {
                       sizeof text);
     return is_host(prefix) ? std::string(text)
                            : std::string(text) + "/" + std::to_string(prefix.bits);
+}
+
+std::optional<Prefix> parse_prefix(const std::string& text) {
+    const auto slash = text.find('/');
+    const std::string address = text.substr(0, slash);
+    Prefix prefix;
+    prefix.family = address.find(':') == std::string::npos ? 4 : 6;
+    if (::inet_pton(prefix.family == 4 ? AF_INET : AF_INET6, address.c_str(),
+                    prefix.bytes.data()) != 1)
+        return std::nullopt;
+    const auto width = static_cast<unsigned>(8 * address_bytes(prefix));
+    unsigned bits = width;
+    if (slash != std::string::npos) {
+        const char* const end = text.data() + text.size();
+        const auto [at, error] = std::from_chars(text.data() + slash + 1, end, bits);
+        if (error != std::errc{} || at != end || bits > width) return std::nullopt;
+    }
+    for (unsigned bit = bits; bit < width; ++bit)
+        if ((prefix.bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) return std::nullopt;
+    prefix.bits = static_cast<std::uint8_t>(bits);
+    return prefix;
 }
 
 Result<UniqueFd> open_namespace(const Network& network) {

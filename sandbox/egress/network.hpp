@@ -36,6 +36,8 @@ constexpr bool is_host(const Prefix& prefix) {
 }
 bool contains(const Prefix& block, const Prefix& inner);
 std::string to_string(const Prefix& prefix);  // "10.0.0.0/8"; an address without its bits
+// "10.0.0.0/8", "fd00::/8", or an address alone; nullopt: it is neither, or a host bit is set.
+std::optional<Prefix> parse_prefix(const std::string& text);
 
 // As configured; nothing here is told by an order.
 struct Network {

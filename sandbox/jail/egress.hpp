@@ -11,7 +11,8 @@ namespace skerry::jail {
 // Does nothing for an order without egress. `network`: its namespace.
 void connect_egress(const Order& order, UniqueFd network, const Reporter& reporter);
 
-// The network's resolvers as /etc/resolv.conf, over the image's. The root is still writable.
+// The network's resolvers as /etc/resolv.conf, over the image's, and that they are to be asked. The
+// root is still writable.
 void add_resolver(int root_fd, const Order& order, const Reporter& reporter);
 
 }  // namespace skerry::jail

@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -15,7 +16,8 @@ START_PATIENCE_S = 20.0
 # What --set may change. family: 4 (servers have both, and the POP asks its regions over IPv4) or 6 (nothing else).
 SETTINGS = {"family": "4", "idle": "sleep", "cores": "1", "reply_cache_entries": "131072", "idle_timeout_ms": "30000",
             "probe_period_ms": "100", "return_ms": "2000", "workers_max": "64",
-            "standby_nodejs": "2"}
+            "standby_nodejs": "2",
+            "more": ""}  # a file that goes to the end of the POP's configuration
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -120,6 +122,8 @@ address = "{plan.address(region)}"
 udp_port = {UDP_PORT}
 management = "{plan.management(region)}:{MANAGEMENT_PORT}"
 '''
+        if settings["more"]:
+            text += pathlib.Path(settings["more"]).read_text()
     return text
 
 

@@ -75,13 +75,14 @@ def start_time(pid):
 
 
 # As `ip netns exec`, which mounts the namespace's /sys over the one with the cgroups; here they are put back. /mnt is
-# a folder that is there, and what is mounted on it is seen by these alone.
-ENTER = """mount --make-rprivate / && mount --rbind /sys/fs/cgroup /mnt && mount -t sysfs none /sys &&
+# a folder that is there, and what is mounted on it is seen by these alone; namespaces that others make later are seen, too.
+ENTER = """mount --make-rslave / && mount --rbind /sys/fs/cgroup /mnt && mount -t sysfs none /sys &&
            mount --rbind /mnt /sys/fs/cgroup && umount -l /mnt && exec "$@\""""
 
 
 def entering(namespace, words):
-    return ["nsenter", f"--net=/run/netns/{namespace}", "unshare", "--mount", "sh", "-c", ENTER, "sh", *map(str, words)]
+    return ["nsenter", f"--net=/run/netns/{namespace}", "unshare", "--mount", "--propagation", "unchanged", "sh", "-c", ENTER,
+            "sh", *map(str, words)]
 
 
 def spawn(pid_file, log, namespace, *words):

@@ -19,6 +19,8 @@ ETC = {
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n",
     "hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "host.conf": "multi on\n",
+    # Functions that have been granted a network find its resolvers in the place of this one, and of nsswitch.conf.
+    "resolv.conf": "# no name server\n",
 }
 
 

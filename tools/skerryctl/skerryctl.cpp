@@ -89,6 +89,8 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     deploy->add_flag_callback(
         "--no-templates", [&] { o.deploy.parameters.emplace_back("templates", "false"); },
         "each worker initialises by itself; none is a copy of one that has");
+    pass_on(*deploy, o.deploy, "--egress", "egress",
+            "the network its workers are in, by its name in the configuration (none)");
     pass_on(*deploy, o.deploy, "--cold-cost-ms", "cold_cost_ms",
             "a cold start's cost (as measured)");
     pass_on(*deploy, o.deploy, "--max-payload-bytes", "max_payload_bytes",

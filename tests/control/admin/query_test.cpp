@@ -63,7 +63,7 @@ TEST(DeployQuery, SaysWhatIsAllowed) {
     parsed = parse_deploy("f", "memory_mib=1", Api::admin);
     EXPECT_EQ(parsed.error.allowed, (std::vector<std::string>{"16 to 4096"}));
     parsed = parse_deploy("f", "x=1", Api::admin);
-    EXPECT_EQ(parsed.error.allowed.size(), 21u);
+    EXPECT_EQ(parsed.error.allowed.size(), 22u);
 }
 
 TEST(DeployQuery, TheManagementApiNeedsADigest) {
@@ -91,7 +91,8 @@ TEST(DeployQuery, RuntimeHandlerAndEnvironment) {
     auto parsed =
         parse_deploy("f",
                      "runtime=python3&handler=app.main&single_use=true&cpu_percent=150&"
-                     "cpu_weight=7&cpu_ms=250&tmp_mib=32&pids_max=9&log_kib=3&environment=" +
+                     "cpu_weight=7&cpu_ms=250&tmp_mib=32&pids_max=9&log_kib=3&egress=internet&"
+                     "environment=" +
                          base64url(packed),
                      Api::admin);
     ASSERT_TRUE(parsed.ok) << parsed.error.message;
@@ -104,6 +105,7 @@ TEST(DeployQuery, RuntimeHandlerAndEnvironment) {
     EXPECT_EQ(l.tmp_mib, 32u);
     EXPECT_EQ(l.pids_max, 9u);
     EXPECT_EQ(l.log_kib, 3u);
+    EXPECT_EQ(l.egress, "internet");
     parsed.value.digest = kDigest;
     const auto again = parse_deploy("f", render_deploy(parsed.value), Api::management);
     ASSERT_TRUE(again.ok) << again.error.message;
@@ -119,8 +121,8 @@ TEST(DeployQuery, WhatIsNewerIsRenderedOnlyWhenItIsNotTheDefault) {
     DeployRequest request;
     request.digest = kDigest;
     const std::string query = render_deploy(request);
-    for (const char* newer :
-         {"runtime", "handler", "environment", "cpu_", "tmp_mib", "pids_max", "log_kib", "single"})
+    for (const char* newer : {"runtime", "handler", "environment", "cpu_", "tmp_mib", "pids_max",
+                              "log_kib", "single", "egress"})
         EXPECT_EQ(query.find(newer), std::string::npos) << newer;
 }
 
@@ -142,6 +144,8 @@ TEST(DeployQuery, RefusesRuntimesThatDoNotFit) {
                             "tmp_mib=0",
                             "pids_max=1025",
                             "log_kib=0",
+                            "egress=In",
+                            "egress=a%26b",
                             "environment=QQ",
                             "environment=%3D",
                             "environment=QQ=="})

@@ -87,6 +87,9 @@ TEST(CatalogRules, NamesAndLimits) {
     EXPECT_TRUE(broken([](Limits& l) { l.tmp_mib = 1025; }));
     EXPECT_TRUE(broken([](Limits& l) { l.pids_max = 0; }));
     EXPECT_TRUE(broken([](Limits& l) { l.log_kib = 1025; }));
+    EXPECT_TRUE(broken([](Limits& l) { l.egress = "../internet"; }));
+    EXPECT_TRUE(broken([](Limits& l) { l.egress = "sixteen-letters-"; }));
+    EXPECT_FALSE(broken([](Limits& l) { l.egress = "internet"; }));
 }
 
 TEST_F(CatalogTest, StartsEmptyAndKeepsWhatItIsTold) {

@@ -120,6 +120,7 @@ TEST_F(RuntimeFolders, TheCatalogKeepsWhatVersionsAreMadeOf) {
     f.limits.pids_max = 3;
     f.limits.log_kib = 5;
     f.limits.single_use = true;
+    f.limits.egress = "internet";
     {
         auto catalog = Catalog::open(folder_);
         ASSERT_TRUE(catalog);

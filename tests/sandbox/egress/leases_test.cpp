@@ -38,9 +38,10 @@ TEST(Leases, EachIsGivenOnce) {
     const auto none = leases.take();
     ASSERT_FALSE(none);
     EXPECT_EQ(none.error().code, ENOSPC);
-    EXPECT_EQ(none.error().text,
-              "egress network internet: all 14 addresses of 10.66.0.0/28 have workers; give it a "
-              "larger subnet, or let fewer workers run");
+    EXPECT_EQ(
+        none.error().text,
+        "all 14 addresses of 10.66.0.0/28 have workers; give it a larger subnet, or let fewer "
+        "workers run");
 }
 
 TEST(Leases, WhatWasGivenBackRestsAsLongAsPossible) {
