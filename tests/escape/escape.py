@@ -1,5 +1,7 @@
 """A function tries to leave its jail, or to use up the machine. After each attempt: it was stopped as the table says, its
-neighbour is served as before, and so is the function itself.   escape.py BUILD [KIND [ROW …]]"""
+neighbour is served as before, and so is the function itself.   escape.py BUILD [KIND [ROW …]]
+KIND is one of runtimes, or `granted`: a native function with a network."""
+import contextlib
 import pathlib
 import sys
 import time
@@ -14,7 +16,7 @@ import scene as scenes  # noqa: E402
 import table  # noqa: E402
 import tap  # noqa: E402
 
-LETTERS = {"native": "x", "provided": "y", "python3": "p", "nodejs": "j"}  # labs of kinds may be up at the same time
+LETTERS = {"native": "x", "granted": "i", "provided": "y", "python3": "p", "nodejs": "j"}  # labs of kinds may be up at the same time
 
 
 def attempt(row, scene):
@@ -85,8 +87,8 @@ def tests_of(kind, names):
     """All tests as a module, in their order."""
     made = types.ModuleType("escape_" + kind)
     made.test_before = take_stock
-    for row in table.ROWS:
-        if kind in row.kinds and (not names or row.name in names):
+    for row in table.GRANTED if kind == "granted" else table.ROWS:
+        if (kind in row.kinds or kind == "granted") and (not names or row.name in names):
             assert not hasattr(made, row.test_name), row.name
             setattr(made, row.test_name, test_of(row))
     if not names and kind == "native":
@@ -102,8 +104,10 @@ def tests_of(kind, names):
 
 def main():
     kind = sys.argv[2] if len(sys.argv) > 2 else "native"
-    with rig.Rig(sys.argv[1], LETTERS[kind], regions=1) as lab:
-        scene = scenes.Scene(lab, kind)
+    with contextlib.ExitStack() as stack:
+        settings = [f"more={stack.enter_context(scenes.egress())}"] if kind == "granted" else []
+        lab = stack.enter_context(rig.Rig(sys.argv[1], LETTERS[kind], regions=1, settings=settings))
+        scene = scenes.Scene(lab, "native" if kind == "granted" else kind, ["--egress", "outside"] if settings else [])
         try:
             scene.deploy()
             code = tap.run(tests_of(kind, sys.argv[3:]), scene)

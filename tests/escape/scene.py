@@ -3,6 +3,7 @@ import collections
 import contextlib
 import ctypes
 import json
+import os
 import pathlib
 import re
 import secrets
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import socket
 import sys
+import tempfile
 import time
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
@@ -41,9 +43,31 @@ def network_of(namespace):
             libc.setns(home.fileno(), CLONE_NEWNET)
 
 
+@contextlib.contextmanager
+def egress():
+    """An egress network for one address that nobody has, and the file that configures it."""
+    name = f"ske{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        subprocess.run(["ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(f'''
+[[egress]]
+name = "outside"
+netns = "/run/netns/{name}"
+subnet4 = "10.66.0.0/24"
+subnet6 = "fd66::/64"
+to = ["10.99.0.1/32", "fd99::1/128"]
+''')
+            file.flush()
+            yield file.name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
 class Scene:
-    def __init__(self, lab, kind):
-        self.lab, self.kind = lab, kind
+    def __init__(self, lab, kind, options=()):
+        self.lab, self.kind, self.options = lab, kind, options
         self.client = lab.client()
         self.listeners = []
         self.slowest_s = 0.0
@@ -67,7 +91,7 @@ class Scene:
 
     def deploy(self):
         options = ["--place", "pop", "--warm-min", "1", "--warm-max", "1", "--memory-mib", str(MEMORY_MIB[self.kind]),
-                   "--timeout-ms", str(TIMEOUT_MS)]
+                   "--timeout-ms", str(TIMEOUT_MS), *self.options]
         if self.kind != "native":
             subprocess.run([rig.ROOT / "tools/runtime-images", self.lab.plan.build / "runtimes", self.kind], check=True)
             options += ["--runtime", self.kind]
