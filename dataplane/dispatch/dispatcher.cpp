@@ -222,6 +222,10 @@ void Dispatcher::fail_all(Seat& seat) {
 
 void Dispatcher::give_up(Seat& seat, std::uint32_t index, Reason reason, LogEnd end) {
     Invocation& invocation = context_.invocations[index];
+    if (invocation.progress == Progress::tail) {
+        invocation.after_tail = AfterTail::retire;
+        return;
+    }
     log_ended(seat, invocation, end);
     hold(invocation);
     fail(invocation, reason);

@@ -84,7 +84,13 @@ void Dispatcher::take_api_news() {
         ApiEnd& end = *seat.channel->api;
         const std::uint32_t index = seat.owner[0];
         if ((end.news & runtime_api::kAnswered) != 0) answer_api(seat, index);
+        const bool too_much = (end.news & runtime_api::kTooMuch) != 0;
         end.news = 0;
+        if (too_much) {
+            blame(seat.channel, WorkerFault::malformed);
+            give_up(seat, index, Reason::failed_worker_answer, LogEnd::malformed);
+            continue;
+        }
         // Not yet settled: the completions that are missing bring it here again.
         if (context_.invocations[index].progress == Progress::tail) continue;  // tail_done() looks
         if (end.asked && ApiWorkers::settled(end)) leave(seat, index, seat.channel->single_use);
@@ -159,6 +165,8 @@ void Dispatcher::fail(Invocation& invocation, Reason reason) {
         answer_header(context_, invocation, reason);
     } else if (reason == Reason::failed_worker_hung) {
         answer_lambda(invocation, reason, timed_out(id_of(invocation), invocation.timeout_us));
+    } else if (reason == Reason::failed_worker_answer) {
+        answer_lambda(invocation, reason, said_too_much(id_of(invocation)));
     } else if (reason == Reason::failed_cpu_limit) {
         answer_lambda(invocation, reason,
                       cpu_limit_exceeded(id_of(invocation), channel->cpu_limit_us));

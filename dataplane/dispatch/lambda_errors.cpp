@@ -89,6 +89,14 @@ LambdaError cpu_limit_exceeded(RequestId id, std::uint32_t limit_us) {
     return close(error, text);
 }
 
+LambdaError said_too_much(RequestId id) {
+    LambdaError error;
+    Writer text = open(error, "Runtime.ApiLimitExceeded");
+    text << "RequestId: ";
+    text.uuid(id.high, id.low) << " Error: the runtime said more than it may during one invocation";
+    return close(error, text);
+}
+
 LambdaError response_too_large(std::uint32_t limit_bytes) {
     LambdaError error;
     Writer text = open(error, "Function.ResponseSizeTooLarge");

@@ -23,6 +23,8 @@ LambdaError exit_error(RequestId id, int exit_code, int exit_signal);
 LambdaError timed_out(RequestId id, std::uint32_t limit_us);
 // Sandbox.CpuTimeExceeded: ours; Lambda has no such limit.
 LambdaError cpu_limit_exceeded(RequestId id, std::uint32_t limit_us);
+// Runtime.ApiLimitExceeded: ours.
+LambdaError said_too_much(RequestId id);
 // Function.ResponseSizeTooLarge.
 LambdaError response_too_large(std::uint32_t limit_bytes);
 // Runtime.TruncatedResponse.

@@ -95,6 +95,7 @@ void Peer::take_head(std::uint32_t index) {
 
 void Peer::take_request(std::uint32_t index) {
     const Call call = connections_[index].reader.head().call;
+    if (call != Call::next) note_talk(0, 1);  // those have a limit of their own
     if (!connections_[index].reader.head().keep_alive) connections_[index].close_when_sent = true;
     switch (call) {
         case Call::next:
@@ -189,6 +190,8 @@ void Peer::begin(const Grant& grant) {
     answer_bytes_ = 0;
     error_type_.size = 0;
     deliveries_ = 0;
+    talk_bytes_ = 0;
+    talk_requests_ = 0;
     phase_ = Phase::granted;
     if (parked_ < 0) return;
     const auto index = static_cast<std::uint32_t>(static_cast<std::uint8_t>(parked_));

@@ -46,7 +46,16 @@ void Peer::make_room(int most, int newest) {
     if (chosen >= 0) lost(static_cast<std::uint32_t>(chosen));
 }
 
+// Not of its initialisation, which has a time limit of its own and no core.
+void Peer::note_talk(std::size_t bytes, std::uint32_t requests) {
+    if (phase_ == Phase::initialising || phase_ == Phase::waiting) return;
+    talk_bytes_ += bytes;
+    talk_requests_ += requests;
+    if (talk_bytes_ > kTalkBytes || talk_requests_ > kTalkRequests) news_ |= kTooMuch;
+}
+
 int Peer::adopt(int fd) {
+    note_talk(0, 1);
     int index = -1;
     std::uint32_t room = 0;
     for (std::uint32_t i = 0; i < kConnections; ++i)
@@ -111,6 +120,7 @@ void Peer::received(std::uint32_t index, std::size_t bytes) {
     if (!c.open() || c.closing) return;
     SKERRY_CHECK(bytes <= c.lent_bytes);
     c.lent_bytes = 0;
+    note_talk(bytes, 0);
     if (c.lent_direct) {
         c.reader.direct_received(bytes);
     } else {

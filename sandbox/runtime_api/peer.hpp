@@ -37,6 +37,11 @@ inline constexpr std::size_t kInBytes = 4096;
 inline constexpr std::size_t kOutBytes = 1536;  // the longest answer without a payload
 inline constexpr std::size_t kArnBytesMax = 512;
 inline constexpr std::uint8_t kDeliveries = 4;  // each costs a payload's copy
+// What a worker may say from one invocation's beginning until it asks for the next: so many bytes,
+// the 64 MiB that an answer which is too large is read past among them, and so many requests and
+// connections. More is kTooMuch: it costs a core that others share, and no runtime needs it.
+inline constexpr std::uint64_t kTalkBytes = 96u << 20;
+inline constexpr std::uint32_t kTalkRequests = 4096;
 
 // One invocation, as the runtime is told of it. `payload` stays where it is until the answer.
 struct Grant {
@@ -60,6 +65,7 @@ enum class Outcome : std::uint8_t {
 enum News : std::uint8_t {
     kAsked = 1,     // a /next waits: the worker has nothing to do
     kAnswered = 2,  // see outcome()
+    kTooMuch = 4,   // it has said more than it may; whoever drives it gives it up
     kStandsBy = 4,  // it waits for its assignment
 };
 
@@ -157,6 +163,7 @@ class Peer {
     };
 
     void process(std::uint32_t index);
+    void note_talk(std::size_t bytes, std::uint32_t requests);
     bool may_feed(std::uint32_t index) const;
     void take_head(std::uint32_t index);
     void take_request(std::uint32_t index);
@@ -193,6 +200,8 @@ class Peer {
     std::int8_t delivering_ = -1;  // the connection on which the grant is being sent
     std::uint32_t answer_bytes_ = 0;
     std::uint32_t serial_ = 0;
+    std::uint64_t talk_bytes_ = 0;  // of this invocation
+    std::uint32_t talk_requests_ = 0;
     Text<128> error_type_;
     Grant grant_;
     std::array<Connection, kConnections> connections_;

@@ -215,6 +215,45 @@ TEST_F(Api, AWorkerThatKeepsTalkingIsLeftAlone) {
     settle(worker);
 }
 
+TEST_F(Api, AWorkerThatTalksWithoutEndIsGivenUp) {
+    start();
+    ApiWorker worker(shared);
+    request(1);
+    heard(worker, "{}");
+    const std::string ping = "GET /2018-06-01/ping HTTP/1.1\r\n\r\n";
+    std::uint32_t said = 0;
+    ASSERT_TRUE(turn_until([&] {
+        (void)worker.hear();
+        if (::send(worker.fd.get(), ping.data(), ping.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+            ++said;
+        return !sent.empty();
+    }));
+    EXPECT_GE(said, runtime_api::kTalkRequests);
+    const Message reply = next();
+    EXPECT_EQ(reply.status(), ReplyStatus::worker_malformed);
+    EXPECT_NE(reply.payload.find("Runtime.ApiLimitExceeded"), std::string::npos) << reply.payload;
+    EXPECT_EQ(worker.channel.fault.load(), WorkerFault::malformed);
+    EXPECT_EQ(retired(), 1u);
+}
+
+TEST_F(Api, ItsAnswerIsStillGoodWhenItTalksAfterwards) {
+    start();
+    ApiWorker worker(shared);
+    request(1);
+    heard(worker, "{}");
+    worker.say(ApiWorker::post(1, "response", "ok"));
+    ASSERT_TRUE(turn_until_sent());
+    EXPECT_EQ(next().payload, "ok");
+    const std::string ping = "GET /2018-06-01/ping HTTP/1.1\r\n\r\n";
+    ASSERT_TRUE(turn_until([&] {
+        (void)worker.hear();
+        (void)::send(worker.fd.get(), ping.data(), ping.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        return worker.channel.fault.load() != WorkerFault::none;
+    }));
+    EXPECT_TRUE(turn_until([this] { return retired() == 1; }));
+    EXPECT_TRUE(sent.empty());
+}
+
 TEST_F(Api, TheLogCollectorIsToldOfBeginningAndEnd) {
     start();
     shared.log_events[0] =
