@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders,
-runtime_api, api_worker, snapshot, tcp_segment.
+runtime_api, api_worker, snapshot, tcp_segment, tcp_sequence.
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
 """
@@ -11,6 +11,8 @@ import pathlib
 import struct
 import tarfile
 import zipfile
+
+import tcp_seeds
 
 HERE = pathlib.Path(__file__).resolve().parent / "corpus"
 OURS, PEER = bytes([2, 0, 0, 0, 0, 1]), bytes([2, 0, 0, 0, 0, 0x99])
@@ -112,24 +114,28 @@ def frames():
     yield "tcp6-too-big", 8, ethernet(0x86DD, ipv6(icmp6(PEER6, OURS6, 2, b"\0\0\5\0" + quoted), 58))
 
 
-def tcp_segments():
-    def head(flags, options, payload=b""):
-        options += b"\0" * (-len(options) % 4)
-        return struct.pack("!HHIIBBHHH", 40000, 80, 1, 2, (20 + len(options)) // 4 << 4, flags, 65535, 0, 0) + options + payload
+def tcp_sequences():
+    """Steps of tcp_sequence_fuzz.cpp, behind a byte of switches."""
+    def segment(flags, off=0, ack=0, size=0, window=255, which=0, *rest):
+        return bytes([0, flags, off, ack, size, window, which, *rest])
 
-    stamp = b"\x08\x0a" + struct.pack("!II", 7, 9)
-    syn = b"\x02\x04\x05\xb4\x04\x02" + stamp + b"\x01\x03\x03\x07"
-    yield "syn", head(2, syn)
-    yield "ack", head(16, b"\1\1" + stamp, b"hello")
-    yield "bare", head(0x18, b"", b"hello")
-    for blocks in (1, 3, 4):
-        body = b"".join(struct.pack("!II", 100 * i, 100 * i + 50) for i in range(blocks))
-        yield f"sack-{blocks}", head(16, b"\1\1\5" + bytes([2 + len(body)]) + body)
-    yield "sack-stamp", head(16, b"\1\1" + stamp + b"\1\1\5\x0a" + bytes(8))
-    yield "unknown", head(2, b"\xfd\x04\xab\xcd\x02\x04\x05\xb4")
-    yield "zero-length", head(2, b"\x02\x00\x05\xb4")
-    yield "beyond", head(2, b"\x63\xff\x05\xb4")
-    yield "short", head(16, b"")[:19]
+    syn = segment(2, 0, 0, 0, 255, 0x1D, 0, 182, 7)
+    stamped, bare = bytes([6, 64]), bytes([6, 0])
+    write, shut, read = bytes([7, 0, 200]), bytes([7, 4]), bytes([14, 255])
+    wait, long = bytes([9, 18]), bytes([10, 27])
+    yield "exchange", b"\x00" + syn + stamped + bytes([6, 64 + 30]) + read + write + wait + stamped + wait
+    yield "close", b"\x00" + syn + stamped + write + shut + stamped + bytes([6, 64 + 128]) + wait + stamped + long
+    yield "peer-closes", b"\x01" + syn + bare + bytes([6, 128 + 20]) + read + write + shut + bare + wait
+    yield "cookies", b"\x20" + syn + stamped + bytes([6, 64 + 10]) + read + write + stamped
+    yield "sack", b"\x01" + syn + bare + write + write + segment(16, 0, 0xE0, 0, 255, 2, 120, 20) + wait + bare
+    yield "timeouts", b"\x03" + syn + bare + write + long + long + long + bare
+    yield "reorder", b"\x01" + syn + bare + segment(16, 40, 0, 20) + segment(16, 20, 0, 30) + bytes([6, 63]) + read
+    yield "resets", b"\x01" + syn + bare + segment(4, 10) + segment(2, 5) + segment(4, 0)
+    yield "zero-window", b"\x01" + syn + bare + segment(16, 0, 0, 0, 0) + write + long + bare + long
+    yield "active", b"\x00" + bytes([11, 15]) + syn + stamped + long
+    yield "icmp", b"\x01" + syn + bare + write + bytes([12, 125, 4]) + wait + bare
+    yield "icmp6", b"\x81" + syn + bare + write + bytes([12, 162, 4]) + wait + bare
+    yield "no-buffers", b"\x01" + syn + bare + bytes([13, 1]) + write + wait + bytes([13, 0]) + wait + bare
 
 
 def messages():
@@ -417,30 +423,9 @@ def snapshots():
     yield "smaps", SMAPS
 
 
-def tcp_programs():
-    """Of tcp_fuzz.cpp: options, then steps. A segment is peer and size, shape, and what the shape asks for."""
-    syn = bytes([0, 3 | 128, 15, 200, 7, 10, 0])  # MSS, scale, SACK, timestamps
-    stamp = bytes([8, 20, 0])
-    ack, data = bytes([0, 128]) + stamp, bytes([68, 2 | 128]) + stamp + bytes([200])
-    fin, rst, poll, flush = bytes([0, 5 | 128]) + stamp, bytes([0, 6]), bytes([180]), bytes([188, 0])
-    write, read, shut, close = bytes([189, 0, 100]), bytes([191, 0, 255]), bytes([192, 0]), bytes([193, 0])
-    late, gap = bytes([160, 4]), bytes([68, 2 | 16 | 128, 100]) + stamp + bytes([200])
-    sack = bytes([0, 128, 8 | 16 | 64, 20, 0, 10, 30])
-    opened = syn + ack + poll
-    yield "echo", b"\0" + opened + data + read + write + flush + ack + close + flush + ack + fin + late
-    yield "out-of-order", b"\0" + opened + gap + gap + data + read + fin
-    yield "sacked", b"\0" + opened + write * 6 + flush + sack + sack + flush + ack
-    yield "timeouts", b"\0" + opened + write * 4 + flush + late * 6 + ack
-    yield "half-closed", b"\0" + opened + fin + write + flush + ack + shut + flush + ack
-    yield "reset", b"\0" + opened + data + rst
-    yield "cookies", b"\x1c" + opened + data + read + write + flush
-    yield "keep-alive", b"\x40" + opened + bytes([160, 5]) * 12
-    yield "connect", b"\0" + bytes([196, 0, 0]) + bytes([0, 4 | 128, 15, 200, 7, 10, 0]) + poll + write + flush + ack
-    yield "both-connect", b"\0" + bytes([196, 0, 0]) + syn + ack + poll + fin + close + flush + ack
-
-
 def main():
-    folders = ("frame", "message", "reply", "archive", "orders", "runtime_api", "api_worker", "snapshot", "tcp_segment", "tcp")
+    folders = ("frame", "message", "reply", "archive", "orders", "runtime_api", "api_worker", "snapshot",
+               "tcp_segment", "tcp_sequence", "tcp")
     for folder in folders:
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
@@ -449,7 +434,7 @@ def main():
         (HERE / "message" / name).write_bytes(data)
     for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders),
                           ("runtime_api", runtime_api), ("api_worker", api_worker), ("snapshot", snapshots),
-                          ("tcp_segment", tcp_segments), ("tcp", tcp_programs)):
+                          ("tcp_segment", tcp_seeds.segments), ("tcp_sequence", tcp_seeds.sequences), ("tcp", tcp_seeds.programs)):
         for name, data in seeds():
             (HERE / folder / name).write_bytes(data)
 

@@ -138,7 +138,8 @@ void Congestion::remember() {
 void Congestion::set_ssthresh(std::uint32_t flight) {
     const std::uint64_t reduced =
         kind_ == CongestionControl::cubic ? std::uint64_t{flight} * 7 / 10 : flight / 2;
-    ssthresh_ = clamp(reduced < 2 * mss_ ? 2 * mss_ : reduced);
+    const std::uint64_t least = 2 * std::uint64_t{mss_};
+    ssthresh_ = clamp(reduced < least ? least : reduced);
     if (kind_ != CongestionControl::cubic) return;
     prior_ = window_;
     // Fast convergence (RFC 9438 §4.7): less than the last time means that somebody new is here.

@@ -34,8 +34,8 @@ std::uint8_t* put32(std::uint8_t* at, std::uint32_t value) {
 bool read_sacks(const std::uint8_t* at, std::uint8_t bytes, Segment& segment) {
     if (bytes < 8 || bytes % 8 != 0 || bytes > 8 * kMaxSacks) return false;
     segment.sack_count = bytes / 8;
-    for (std::uint8_t i = 0; i < segment.sack_count; ++i)
-        segment.sacks[i] = {get32(at + 8 * i), get32(at + 8 * i + 4)};
+    for (std::uint8_t i = 0; i < segment.sack_count; ++i, at += 8)
+        segment.sacks[i] = {get32(at), get32(at + 4)};
     return true;
 }
 

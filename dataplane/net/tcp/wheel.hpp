@@ -8,6 +8,7 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,6 +22,7 @@ class Wheel {
     static constexpr std::uint32_t kLevelBits = 8;
     static constexpr std::uint32_t kSlots = 1u << kLevelBits;
     static constexpr std::uint32_t kLevels = 4;
+    static constexpr std::size_t kAllSlots = std::size_t{kLevels} * kSlots;
     // What is armed for later than this fires then.
     static constexpr std::uint64_t kHorizonUs =
         ((1ull << kLevelBits * kLevels) - (1ull << kLevelBits * (kLevels - 1))) * kTickUs;
@@ -63,8 +65,8 @@ class Wheel {
 
     std::uint64_t cursor_;  // the next tick to look at
     std::unique_ptr<Node[]> nodes_;
-    std::array<std::uint32_t, kLevels * kSlots> heads_;
-    std::array<std::uint64_t, kLevels * kSlots / 64> occupied_{};
+    std::array<std::uint32_t, kAllSlots> heads_;
+    std::array<std::uint64_t, kAllSlots / 64> occupied_{};
 };
 
 }  // namespace skerry::net::tcp

@@ -18,8 +18,10 @@ rte_mempool* shared_pool() {
 
 }  // namespace
 
-Host::Host(const net::tcp::Options& options, std::uint16_t mtu)
-    : pool_(shared_pool()), counters_(std::make_unique<CoreCounters>()) {
+Host::Host(const net::tcp::Options& options, std::uint16_t mtu, CoreCounters* counters)
+    : pool_(shared_pool()),
+      own_counters_(counters == nullptr ? std::make_unique<CoreCounters>() : nullptr),
+      counters_(counters == nullptr ? own_counters_.get() : counters) {
     prefixes_ = {{addresses.ours4, 24}, {addresses.ours6, 64}};
     ports_[0].mac = kOurMac;
     ports_[0].mtu = mtu;
@@ -28,7 +30,7 @@ Host::Host(const net::tcp::Options& options, std::uint16_t mtu)
     auto made = net::tcp::Stack::create(options,
                                         {.ports = ports_,
                                          .pool = pool_,
-                                         .counters = counters_.get(),
+                                         .counters = counters_,
                                          .sink = {.send = &Host::send, .context = this}},
                                         now_us_);
     if (!made) throw std::runtime_error(made.error().text);

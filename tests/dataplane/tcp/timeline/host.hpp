@@ -29,7 +29,8 @@ struct SentAt {
 
 class Host {
   public:
-    Host(const net::tcp::Options& options, std::uint16_t mtu);
+    // `counters`: nullptr makes some of its own.
+    Host(const net::tcp::Options& options, std::uint16_t mtu, CoreCounters* counters = nullptr);
     ~Host();
     Host(const Host&) = delete;
     Host& operator=(const Host&) = delete;
@@ -44,6 +45,7 @@ class Host {
     std::uint64_t counted(std::string_view reason) const;  // ~0: no such reason
     // Takes all free packet buffers, or gives them back.
     void hold_buffers(bool hold);
+    bool buffers_are_held() const { return !held_.empty(); }
     std::uint32_t buffers_in_use() const;
     void destroy_stack() { stack_.reset(); }
 
@@ -57,7 +59,8 @@ class Host {
     std::vector<net::IpPrefix> prefixes_;
     std::array<net::PortView, 1> ports_;
     net::Neighbours neighbours_;
-    std::unique_ptr<CoreCounters> counters_;
+    std::unique_ptr<CoreCounters> own_counters_;
+    CoreCounters* counters_;
     std::unique_ptr<net::tcp::Stack> stack_;
     std::vector<rte_mbuf*> held_;
     std::uint64_t now_us_ = 1'000'000'000;
