@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders,
-runtime_api, api_worker, snapshot, tcp_segment, tcp_sequence.
+runtime_api, api_worker, snapshot, tcp_segment, tcp_sequence, tcp (the last three by tcp_seeds.py).
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
 """
@@ -112,30 +112,6 @@ def frames():
     yield "tcp4-too-big", 8, ethernet(0x0800, ipv4(icmp(3, b"\0\0\5\0" + quoted), 1))
     quoted = struct.pack("!IHBB", 6 << 28, 20, 6, 64) + OURS6 + PEER6 + tcp(OURS6, PEER6, b"")
     yield "tcp6-too-big", 8, ethernet(0x86DD, ipv6(icmp6(PEER6, OURS6, 2, b"\0\0\5\0" + quoted), 58))
-
-
-def tcp_sequences():
-    """Steps of tcp_sequence_fuzz.cpp, behind a byte of switches."""
-    def segment(flags, off=0, ack=0, size=0, window=255, which=0, *rest):
-        return bytes([0, flags, off, ack, size, window, which, *rest])
-
-    syn = segment(2, 0, 0, 0, 255, 0x1D, 0, 182, 7)
-    stamped, bare = bytes([6, 64]), bytes([6, 0])
-    write, shut, read = bytes([7, 0, 200]), bytes([7, 4]), bytes([14, 255])
-    wait, long = bytes([9, 18]), bytes([10, 27])
-    yield "exchange", b"\x00" + syn + stamped + bytes([6, 64 + 30]) + read + write + wait + stamped + wait
-    yield "close", b"\x00" + syn + stamped + write + shut + stamped + bytes([6, 64 + 128]) + wait + stamped + long
-    yield "peer-closes", b"\x01" + syn + bare + bytes([6, 128 + 20]) + read + write + shut + bare + wait
-    yield "cookies", b"\x20" + syn + stamped + bytes([6, 64 + 10]) + read + write + stamped
-    yield "sack", b"\x01" + syn + bare + write + write + segment(16, 0, 0xE0, 0, 255, 2, 120, 20) + wait + bare
-    yield "timeouts", b"\x03" + syn + bare + write + long + long + long + bare
-    yield "reorder", b"\x01" + syn + bare + segment(16, 40, 0, 20) + segment(16, 20, 0, 30) + bytes([6, 63]) + read
-    yield "resets", b"\x01" + syn + bare + segment(4, 10) + segment(2, 5) + segment(4, 0)
-    yield "zero-window", b"\x01" + syn + bare + segment(16, 0, 0, 0, 0) + write + long + bare + long
-    yield "active", b"\x00" + bytes([11, 15]) + syn + stamped + long
-    yield "icmp", b"\x01" + syn + bare + write + bytes([12, 125, 4]) + wait + bare
-    yield "icmp6", b"\x81" + syn + bare + write + bytes([12, 162, 4]) + wait + bare
-    yield "no-buffers", b"\x01" + syn + bare + bytes([13, 1]) + write + wait + bytes([13, 0]) + wait + bare
 
 
 def messages():
