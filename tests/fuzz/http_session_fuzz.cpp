@@ -223,7 +223,8 @@ class Fuzz {
         answer.payload_bytes = static_cast<std::uint32_t>(it.kept.size());
         it.more = answer.more = answer.status == ReplyStatus::ok && how % 3 == 0 && how != 255;
         if (answer.more && how % 2 == 0) answer.total_bytes = it.kept.size() + 1000;
-        it.total_left = answer.total_bytes == 0 ? 0 : 1000;
+        it.total_known = answer.total_bytes != 0;
+        it.total_left = 1000;
         it.answered = true;
         SKERRY_CHECK(rig_.server.answered(it.call.exchange, answer));
     }
@@ -235,9 +236,10 @@ class Fuzz {
         }
         std::size_t bytes = how * 3u;
         it.more = how % 4 != 0 && how != 255;
-        if (it.total_left != 0)
-            bytes = it.more ? std::min<std::size_t>(bytes, it.total_left) : it.total_left;
-        it.total_left -= it.total_left == 0 ? 0 : bytes;
+        if (it.total_known) {
+            bytes = it.more ? std::min(bytes, it.total_left) : it.total_left;
+            it.total_left -= bytes;
+        }
         it.kept.assign(bytes, 'm');
         it.released = false;
         SKERRY_CHECK(rig_.server.answer_more(

@@ -79,7 +79,7 @@ class TestInvocations final : public Invocations {
         bool complete = false, cancelled = false, released = false;
         bool over = false;  // nothing may be said of it any more
         // For tests that answer in pieces.
-        bool answered = false, more = false;
+        bool answered = false, more = false, total_known = false;
         std::size_t total_left = 0;
         std::string kept;
     };
