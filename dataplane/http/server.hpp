@@ -36,7 +36,9 @@ struct Options {
     std::uint16_t head_buffers = 256;   // heads in pieces, at once
     std::uint32_t steps_per_turn = 64;  // of one connection, before others get theirs
     std::uint64_t skip_bytes = 65536;  // of a body nobody wants, to keep the connection; else close
-    std::uint64_t seed = 0;            // of request ids; unlike any other core's or start's
+    // Of request ids: random, unlike any other core's or start's. They tell it to everybody, so it
+    // must not be part of a key.
+    std::uint64_t seed = 0;
 };
 
 class Server {
