@@ -172,6 +172,28 @@ InvocationText invocation_text(AnswerBuffer buffer, const Envelope& envelope, co
     return {written(buffer, out), false};
 }
 
+std::string_view log_result_text(std::span<char, kLogResultBytesMax> buffer,
+                                 std::string_view tail) {
+    static constexpr char kDigits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    SKERRY_CHECK(tail.size() <= kTailBytesMax);
+    Writer out(buffer.data(), buffer.size());
+    out << "X-Amz-Log-Result: ";
+    for (std::size_t at = 0; at < tail.size(); at += 3) {
+        const std::size_t bytes = std::min<std::size_t>(3, tail.size() - at);
+        std::uint32_t group = 0;
+        for (std::size_t i = 0; i < 3; ++i)
+            group = group << 8 | (i < bytes ? static_cast<unsigned char>(tail[at + i]) : 0u);
+        char digits[4];
+        for (std::size_t i = 0; i < 4; ++i)
+            digits[i] = i <= bytes ? kDigits[group >> (18 - 6 * i) & 63] : '=';
+        out << std::string_view(digits, 4);
+    }
+    out << "\r\n";
+    SKERRY_CHECK(out.good());
+    return {buffer.data(), out.size()};
+}
+
 std::string_view page_text(AnswerBuffer buffer, const Envelope& envelope, std::uint16_t status,
                            std::string_view body) {
     Writer out(buffer.data(), buffer.size());

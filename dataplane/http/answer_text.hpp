@@ -38,6 +38,10 @@ struct InvocationText {
 InvocationText invocation_text(AnswerBuffer buffer, const Envelope& envelope, const Answer& answer,
                                std::string_view name, std::string_view qualifier);
 
+// The field of a log's tail, in base64 (RFC 4648 §4). `tail` has at most kTailBytesMax bytes.
+inline constexpr std::size_t kLogResultBytesMax = 20 + (kTailBytesMax + 2) / 3 * 4;
+std::string_view log_result_text(std::span<char, kLogResultBytesMax> buffer, std::string_view tail);
+
 // The service's own pages.
 std::string_view page_text(AnswerBuffer buffer, const Envelope& envelope, std::uint16_t status,
                            std::string_view body);

@@ -43,6 +43,8 @@ struct Call {
     bool dry_run = false;  // only whether it could be invoked: answered at once
 };
 
+inline constexpr std::uint32_t kTailBytesMax = 4096;
+
 // How an invocation ended, for whatever reason.
 struct Answer {
     ReplyStatus status = ReplyStatus::ok;
@@ -52,6 +54,9 @@ struct Answer {
     std::uint32_t payload_bytes = 0;
     std::uint64_t version_key = 0;  // that was executed; 0: none
     std::uint64_t limit_bytes = 0;  // of too_large: what would have been taken
+    // The end of the worker's log, for X-Amz-Log-Result; at most kTailBytesMax. Stays as the
+    // payload.
+    std::string_view tail = {};
     bool cold = false;
     char place[16] = {};  // where it was executed; NUL padded
     // The payload goes on: Server::answer_more() with the next piece after each release().

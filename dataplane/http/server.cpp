@@ -110,8 +110,8 @@ void Server::progress(std::uint32_t connection) {
 }
 
 // Whether any answer could be written whole. Its client has answers to read first, if not.
-bool Server::has_room(std::uint32_t connection) {
-    if (transport_.room(connection) >= kAnswerHeadBytesMax) [[likely]]
+bool Server::has_room(std::uint32_t connection, std::uint32_t bytes) {
+    if (transport_.room(connection) >= bytes) [[likely]]
         return true;
     wait_for_reader(connection);
     return false;
@@ -288,15 +288,26 @@ bool Server::answer_failed(Exchange exchange) {
 // False: there is no room for it yet.
 bool Server::send_head(std::uint32_t connection) {
     Session& session = sessions_[connection];
-    if (!has_room(connection)) return false;
+    if (!has_room(connection, head_room(session.answer))) return false;
     const InvocationText head =
         invocation_text(AnswerBuffer(text_), envelope(session), session.answer, {}, {});
-    say(connection, head.text);
+    if (session.answer.tail.empty())
+        say(connection, head.text);
+    else
+        say_with_tail(connection, head.text);
     session.head_pending = false;
     if (head.payload_follows) return true;
     session.answer.payload_bytes = 0;
     session.answer.more = session.chunked = session.chunk_head_pending = false;
     return true;
+}
+
+// As the last field of the head.
+void Server::say_with_tail(std::uint32_t connection, std::string_view text) {
+    const std::size_t end = text.find("\r\n\r\n") + 2;
+    say(connection, text.substr(0, end));
+    say(connection, log_result_text(std::span(log_text_), sessions_[connection].answer.tail));
+    say(connection, text.substr(end));
 }
 
 // RFC 9112 §7.1. The CRLF behind a chunk's data goes out with what follows it.

@@ -24,10 +24,16 @@
 
 namespace skerry::http {
 
-// Whatever an answer's head is, and 100 (Continue) before it. With as much room for the payload on
-// top of it, an answer is written and released before answered() returns.
+// Whatever an answer's head is, and 100 (Continue) before it. With room for that (head_room()) and
+// the payload, an answer is written and released before answered() returns.
 inline constexpr std::uint32_t kAnswerHeadBytesMax = 2048;
 static_assert(kAnswerHeadBytesMax >= kAnswerBytesMax + kContinue.size());
+
+// The same for one answer: with a tail of the log, its head is longer.
+inline std::uint32_t head_room(const Answer& answer) {
+    return kAnswerHeadBytesMax +
+           (answer.tail.empty() ? 0u : static_cast<std::uint32_t>(kLogResultBytesMax));
+}
 
 struct Options {
     Limits limits;
@@ -105,7 +111,7 @@ class Server {
         std::uint64_t total_left = 0;  // of total_bytes
         Answer answer;                 // payload and payload_bytes: what is left to be sent
     };
-    static_assert(sizeof(Session) <= 192);
+    static_assert(sizeof(Session) <= 200);
 
     // server.cpp. The steps return whether there may be more to do at once.
     void progress(std::uint32_t connection);
@@ -116,7 +122,8 @@ class Server {
     bool send_head(std::uint32_t connection);
     bool send_chunk_head(std::uint32_t connection);
     bool drop_input(std::uint32_t connection);
-    bool has_room(std::uint32_t connection);
+    bool has_room(std::uint32_t connection, std::uint32_t bytes = kAnswerHeadBytesMax);
+    void say_with_tail(std::uint32_t connection, std::string_view text);
     void wait_for_reader(std::uint32_t connection);
     void open_window(std::uint32_t connection, Wait wait);
     void finish(std::uint32_t connection);
@@ -159,6 +166,7 @@ class Server {
     Head head_;    // of the request being looked at
     Names names_;  // the same
     std::array<char, kAnswerBytesMax> text_;
+    std::array<char, kLogResultBytesMax> log_text_;
 };
 
 }  // namespace skerry::http

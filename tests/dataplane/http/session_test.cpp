@@ -392,6 +392,57 @@ TEST(HttpSession, BetweenPiecesNothingIsReleasedTwice) {
     EXPECT_TRUE(rig.heard(c).ends_with("one\r\n0\r\n\r\n"));
 }
 
+TEST(HttpSession, TailsOfLogsAreTheLastField) {
+    const std::pair<const char*, const char*> vectors[] = {
+        // RFC 4648 §10
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+        {"\xff\xfe\xfd", "//79"},
+    };
+    for (const auto& [tail, base64] : vectors) {
+        Rig rig;
+        const auto c = rig.open();
+        rig.send(c, post("x", "X-Amz-Log-Type: Tail\r\n"));
+        Answer answer;
+        answer.tail = tail;
+        rig.answer(0, "payload", answer);
+        EXPECT_TRUE(
+            has(rig.heard(c), "\r\nX-Amz-Log-Result: " + std::string(base64) + "\r\n\r\npayload"));
+        // With a body that the server makes itself.
+        rig.send(c, post("x"));
+        answer.status = ReplyStatus::worker_died;
+        rig.answer(1, "", answer);
+        EXPECT_TRUE(
+            has(rig.heard(c), std::string(base64) + "\r\n\r\n{\"errorType\":\"Runtime.ExitError"));
+    }
+}
+
+TEST(HttpSession, TheLongestTailFits) {
+    Rig rig;
+    const auto c = rig.open();
+    rig.send(c, post("x"));
+    const std::string tail(kTailBytesMax, '\n');
+    Answer answer;
+    answer.tail = tail;
+    rig.transport.all[c].room = head_room(answer) + 6;
+    rig.answer(0, "123456", answer);
+    EXPECT_TRUE(rig.invocations.all[0].released);
+    const std::string heard = rig.heard(c);
+    EXPECT_TRUE(heard.ends_with("Cg==\r\n\r\n123456"));
+    EXPECT_LT(heard.size(), head_room(answer) + 6);
+    rig.give_room(c, 100000);
+    rig.send(c, post("x"));
+    rig.transport.all[c].room = kAnswerHeadBytesMax;  // for a head without a tail
+    rig.answer(1, "123456", answer);
+    EXPECT_EQ(rig.heard(c), "");
+    rig.give_room(c, 100000);
+    EXPECT_TRUE(rig.heard(c).ends_with("123456"));
+}
+
 TEST(HttpSession, AnAnswerThatBreaksOffIsSeenToBeBroken) {
     Rig rig;
     const auto c = rig.open();
