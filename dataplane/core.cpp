@@ -12,7 +12,13 @@ Result<std::unique_ptr<Core>> Core::create(Shared& shared, std::uint32_t core,
     SKERRY_CHECK(core < shared.server.core_count && core < channel::kMaxCores);
     auto ring = Ring::create();
     if (!ring) return ring.error();
-    return std::unique_ptr<Core>(new Core(shared, core, resources, std::move(*ring)));
+    std::unique_ptr<Core> made(new Core(shared, core, resources, std::move(*ring)));
+    if (shared.server.http.port != 0) {
+        auto front = Front::create(made->context_, resources.payload_pool);
+        if (!front) return front.error();
+        made->front_ = std::move(*front);
+    }
+    return made;
 }
 
 Core::Core(Shared& shared, std::uint32_t core, const CoreResources& resources,

@@ -42,7 +42,8 @@ void Core::idle(bool worked) {
     std::uint32_t timeout_us = resources_.all_ports_wake ? kLongSleep_us : kShortSleep_us;
     // A slot that another core frees rings nobody here.
     if (waiting_.size() != 0) timeout_us = kShortSleep_us;
-    const std::uint64_t due = context_.timers.next_due_tsc();
+    std::uint64_t due = context_.timers.next_due_tsc();
+    if (front_ != nullptr) due = std::min(due, front_->next_due_tsc());
     if (due <= now) return;
     timeout_us = std::min(timeout_us, context_.us_from_tsc(due - now));
     if (timeout_us != 0) sleep(timeout_us);

@@ -32,6 +32,7 @@ void Core::turn() {
     std::uint32_t work = spent(Stage::receive, receive());
     work += spent(Stage::headers, headers());
     work += spent(Stage::messages, messages());
+    work += spent(Stage::exchanges, exchanges());
     work += spent(Stage::decide, decide());
     work += spent(Stage::dispatch, dispatch());
     work += spent(Stage::forward, forward());
@@ -40,6 +41,7 @@ void Core::turn() {
     work += spent(Stage::timers, timers());
     work += spent(Stage::probes, probes());
     work += spent(Stage::neighbours, neighbours());
+    work += spent(Stage::segments, segments());
     work += spent(Stage::transmit, transmit());
 
     // Nothing of this turn's snapshot is held any more.

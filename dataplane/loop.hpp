@@ -16,6 +16,7 @@
 #include "dataplane/dispatch/dispatcher.hpp"
 #include "dataplane/dispatch/ring.hpp"
 #include "dataplane/dispatch/waiting_room.hpp"
+#include "dataplane/exchange/front.hpp"
 #include "dataplane/forward/forwarder.hpp"
 #include "dataplane/messages/messages.hpp"
 #include "dataplane/probe/prober.hpp"
@@ -25,6 +26,8 @@ namespace skerry {
 
 struct CoreResources {
     rte_mempool* pool = nullptr;  // with room for the largest frame of every port
+    // For payloads of HTTP requests and answers; a private one. None without ServerInfo::http.
+    rte_mempool* payload_pool = nullptr;
     // Blocking sockets that get a copy of what a port receives: they wake a sleeping core
     // (dataplane/port/wake.hpp). A port without one is looked at every kShortSleep_us.
     std::vector<int> wake_fds;
@@ -57,11 +60,13 @@ class Core {
   private:
     Core(Shared& shared, std::uint32_t core, const CoreResources& resources,
          std::unique_ptr<Ring> ring);
+    void take_segment(rte_mbuf* mbuf, const net::Frame& frame);
 
     // The stages, in their order (stages.def). Each returns how many packets or requests it had.
     std::uint32_t receive();
     std::uint32_t headers();
     std::uint32_t messages();
+    std::uint32_t exchanges();
     std::uint32_t decide();
     std::uint32_t dispatch();
     std::uint32_t forward();
@@ -70,6 +75,7 @@ class Core {
     std::uint32_t timers();
     std::uint32_t probes();
     std::uint32_t neighbours();
+    std::uint32_t segments();
     std::uint32_t transmit();
     void idle(bool worked);
 
@@ -101,6 +107,7 @@ class Core {
     Forwarder forwarder_;
     Prober prober_;
     Messages messages_;
+    std::unique_ptr<Front> front_;  // none: HTTP is off
 
     struct Received {
         rte_mbuf* mbuf;
@@ -110,6 +117,9 @@ class Core {
     std::uint32_t received_count_ = 0;
     std::array<Datagram, kBatch> datagrams_;
     std::uint32_t datagram_count_ = 0;
+    std::array<Segment, kBatch> segments_;
+    std::uint32_t segment_count_ = 0;
+    bool segments_left_ = false;  // to be sent, in the next turn
     std::array<Arrival, kBatch> arrivals_;
     std::uint32_t arrival_count_ = 0;
     std::array<Verdicts, kBatch> verdicts_;

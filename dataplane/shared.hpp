@@ -65,6 +65,20 @@ struct ProbeResult {
 };
 static_assert(sizeof(ProbeResult) == 56);
 
+// HTTP over TCP, as cores speak it. Of each core; dataplane/exchange/front.cpp makes it.
+struct HttpInfo {
+    std::uint16_t port = 0;  // 0: no TCP, no HTTP
+    std::uint32_t connections = 16384;
+    std::uint32_t send_blocks = 16384;  // of net::tcp::kBlockBytes
+    std::uint64_t receive_bytes = 16u << 20;
+    std::uint32_t head_bytes = 8192;
+    std::uint64_t body_bytes = 6u << 20;
+    std::uint32_t idle_ms = 60000;
+    std::uint32_t head_ms = 10000;
+    std::uint32_t min_bytes_per_s = 1024;
+    std::array<std::uint8_t, 16> secret{};  // keys what strangers must not guess
+};
+
 // Constant after start.
 struct ServerInfo {
     bool is_pop = true;
@@ -83,6 +97,7 @@ struct ServerInfo {
     std::uint32_t reply_cache_bytes = 8u << 20;
     std::uint32_t reply_window_ms = 5000;
     int control_fd = -1;  // eventfd: a core rings the control thread (EFD_NONBLOCK)
+    HttpInfo http;
     std::vector<net::PortView> ports;
 };
 

@@ -6,6 +6,14 @@
 #include "dataplane/reply/replies.hpp"
 
 namespace skerry {
+namespace {
+
+std::uint64_t spread(const net::Path& path) {
+    const std::uint64_t ports = std::uint64_t{path.local_udp} << 16 | path.peer_udp;
+    return (path.peer.high() ^ path.peer.low() ^ ports) * 0x9e3779b97f4a7c15ull >> 32;
+}
+
+}  // namespace
 
 std::uint32_t Core::receive() {
     received_count_ = 0;
@@ -40,6 +48,7 @@ std::uint32_t Core::receive() {
 
 std::uint32_t Core::headers() {
     datagram_count_ = 0;
+    segment_count_ = 0;
     const ServerInfo& server = context_.shared.server;
     for (std::uint32_t i = 0; i < received_count_; ++i) {
         rte_mbuf* mbuf = received_[i].mbuf;
@@ -55,6 +64,10 @@ std::uint32_t Core::headers() {
             ++datagram_count_;
             continue;
         }
+        if (frame.kind == net::FrameKind::tcp || frame.kind == net::FrameKind::tcp_error) {
+            take_segment(mbuf, frame);
+            continue;
+        }
         context_.counters.count(frame.reason);
         if (frame.kind == net::FrameKind::transmit) {
             context_.send(mbuf, port);
@@ -65,10 +78,42 @@ std::uint32_t Core::headers() {
     return received_count_;
 }
 
+// A connection lives on one core. A port that does not keep a flow on one queue leaves it to us to
+// say on which.
+void Core::take_segment(rte_mbuf* mbuf, const net::Frame& frame) {
+    const ServerInfo& server = context_.shared.server;
+    if (!server.ports[frame.path.port].sticky) [[unlikely]] {
+        const auto owner = static_cast<std::uint32_t>(spread(frame.path) % server.core_count);
+        if (owner != context_.core) {
+            messages_.hand_over(mbuf, owner);
+            return;
+        }
+    }
+    segments_[segment_count_++] = {mbuf, frame};
+}
+
 std::uint32_t Core::messages() {
     arrival_count_ = messages_.take({datagrams_.data(), datagram_count_}, arrivals_.data());
     handover_bells();
     return datagram_count_;
+}
+
+// Segments into connections, and what connections have asked for behind what came in datagrams.
+std::uint32_t Core::exchanges() {
+    if (front_ == nullptr) return 0;
+    for (std::uint32_t i = 0; i < segment_count_; ++i) front_->input(segments_[i]);
+    const std::uint32_t work = front_->turn();
+    // All of them, before one ends by itself: bounded by what turn() looks at.
+    std::uint32_t gone[kTimersPerTurn];
+    for (;;) {
+        const std::uint32_t count = front_->exchanges().take_gone(gone);
+        for (std::uint32_t i = 0; i < count; ++i) client_gone(gone[i]);
+        if (count < kTimersPerTurn) break;
+    }
+    const std::uint32_t arrived = front_->exchanges().take(
+        std::span(arrivals_).subspan(arrival_count_, kBatch - arrival_count_));
+    arrival_count_ += arrived;
+    return segment_count_ + work + arrived;
 }
 
 std::uint32_t Core::decide() {
@@ -231,6 +276,12 @@ std::uint32_t Core::neighbours() {
         }
     }
     return asked;
+}
+
+std::uint32_t Core::segments() {
+    if (front_ == nullptr) return 0;
+    segments_left_ = front_->flush();
+    return segments_left_ ? 1 : 0;
 }
 
 std::uint32_t Core::transmit() {

@@ -98,13 +98,15 @@ void check_memory(const Config& config, const Lines& lines, Problems& problems) 
     for (const auto& port : config.ports) mtu = std::max<std::uint64_t>(mtu, port.mtu);
     const std::uint64_t bytes = static_cast<std::uint64_t>(config.dataplane.cores) *
                                 config.dataplane.mbufs * (mtu + kBufferOverhead);
-    const std::uint64_t mib = (bytes + (1u << 20) - 1) >> 20;
+    std::uint64_t mib = (bytes + (1u << 20) - 1) >> 20;
+    const bool http = config.http.port_of(config.role) != 0;
+    if (http) mib += std::uint64_t{config.dataplane.cores} * config.http.body_mib;
     if (mib > config.dataplane.memory_mib)
         problems.add(
             lines.memory_mib, "dataplane.memory_mib", std::to_string(config.dataplane.memory_mib),
             "at least " + std::to_string(mib) + ": " + std::to_string(config.dataplane.cores) +
                 " cores with " + std::to_string(config.dataplane.mbufs) + " mbufs for an MTU of " +
-                std::to_string(mtu));
+                std::to_string(mtu) + (http ? ", and http.body_mib for each core" : ""));
 }
 
 void check_gateways(const Port& port, const PortLines& at, const std::string& key,

@@ -81,6 +81,23 @@ struct Admission {               // [admission]
     std::uint32_t rate_half_life_ms = 2000;
 };
 
+struct Http {                             // [http]; per core unless it says otherwise
+    std::optional<std::uint16_t> port;    // 0: off; unset: 8080 in a POP, off in a region
+    std::uint32_t connections = 16384;    // in any state, those that linger in TIME-WAIT included
+    std::uint32_t body_mib = 32;          // of requests that are gathered, and answers not yet sent
+    std::uint32_t send_mib = 32;          // sent and not acknowledged
+    std::uint32_t receive_mib = 16;       // received and not yet looked at; in packet buffers
+    std::uint32_t head_bytes = 8192;      // of one request's head
+    std::uint32_t body_bytes = 6u << 20;  // of one request's body
+    std::uint32_t idle_ms = 60000;        // a connection between requests
+    std::uint32_t head_ms = 10000;        // a head, from its first byte to its last
+    std::uint32_t min_body_bytes_per_s = 1024;  // of a body on its way in, or an answer out
+
+    std::uint16_t port_of(Role role) const {
+        return port.value_or(role == Role::pop ? std::uint16_t{8080} : std::uint16_t{0});
+    }
+};
+
 struct Management {        // [management]; mutual TLS on a kernel socket
     std::string listen;    // "host:port"; empty: off
     std::string tls_cert;  // PEM files
@@ -98,6 +115,7 @@ struct Config {
     Workers workers;
     Prober prober;
     Admission admission;
+    Http http;
     Management management;
     std::vector<Port> ports;
     std::vector<Region> regions;

@@ -134,6 +134,24 @@ void read_admission(Reader& top, Admission& a, Problems& problems) {
     r.finish();
 }
 
+void read_http(Reader& top, Http& h, Problems& problems) {
+    const toml::table* table = top.table("http");
+    if (table == nullptr) return;
+    Reader r(*table, "http.", problems);
+    std::uint16_t port = 0;
+    if (r.integer("port", port, 0, 65535)) h.port = port;
+    r.integer("connections", h.connections, 16, 1 << 24);
+    r.integer("body_mib", h.body_mib, 1, 1 << 16);
+    r.integer("send_mib", h.send_mib, 1, 1 << 16);
+    r.integer("receive_mib", h.receive_mib, 1, 1 << 16);
+    r.integer("head_bytes", h.head_bytes, 256, 16384);
+    r.integer("body_bytes", h.body_bytes, 0, 6 << 20);
+    r.integer("idle_ms", h.idle_ms, 100, 86400000);
+    r.integer("head_ms", h.head_ms, 100, 3600000);
+    r.integer("min_body_bytes_per_s", h.min_body_bytes_per_s, 1, 1 << 30);
+    r.finish();
+}
+
 void read_management(Reader& top, Management& m, Lines& lines, Problems& problems) {
     const toml::table* table = top.table("management");
     if (table == nullptr) return;
@@ -229,6 +247,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_workers(r, config.workers, lines, problems);
     read_prober(r, config.prober, lines, problems);
     read_admission(r, config.admission, problems);
+    read_http(r, config.http, problems);
     read_management(r, config.management, lines, problems);
 
     std::size_t index = 0;

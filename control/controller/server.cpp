@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <rte_lcore.h>
+#include <rte_mbuf.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -13,6 +14,7 @@
 #include <cstring>
 
 #include "control/controller/notify.hpp"
+#include "dataplane/net/tcp/stack.hpp"
 #include "dataplane/port/eal.hpp"
 #include "sandbox/base/check.hpp"
 
@@ -69,6 +71,7 @@ Status Server::open_ports() {
     auto ports = port::Ports::open(specs, {.cores = config_.dataplane.cores,
                                            .mbufs = config_.dataplane.mbufs,
                                            .wake = config_.dataplane.idle == config::Idle::sleep,
+                                           .tcp = config_.http.port_of(config_.role) != 0,
                                            .return_first = config_.dataplane.return_ports});
     if (!ports) return ports.error();
     ports_ = std::move(*ports);
@@ -100,6 +103,7 @@ Status Server::make_shared() {
     info.reply_cache_bytes = dataplane.reply_cache_mib << 20;
     info.reply_window_ms = dataplane.reply_window_ms;
     info.ports = ports_->views();
+    if (const Status http = make_http(info.http); !http) return http;
 
     auto doorbells = channel::create_doorbells();
     if (!doorbells) return doorbells.error();
@@ -115,6 +119,40 @@ Status Server::make_shared() {
         shared_.counters[core] = std::make_unique<CoreCounters>();
     }
     return ok();
+}
+
+Status Server::make_http(HttpInfo& info) const {
+    const config::Http& http = config_.http;
+    info.port = http.port_of(config_.role);
+    info.connections = http.connections;
+    info.send_blocks = (http.send_mib << 20) / net::tcp::kBlockBytes;
+    info.receive_bytes = std::uint64_t{http.receive_mib} << 20;
+    info.head_bytes = http.head_bytes;
+    info.body_bytes = http.body_bytes;
+    info.idle_ms = http.idle_ms;
+    info.head_ms = http.head_ms;
+    info.min_bytes_per_s = http.min_body_bytes_per_s;
+    if (getrandom(info.secret.data(), info.secret.size(), 0) !=
+        static_cast<ssize_t>(info.secret.size()))
+        return errno_error("getrandom");
+    return ok();
+}
+
+// What HTTP gathers payloads in; packet buffers stay for packets.
+Result<rte_mempool*> Server::make_payload_pool(std::uint32_t core) const {
+    if (shared_.server.http.port == 0) return nullptr;
+    constexpr std::uint32_t kRoom = 4096;
+    const std::uint32_t buffers =
+        (config_.http.body_mib << 10) / ((kRoom + RTE_PKTMBUF_HEADROOM) >> 10);
+    rte_mempool* pool =
+        rte_pktmbuf_pool_create(("skerry-payloads-" + std::to_string(core)).c_str(), buffers, 64, 0,
+                                kRoom + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
+    if (pool == nullptr)
+        return Error{rte_errno, "payload buffers of core " + std::to_string(core) + " (" +
+                                    std::to_string(config_.http.body_mib) +
+                                    " MiB): " + rte_strerror(rte_errno) +
+                                    "; raise dataplane.memory_mib, or lower http.body_mib"};
+    return pool;
 }
 
 Status Server::make_rings() {
@@ -222,8 +260,11 @@ Status Server::open_state() {
 Status Server::start_cores() {
     const std::uint32_t count = shared_.server.core_count;
     for (std::uint32_t core = 0; core < count; ++core) {
+        const auto payloads = make_payload_pool(core);
+        if (!payloads) return payloads.error();
         auto made = Core::create(shared_, core,
                                  {.pool = ports_->pool(core),
+                                  .payload_pool = *payloads,
                                   .wake_fds = ports_->wake_fds(core),
                                   .all_ports_wake = ports_->all_ports_wake()});
         if (!made) return made.error();

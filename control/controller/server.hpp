@@ -30,6 +30,8 @@ class Server {
     Server(const config::Config& config, warden::Client warden);
     Status open_ports();
     Status make_shared();
+    Status make_http(HttpInfo& info) const;
+    Result<rte_mempool*> make_payload_pool(std::uint32_t core) const;
     Status make_rings();
     Status add_regions();
     void steer(RegionInfo& region);

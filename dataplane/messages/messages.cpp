@@ -56,7 +56,7 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
                     const auto owner =
                         static_cast<std::uint32_t>(arrival.tag % context_.shared.server.core_count);
                     if (owner != context_.core) {
-                        hand_over(datagram, owner);
+                        hand_over(datagram.mbuf, owner);
                         return false;
                     }
                 }
@@ -79,7 +79,7 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
                 if (context_.core == 0) {
                     prober_.on_probe_reply(datagram);
                 } else {
-                    hand_over(datagram, 0);
+                    hand_over(datagram.mbuf, 0);
                 }
                 return false;
         }
@@ -119,22 +119,21 @@ void Messages::to_forwarder(Datagram& datagram) {
         forwarder_.on_message(datagram.mbuf, datagram.header(), datagram.bytes(), datagram.path());
     } else if (token.core < context_.shared.server.core_count &&
                forwarder_.is_ours(*datagram.header(), datagram.path())) {
-        hand_over(datagram, token.core);
+        hand_over(datagram.mbuf, token.core);
     } else {
         context_.counters.count(Reason::drop_stale_reply);
         rte_pktmbuf_free(datagram.mbuf);
     }
 }
 
-// The whole frame, to be looked at by the other core as if it had come there.
-void Messages::hand_over(const Datagram& datagram, std::uint32_t core) {
-    if (rte_ring_enqueue(context_.shared.handover[core], datagram.mbuf) == 0) {
+void Messages::hand_over(rte_mbuf* mbuf, std::uint32_t core) {
+    if (rte_ring_enqueue(context_.shared.handover[core], mbuf) == 0) {
         context_.counters.count(Reason::handed_over);
         handed_over_ |= 1u << core;
         return;
     }
     context_.counters.count(Reason::drop_handover_full);
-    rte_pktmbuf_free(datagram.mbuf);
+    rte_pktmbuf_free(mbuf);
 }
 
 // A client that has proved its address sends more than one request: what was worked out for an

@@ -31,12 +31,14 @@ class Messages {
         return cores;
     }
 
+    // A whole frame, to be looked at by the other core as if it had come there. Takes the mbuf.
+    void hand_over(rte_mbuf* mbuf, std::uint32_t core);
+
   private:
     bool sort(Datagram& datagram, Arrival& arrival);
     bool admit(Arrival& arrival);
     void on_fragment(Datagram& datagram);
     void to_forwarder(Datagram& datagram);
-    void hand_over(const Datagram& datagram, std::uint32_t core);
     bool first_time(Arrival& arrival);
     bool cookie_is_good(const Arrival& arrival);
 

@@ -55,7 +55,8 @@ rte_eth_conf configuration(const rte_eth_dev_info& device, const PortSpec& spec,
     conf.rxmode.mtu = spec.mtu;
     conf.rxmode.offloads = device.rx_offload_capa & kRxOffloads;
     conf.txmode.offloads = device.tx_offload_capa & kTxOffloads;
-    const std::uint64_t hash = device.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+    const std::uint64_t hash =
+        device.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
     if (cores > 1 && hash != 0) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         conf.rx_adv_conf.rss_conf.rss_hf = hash;
@@ -167,6 +168,7 @@ Status Ports::open_port(const PortSpec& spec, const QueueSpec& queues) {
     view.tx_tcp_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
     view.tx_ip_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
     view.tx_udp_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+    view.tcp = queues.tcp;
     view.sticky = cores == 1 || conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS;
     if (steerings_.back().steers_any()) view.return_first = queues.return_first;
     addresses_.push_back(spec.addresses);

@@ -29,6 +29,7 @@ struct QueueSpec {
     std::uint32_t cores = 1;
     std::uint32_t mbufs = 8192;  // for each core
     bool wake = false;           // cores may sleep: open wake sockets where the port allows it
+    bool tcp = false;            // TCP is spoken on all of them
     // First of net::kReturnPorts UDP ports that answers from regions may come to; 0: none. Used
     // where there are several cores, and the port can be steered.
     std::uint16_t return_first = 0;

@@ -7,6 +7,7 @@ import zlib
 DISTANCES_MS = [5.0, 20.0, 45.0]
 UDP_PORT = 4600
 MANAGEMENT_PORT = 4601
+HTTP_PORT = 8080  # as skerryd's default
 
 
 class Plan:
@@ -63,6 +64,11 @@ class Plan:
         """Where a client finds the POP."""
         host = self.address("pop")
         return f"[{host}]:{UDP_PORT}" if ":" in host else f"{host}:{UDP_PORT}"
+
+    def pop_url(self, family=None):
+        """Where a client finds the POP by HTTP."""
+        host = f"[{self.address6('pop')}]" if (family or self.family) == 6 else self.address4("pop")
+        return f"http://{host}:{HTTP_PORT}"
 
     def address4(self, node):
         return f"10.77.{self.network(node)}.2"

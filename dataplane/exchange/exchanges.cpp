@@ -1,0 +1,314 @@
+#include "dataplane/exchange/exchanges.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/http/answer_text.hpp"
+#include "dataplane/reply/replies.hpp"
+#include "sandbox/base/check.hpp"
+
+namespace skerry {
+namespace {
+
+// A client gives no deadline: the function's own limit, and this for waiting and the way.
+constexpr std::uint32_t kWay_us = 1'000'000;
+
+wire::Header request_header(const http::Call& call, const Target& target) {
+    wire::Header header{};
+    header.magic.set(wire::kMagic);
+    header.version = wire::kVersion;
+    header.kind = static_cast<std::uint8_t>(wire::Kind::invoke);
+    header.request_id_hi.set(call.request_id_hi);
+    header.request_id_lo.set(call.request_id_lo);
+    header.function_key.set(target.function_key);
+    header.qualifier.set(target.qualifier);
+    header.trace_id_hi.set(call.trace_id_hi);
+    header.trace_id_lo.set(call.trace_id_lo);
+    header.span_id.set(call.span_id);
+    return header;
+}
+
+}  // namespace
+
+Exchanges::Exchanges(Context& context, rte_mempool* buffers, std::uint32_t connections)
+    : context_(context),
+      buffers_(buffers),
+      connections_(connections),
+      records_(std::make_unique<Record[]>(connections)) {
+    gone_.reserve(context.invocations.size());
+}
+
+Exchanges::~Exchanges() {
+    for (std::uint32_t i = 0; i < connections_; ++i) rte_pktmbuf_free(records_[i].first);
+}
+
+Exchanges::Record* Exchanges::find(http::Exchange exchange) {
+    SKERRY_CHECK(exchange.connection < connections_);
+    Record& record = records_[exchange.connection];
+    return record.state != State::free && record.serial == exchange.serial ? &record : nullptr;
+}
+
+// The target of the call, or why there is none.
+const Target* Exchanges::admit(const http::Call& call, Reason& reason) const {
+    const Target* target = context_.snapshot->find(call.function, call.qualifier);
+    if (target == nullptr) {
+        const bool known = context_.snapshot->find(call.function, {}) != nullptr;
+        reason = known ? Reason::refused_no_version : Reason::refused_no_function;
+    } else if (call.payload_bytes != http::kUnknownBytes &&
+               call.payload_bytes > target->max_payload_bytes) {
+        reason = Reason::refused_too_large;
+    }
+    return target;
+}
+
+void Exchanges::refuse(http::Answer& answer, Reason reason, std::uint64_t limit_bytes) {
+    context_.counters.count(reason);
+    answer = {};
+    answer.status = info(reason).status;
+    answer.reason = reason;
+    answer.limit_bytes = limit_bytes;
+    std::memcpy(answer.place, context_.shared.server.place, sizeof answer.place);
+}
+
+bool Exchanges::start(const http::Call& call, http::Answer& answer) {
+    SKERRY_CHECK(call.exchange.connection < connections_);
+    Record& record = records_[call.exchange.connection];
+    SKERRY_CHECK(record.state == State::free);
+    Reason reason = Reason::served_local;
+    const Target* target = admit(call, reason);
+    if (reason != Reason::served_local) {
+        refuse(answer, reason, target == nullptr ? 0 : target->max_payload_bytes);
+        return false;
+    }
+    if (call.dry_run) {
+        answer = {};
+        return false;
+    }
+    record = Record{};
+    const wire::Header header = request_header(call, *target);
+    if (!append(record, &header, wire::kHeaderBytes)) {
+        forget(record);
+        refuse(answer, Reason::refused_no_buffer);
+        return false;
+    }
+    record.serial = call.exchange.serial;
+    record.payload_limit = target->max_payload_bytes;
+    record.state = State::receiving;
+    ++open_;
+    return true;
+}
+
+// At the end of the record's chain. False: no buffers are left; what was there before is still
+// there.
+bool Exchanges::append(Record& record, const void* bytes, std::uint32_t count) {
+    const auto* from = static_cast<const std::uint8_t*>(bytes);
+    while (count != 0) {
+        std::uint32_t room = record.last == nullptr ? 0 : rte_pktmbuf_tailroom(record.last);
+        if (room == 0) {
+            rte_mbuf* mbuf = rte_pktmbuf_alloc(buffers_);
+            if (mbuf == nullptr) return false;
+            if (record.last == nullptr) {
+                record.first = mbuf;
+            } else {
+                record.last->next = mbuf;
+                ++record.first->nb_segs;
+            }
+            record.last = mbuf;
+            room = rte_pktmbuf_tailroom(mbuf);
+        }
+        const std::uint32_t piece = std::min(room, count);
+        std::memcpy(rte_pktmbuf_mtod_offset(record.last, void*, record.last->data_len), from,
+                    piece);
+        record.last->data_len = static_cast<std::uint16_t>(record.last->data_len + piece);
+        record.first->pkt_len += piece;
+        from += piece;
+        count -= piece;
+    }
+    return true;
+}
+
+// What there are no buffers for is refused, not waited for: who has part of its buffers waits for
+// others like it.
+std::size_t Exchanges::payload_room(http::Exchange) {
+    return ~std::size_t{0};
+}
+
+bool Exchanges::payload(http::Exchange exchange, std::string_view piece, http::Answer& answer) {
+    Record* record = find(exchange);
+    SKERRY_CHECK(record != nullptr && record->state == State::receiving);
+    Reason reason = Reason::refused_too_large;
+    const std::uint32_t limit = record->payload_limit;
+    if (piece.size() <= limit - record->payload_bytes) {
+        if (append(*record, piece.data(), static_cast<std::uint32_t>(piece.size()))) {
+            record->payload_bytes += static_cast<std::uint32_t>(piece.size());
+            return true;
+        }
+        reason = Reason::refused_no_buffer;
+    }
+    forget(*record);
+    refuse(answer, reason, limit);
+    return false;
+}
+
+void Exchanges::payload_complete(http::Exchange exchange) {
+    Record* record = find(exchange);
+    SKERRY_CHECK(record != nullptr && record->state == State::receiving);
+    record->state = State::complete;
+    rte_pktmbuf_mtod(record->first, wire::Header*)->payload_bytes.set(record->payload_bytes);
+    join(index_of(*record));
+}
+
+void Exchanges::join(std::uint32_t index) {
+    records_[index].previous = last_complete_;
+    records_[index].next = kNoExchange;
+    (last_complete_ == kNoExchange ? first_complete_ : records_[last_complete_].next) = index;
+    last_complete_ = index;
+}
+
+void Exchanges::leave(std::uint32_t index) {
+    const Record& record = records_[index];
+    (record.previous == kNoExchange ? first_complete_ : records_[record.previous].next) =
+        record.next;
+    (record.next == kNoExchange ? last_complete_ : records_[record.next].previous) =
+        record.previous;
+}
+
+std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
+    std::uint32_t count = 0;
+    while (first_complete_ != kNoExchange && count < arrivals.size()) {
+        const std::uint32_t index = first_complete_;
+        Record& record = records_[index];
+        leave(index);
+        auto* header = rte_pktmbuf_mtod(record.first, wire::Header*);
+        record.state = State::running;
+        Arrival& arrival = arrivals[count];
+        arrival = {};
+        arrival.mbuf = record.first;
+        arrival.header = header;
+        arrival.exchange = index;
+        // What is deployed may have changed since the request's head was read.
+        arrival.target =
+            context_.snapshot->find(header->function_key.get(), header->qualifier.get());
+        record.first = record.last = nullptr;
+        if (arrival.target == nullptr) {
+            skerry::refuse(context_, arrival, Reason::refused_no_version);
+            continue;
+        }
+        arrival.deadline_us = arrival.target->timeout_us + kWay_us;
+        context_.counters.functions[arrival.target->function].arrivals.add();
+        ++count;
+    }
+    return count;
+}
+
+std::uint32_t Exchanges::take_gone(std::span<std::uint32_t> invocations) {
+    const auto count = static_cast<std::uint32_t>(std::min(gone_.size(), invocations.size()));
+    for (std::uint32_t i = 0; i < count; ++i) {
+        invocations[i] = gone_.back();
+        gone_.pop_back();
+    }
+    return count;
+}
+
+void Exchanges::cancel(http::Exchange exchange) {
+    Record* record = find(exchange);
+    SKERRY_CHECK(record != nullptr);
+    if (record->state == State::complete) leave(index_of(*record));
+    if (record->state == State::running) {
+        SKERRY_CHECK(record->invocation != kNoInvocation && gone_.size() < gone_.capacity());
+        gone_.push_back(record->invocation);
+    } else if (record->state != State::answering) {
+        context_.counters.count(Reason::drop_client_gone);  // before it was an invocation
+    }
+    forget(*record);
+}
+
+// From within answered() or answer_more(), or later, when the client has read on.
+void Exchanges::release(http::Exchange exchange) {
+    Record* record = find(exchange);
+    SKERRY_CHECK(record != nullptr && record->state == State::answering);
+    record->released = true;
+    if (!record->pumping) pump(*record);
+}
+
+// Hands on what is kept, buffer by buffer, as long as the connection takes it.
+void Exchanges::pump(Record& record) {
+    record.pumping = true;
+    while (record.released && record.first != nullptr) {
+        rte_mbuf* done = record.first;
+        record.first = done->next;
+        done->next = nullptr;
+        done->nb_segs = 1;
+        rte_pktmbuf_free_seg(done);
+        if (record.first == nullptr) break;
+        record.released = false;
+        const http::Bytes piece(rte_pktmbuf_mtod(record.first, const std::uint8_t*),
+                                record.first->data_len);
+        const http::Exchange exchange{index_of(record), record.serial};
+        SKERRY_CHECK(server_->answer_more(exchange, piece, record.first->next != nullptr));
+    }
+    record.pumping = false;
+    if (record.released) forget(record);
+}
+
+bool Exchanges::ready() {
+    return context_.snapshot != nullptr && !context_.snapshot->draining();
+}
+
+void Exchanges::forget(Record& record) {
+    rte_pktmbuf_free(record.first);
+    if (record.state != State::free) --open_;
+    const std::uint32_t serial = record.serial;
+    record = Record{};
+    record.serial = serial;
+}
+
+void Exchanges::opened(std::uint32_t exchange, std::uint32_t invocation) {
+    Record& record = records_[exchange];
+    SKERRY_CHECK(record.state == State::running && record.invocation == kNoInvocation);
+    record.invocation = invocation;
+}
+
+void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
+    Record& record = records_[exchange];
+    SKERRY_CHECK(record.state == State::running);
+    record.state = State::answering;
+    record.invocation = kNoInvocation;
+    http::Answer to_client;
+    to_client.status = static_cast<ReplyStatus>(answer.reply.status);
+    to_client.reason = answer.reason;
+    to_client.version_key = answer.reply.qualifier.get();
+    to_client.cold = (answer.reply.flags.get() & wire::flag::cold) != 0;
+    std::memcpy(to_client.place, answer.reply.place, sizeof to_client.place);
+    to_client.payload = static_cast<const std::uint8_t*>(answer.payload);
+    to_client.payload_bytes = answer.payload_bytes;
+    if (answer.payload_bytes != 0 &&
+        transport_->room(exchange) < answer.payload_bytes + http::kAnswerHeadBytesMax) {
+        if (keep(record, answer.payload, answer.payload_bytes)) {
+            to_client.payload = rte_pktmbuf_mtod(record.first, const std::uint8_t*);
+            to_client.payload_bytes = record.first->data_len;
+            to_client.more = record.first->next != nullptr;
+            to_client.total_bytes = answer.payload_bytes;
+        } else {
+            context_.counters.count(Reason::failed_answer_no_room);
+            to_client.reason = Reason::failed_answer_no_room;
+            to_client.status = info(Reason::failed_answer_no_room).status;
+            to_client.payload_bytes = 0;
+        }
+    }
+    record.pumping = true;  // a release() from within is seen to below
+    const bool heard = server_->answered({exchange, record.serial}, to_client);
+    record.pumping = false;
+    SKERRY_CHECK(heard);
+    if (record.released) pump(record);
+}
+
+// A worker's memory, to be read once: what is kept is what is sent.
+bool Exchanges::keep(Record& record, const void* payload, std::uint32_t payload_bytes) {
+    if (append(record, payload, payload_bytes)) return true;
+    rte_pktmbuf_free(record.first);
+    record.first = record.last = nullptr;
+    return false;
+}
+
+}  // namespace skerry

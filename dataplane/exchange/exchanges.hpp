@@ -1,0 +1,110 @@
+// HTTP requests as invocations: the packet path's side of http::Invocations. A request's payload is
+// gathered in buffers as a message like those that come in datagrams, decided about and executed as
+// they are, and the answer finds its way back to the connection.
+//
+// Owned by one core. One exchange at a time of each connection, so a connection's index names its
+// exchange: that is the number an Invocation carries. Allocates in the constructor only; what is
+// kept of payloads is bounded by the pool of buffers that it is given:
+//   none left for a request   the client is told (503), nothing was executed
+//   none left for an answer   the client is told (failed_answer_no_room); it was executed
+// An answer that its connection has room for needs none.
+//
+// The course of a record
+//   free ─start()─► receiving ─payload_complete()─► complete ─take()─► (opened) running ─answer()─►
+//   answering ─release()─► free. cancel() from any of them.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/context.hpp"
+#include "dataplane/exchange_sink.hpp"
+#include "dataplane/http/invocations.hpp"
+#include "dataplane/http/server.hpp"
+#include "dataplane/http/transport.hpp"
+
+namespace skerry {
+
+class Exchanges final : public http::Invocations, public ExchangeSink {
+  public:
+    // `buffers`: a pool whose buffers hold a message's header and more; of this core alone.
+    Exchanges(Context& context, rte_mempool* buffers, std::uint32_t connections);
+    ~Exchanges();
+    Exchanges(const Exchanges&) = delete;
+    Exchanges& operator=(const Exchanges&) = delete;
+
+    // Before anything else: who is told of answers, and where their bytes go.
+    void serve(http::Server& server, http::Transport& transport) {
+        server_ = &server;
+        transport_ = &transport;
+    }
+
+    // Requests that are complete, as arrivals; at most as many as there is room for. The rest
+    // waits.
+    std::uint32_t take(std::span<Arrival> arrivals);
+    // Invocations whose client has gone since the last call: nobody waits for their answers.
+    std::uint32_t take_gone(std::span<std::uint32_t> invocations);
+
+    std::uint32_t open_exchanges() const { return open_; }
+
+    // http::Invocations
+    bool start(const http::Call& call, http::Answer& answer) override;
+    std::size_t payload_room(http::Exchange exchange) override;
+    bool payload(http::Exchange exchange, std::string_view piece, http::Answer& answer) override;
+    void payload_complete(http::Exchange exchange) override;
+    void cancel(http::Exchange exchange) override;
+    void release(http::Exchange exchange) override;
+    bool ready() override;
+
+    // ExchangeSink
+    void opened(std::uint32_t exchange, std::uint32_t invocation) override;
+    void answer(std::uint32_t exchange, const ExchangeAnswer& answer) override;
+
+  private:
+    enum class State : std::uint8_t { free, receiving, complete, running, answering };
+
+    struct Record {
+        std::uint32_t serial = 0;
+        std::uint32_t invocation = kNoInvocation;
+        rte_mbuf* first = nullptr;  // receiving, complete: the message; answering: what is kept
+        rte_mbuf* last = nullptr;
+        std::uint32_t payload_bytes = 0;  // so far
+        std::uint32_t payload_limit = 0;
+        std::uint32_t next = kNoExchange;  // complete: the list of take()
+        std::uint32_t previous = kNoExchange;
+        State state = State::free;
+        bool released = false;  // answering: Server is done with the last piece
+        bool pumping = false;   // pump() is at it
+    };
+    static_assert(sizeof(Record) <= 48);
+
+    Record* find(http::Exchange exchange);
+    const Target* admit(const http::Call& call, Reason& reason) const;
+    bool append(Record& record, const void* bytes, std::uint32_t count);
+    bool keep(Record& record, const void* payload, std::uint32_t payload_bytes);
+    void refuse(http::Answer& answer, Reason reason, std::uint64_t limit_bytes = 0);
+    void forget(Record& record);
+    void join(std::uint32_t index);
+    void leave(std::uint32_t index);
+    void pump(Record& record);
+    std::uint32_t index_of(const Record& record) const {
+        return static_cast<std::uint32_t>(&record - records_.get());
+    }
+
+    Context& context_;
+    rte_mempool* buffers_;
+    std::uint32_t connections_;
+    std::unique_ptr<Record[]> records_;
+    http::Server* server_ = nullptr;
+    http::Transport* transport_ = nullptr;
+    std::uint32_t open_ = 0;
+    std::uint32_t first_complete_ = kNoExchange;
+    std::uint32_t last_complete_ = kNoExchange;
+    std::vector<std::uint32_t> gone_;  // room for all invocations
+};
+
+}  // namespace skerry
