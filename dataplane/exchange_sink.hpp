@@ -29,9 +29,7 @@ class ExchangeSink {
     virtual void answer(std::uint32_t exchange, const ExchangeAnswer& answer) = 0;
 
     // After an answer that said so, once: the tail of its log, kTailBytes at most; 0: none.
-    virtual void tail(std::uint32_t exchange, const char* text, std::uint32_t bytes) {
-        (void)exchange, (void)text, (void)bytes;
-    }
+    virtual void tail(std::uint32_t exchange, const char* text, std::uint32_t bytes) = 0;
 
   protected:
     ~ExchangeSink() = default;

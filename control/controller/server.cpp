@@ -141,7 +141,7 @@ Status Server::make_http(HttpInfo& info) const {
 // What HTTP gathers payloads in; packet buffers stay for packets.
 Result<rte_mempool*> Server::make_payload_pool(std::uint32_t core) const {
     if (shared_.server.http.port == 0) return nullptr;
-    constexpr std::uint32_t kRoom = 4096;
+    constexpr std::uint32_t kRoom = 4096 + 256;  // a log's tail, and what is kept with it
     const std::uint32_t buffers =
         (config_.http.body_mib << 10) / ((kRoom + RTE_PKTMBUF_HEADROOM) >> 10);
     rte_mempool* pool =

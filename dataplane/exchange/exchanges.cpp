@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "dataplane/http/answer_text.hpp"
 #include "dataplane/reply/replies.hpp"
@@ -25,6 +26,7 @@ wire::Header request_header(const http::Call& call, const Target& target) {
     header.trace_id_hi.set(call.trace_id_hi);
     header.trace_id_lo.set(call.trace_id_lo);
     header.span_id.set(call.span_id);
+    if (call.wants_tail) header.flags.set(wire::flag::want_tail);
     return header;
 }
 
@@ -39,7 +41,10 @@ Exchanges::Exchanges(Context& context, rte_mempool* buffers, std::uint32_t conne
 }
 
 Exchanges::~Exchanges() {
-    for (std::uint32_t i = 0; i < connections_; ++i) rte_pktmbuf_free(records_[i].first);
+    for (std::uint32_t i = 0; i < connections_; ++i) {
+        rte_pktmbuf_free(records_[i].first);
+        rte_pktmbuf_free(records_[i].log);
+    }
 }
 
 Exchanges::Record* Exchanges::find(http::Exchange exchange) {
@@ -214,7 +219,7 @@ void Exchanges::cancel(http::Exchange exchange) {
     Record* record = find(exchange);
     SKERRY_CHECK(record != nullptr);
     if (record->state == State::complete) leave(index_of(*record));
-    if (record->state == State::running) {
+    if (record->state == State::running || record->state == State::held) {
         SKERRY_CHECK(record->invocation != kNoInvocation && gone_.size() < gone_.capacity());
         gone_.push_back(record->invocation);
     } else if (record->state != State::answering) {
@@ -257,6 +262,7 @@ bool Exchanges::ready() {
 
 void Exchanges::forget(Record& record) {
     rte_pktmbuf_free(record.first);
+    rte_pktmbuf_free(record.log);
     if (record.state != State::free) --open_;
     const std::uint32_t serial = record.serial;
     record = Record{};
@@ -272,8 +278,8 @@ void Exchanges::opened(std::uint32_t exchange, std::uint32_t invocation) {
 void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     Record& record = records_[exchange];
     SKERRY_CHECK(record.state == State::running);
-    record.state = State::answering;
-    record.invocation = kNoInvocation;
+    const std::uint32_t tail_bytes = wire::tail_of(answer.reply);  // of a region's
+    SKERRY_CHECK(tail_bytes <= answer.payload_bytes);
     http::Answer to_client;
     to_client.status = static_cast<ReplyStatus>(answer.reply.status);
     to_client.reason = answer.reason;
@@ -281,26 +287,87 @@ void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     to_client.cold = (answer.reply.flags.get() & wire::flag::cold) != 0;
     std::memcpy(to_client.place, answer.reply.place, sizeof to_client.place);
     to_client.payload = static_cast<const std::uint8_t*>(answer.payload);
-    to_client.payload_bytes = answer.payload_bytes;
-    if (answer.payload_bytes != 0 &&
-        transport_->room(exchange) < answer.payload_bytes + http::kAnswerHeadBytesMax) {
-        if (keep(record, answer.payload, answer.payload_bytes)) {
-            to_client.payload = rte_pktmbuf_mtod(record.first, const std::uint8_t*);
-            to_client.payload_bytes = record.first->data_len;
-            to_client.more = record.first->next != nullptr;
-            to_client.total_bytes = answer.payload_bytes;
-        } else {
+    to_client.payload_bytes = answer.payload_bytes - tail_bytes;
+    if (tail_bytes != 0)
+        to_client.tail = {static_cast<const char*>(answer.payload) + to_client.payload_bytes,
+                          tail_bytes};
+    if (answer.tail_follows) {
+        hold(record, to_client);
+    } else {
+        deliver(record, to_client, false);
+    }
+}
+
+// Until tail(). Without buffers for it nothing is kept, and tail() says so.
+void Exchanges::hold(Record& record, const http::Answer& answer) {
+    record.state = State::held;
+    if (!keep_log(record, answer, {})) return;
+    if (keep(record, answer.payload, answer.payload_bytes)) return;
+    rte_pktmbuf_free(record.log);
+    record.log = nullptr;
+}
+
+void Exchanges::tail(std::uint32_t exchange, const char* text, std::uint32_t bytes) {
+    Record& record = records_[exchange];
+    SKERRY_CHECK(record.state == State::held);
+    http::Answer to_client;
+    if (record.log == nullptr) {
+        to_client.status = info(Reason::failed_answer_no_room).status;
+        to_client.reason = Reason::failed_answer_no_room;
+        context_.counters.count(Reason::failed_answer_no_room);
+        deliver(record, to_client, false);
+        return;
+    }
+    to_client = rte_pktmbuf_mtod(record.log, const Held*)->answer;
+    char* to = rte_pktmbuf_append(record.log, static_cast<std::uint16_t>(bytes));
+    SKERRY_CHECK(to != nullptr);
+    std::memcpy(to, text, bytes);
+    to_client.tail = {to, bytes};
+    deliver(record, to_client, true);
+}
+
+// `kept`: its payload lies in the record's buffers already, and its tail in `log`.
+void Exchanges::deliver(Record& record, http::Answer& answer, bool kept) {
+    record.state = State::answering;
+    record.invocation = kNoInvocation;
+    const std::uint32_t index = index_of(record);
+    if (!kept && transport_->room(index) < answer.payload_bytes + http::head_room(answer)) {
+        kept = (answer.tail.empty() || keep_log(record, answer, answer.tail)) &&
+               keep(record, answer.payload, answer.payload_bytes);
+        if (!kept) {
             context_.counters.count(Reason::failed_answer_no_room);
-            to_client.reason = Reason::failed_answer_no_room;
-            to_client.status = info(Reason::failed_answer_no_room).status;
-            to_client.payload_bytes = 0;
+            answer.reason = Reason::failed_answer_no_room;
+            answer.status = info(Reason::failed_answer_no_room).status;
+            answer.payload_bytes = 0;
+            answer.tail = {};
+        } else if (record.log != nullptr) {
+            answer.tail = {rte_pktmbuf_mtod_offset(record.log, const char*, sizeof(Held)),
+                           answer.tail.size()};
         }
     }
+    if (kept && record.first != nullptr) {
+        answer.total_bytes = answer.payload_bytes;
+        answer.payload = rte_pktmbuf_mtod(record.first, const std::uint8_t*);
+        answer.payload_bytes = record.first->data_len;
+        answer.more = record.first->next != nullptr;
+    }
     record.pumping = true;  // a release() from within is seen to below
-    const bool heard = server_->answered({exchange, record.serial}, to_client);
+    const bool heard = server_->answered({index, record.serial}, answer);
     record.pumping = false;
     SKERRY_CHECK(heard);
     if (record.released) pump(record);
+}
+
+bool Exchanges::keep_log(Record& record, const http::Answer& answer, std::string_view tail) {
+    record.log = rte_pktmbuf_alloc(buffers_);
+    if (record.log == nullptr) return false;
+    char* to = rte_pktmbuf_append(record.log, static_cast<std::uint16_t>(sizeof(Held)));
+    new (to) Held{answer};
+    if (tail.empty()) return true;
+    to = rte_pktmbuf_append(record.log, static_cast<std::uint16_t>(tail.size()));
+    SKERRY_CHECK(to != nullptr);
+    std::memcpy(to, tail.data(), tail.size());
+    return true;
 }
 
 // A worker's memory, to be read once: what is kept is what is sent.

@@ -11,7 +11,8 @@
 //
 // The course of a record
 //   free ─start()─► receiving ─payload_complete()─► complete ─take()─► (opened) running ─answer()─►
-//   answering ─release()─► free. cancel() from any of them.
+//   answering ─release()─► free. With a tail that follows: running ─answer()─► held ─tail()─►
+//   answering. cancel() from any of them.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -63,15 +64,17 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     // ExchangeSink
     void opened(std::uint32_t exchange, std::uint32_t invocation) override;
     void answer(std::uint32_t exchange, const ExchangeAnswer& answer) override;
+    void tail(std::uint32_t exchange, const char* text, std::uint32_t bytes) override;
 
   private:
-    enum class State : std::uint8_t { free, receiving, complete, running, answering };
+    enum class State : std::uint8_t { free, receiving, complete, running, held, answering };
 
     struct Record {
         std::uint32_t serial = 0;
         std::uint32_t invocation = kNoInvocation;
         rte_mbuf* first = nullptr;  // receiving, complete: the message; answering: what is kept
         rte_mbuf* last = nullptr;
+        rte_mbuf* log = nullptr;          // a Held, and the tail of the invocation's log
         std::uint32_t payload_bytes = 0;  // so far
         std::uint32_t payload_limit = 0;
         std::uint32_t next = kNoExchange;  // complete: the list of take()
@@ -80,7 +83,12 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         bool released = false;  // answering: Server is done with the last piece
         bool pumping = false;   // pump() is at it
     };
-    static_assert(sizeof(Record) <= 48);
+    static_assert(sizeof(Record) <= 56);
+
+    // An answer whose tail has not come yet.
+    struct Held {
+        http::Answer answer;
+    };
 
     Record* find(http::Exchange exchange);
     const Target* admit(const http::Call& call, Reason& reason) const;
@@ -91,6 +99,9 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     void join(std::uint32_t index);
     void leave(std::uint32_t index);
     void pump(Record& record);
+    void hold(Record& record, const http::Answer& answer);
+    void deliver(Record& record, http::Answer& answer, bool kept);
+    bool keep_log(Record& record, const http::Answer& answer, std::string_view tail);
     std::uint32_t index_of(const Record& record) const {
         return static_cast<std::uint32_t>(&record - records_.get());
     }

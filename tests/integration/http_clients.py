@@ -1,4 +1,5 @@
 """HTTP on the packet path, spoken by ordinary clients: curl on the kernel's TCP."""
+import base64
 import hashlib
 import json
 import os
@@ -105,10 +106,18 @@ def test_many_requests_on_one_connection(lab):
     equal((done.returncode, done.stdout), (0, "hello" * 50), done.stderr)
 
 
-def buffers_at_rest(lab):
-    """Everything is over: no connection, no exchange, all buffers free."""
-    stats = lab.ctl("stats")
-    return stats
+def test_the_log_s_tail(lab):
+    folder = lab.new_folder()
+    (folder / "handler.py").write_text("def handle(event, context):\n    print('word of', event['who'])\n    return event['size'] * 'x'\n")
+    lab.ctl("function", "deploy", "talks", "--artifact", folder, "--runtime", "python3", "--handler", "handler.handle",
+            "--place", "pop", "--warm-min", "1", "--max-payload-bytes", "2000000")
+    for size in (2, 1_000_000):  # straight into the connection, and kept until there is room
+        answer = invoke(lab, "talks", json.dumps({"who": "a client", "size": size}).encode(), "-H", "X-Amz-Log-Type: Tail")
+        equal((answer.status, len(answer.body)), (200, size + 2), answer.errors)
+        tail = base64.b64decode(answer.field("X-Amz-Log-Result")).decode()
+        assert "START RequestId: " + answer.field("x-amzn-RequestId") in tail, tail
+        assert "word of a client" in tail and "REPORT RequestId" in tail, tail
+    equal(invoke(lab, "talks", b'{"who": "b", "size": 1}').field("X-Amz-Log-Result"), None)
 
 
 def test_clients_that_go_away(lab):
