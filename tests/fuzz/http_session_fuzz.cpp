@@ -223,6 +223,8 @@ class Fuzz {
         answer.payload_bytes = static_cast<std::uint32_t>(it.kept.size());
         it.more = answer.more = answer.status == ReplyStatus::ok && how % 3 == 0 && how != 255;
         if (answer.more && how % 2 == 0) answer.total_bytes = it.kept.size() + 1000;
+        static const std::string tail(kTailBytesMax, 't');
+        if (how % 7 == 3) answer.tail = std::string_view(tail).substr(0, 1 + how * 16u);
         it.total_known = answer.total_bytes != 0;
         it.total_left = 1000;
         it.answered = true;

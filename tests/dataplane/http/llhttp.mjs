@@ -51,9 +51,10 @@ const meant = [
   // RFC 9110 §6.5.1: a trailer's fields are left out, whatever they are called. llhttp refuses those about framing.
   (found, bytes) => /llhttp: HPE_INVALID_(TRANSFER_ENCODING|CONTENT_LENGTH)|llhttp: HPE_UNEXPECTED_CONTENT_LENGTH|llhttp: not finished/.test(found) &&
     /\r\n0+(;[^\r]*)?\r\n([^\r]+\r\n)*?(transfer-encoding|content-length):/i.test(bytes.toString('latin1')),
-  // RFC 9110 §5.6.3: white space around a value may be a tab, for these two fields as well.
+  // RFC 9110 §5.6.3: white space around a value may be a tab, for these fields as well.
   (found, bytes) => /llhttp: HPE_INVALID_(CONTENT_LENGTH|TRANSFER_ENCODING)/.test(found) &&
     /(content-length:[ \t]*\d+|transfer-encoding:[ \t]*chunked) *\t/i.test(bytes.toString('latin1')),
+  (found, bytes) => /keep_alive true is false/.test(found) && /connection:[^\r]*\t/i.test(bytes.toString('latin1')),
   // RFC 9112 §9.3: who says close and keep-alive is hung up.
   (found, bytes) => /keep_alive false is true/.test(found) && /connection:.*close/i.test(bytes.toString('latin1')),
 ];
