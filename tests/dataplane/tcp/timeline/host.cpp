@@ -1,5 +1,6 @@
 #include "tests/dataplane/tcp/timeline/host.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace skerry::timeline {
@@ -75,16 +76,18 @@ void Host::flush() {
 
 void Host::pass(std::uint64_t until_us, bool stop_at_frame) {
     int turns = 0;
+    const std::uint64_t step_us = std::max<std::uint64_t>(1000, (until_us - now_us_) / 1000);
     flush();
     while (!(stop_at_frame && !sent.empty())) {
         const std::uint64_t due_us = stack_->next_due_us();
         if (due_us > until_us) break;
-        turns = due_us > now_us_ ? 0 : turns + 1;
+        const std::uint64_t was_us = now_us_;
+        // Without buffers there is something to do at once, and nothing to do it with.
+        now_us_ = std::max(now_us_, held_.empty() ? due_us : std::min(until_us, now_us_ + step_us));
+        if (!held_.empty() && now_us_ == until_us) break;
+        turns = now_us_ > was_us ? 0 : turns + 1;
         if (turns == kTurnsAtOneInstant)
             throw std::runtime_error("next_due_us() stays at one instant");
-        // Without buffers there is something to do at once, and nothing to do it with.
-        now_us_ = std::max(now_us_, held_.empty() ? due_us : std::min(until_us, now_us_ + 1000));
-        if (!held_.empty() && now_us_ == until_us) break;
         stack_->advance(now_us_);
         flush();
     }
