@@ -61,6 +61,7 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
                     }
                 }
                 arrival.cache_entry = 0;
+                arrival.exchange = kNoExchange;
                 arrival.deadline_us = header->deadline_us.get();
                 arrival.path = datagram.path();
                 __builtin_prefetch(arrival.target);

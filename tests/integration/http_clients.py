@@ -100,6 +100,16 @@ def test_forwarded_to_a_region(lab):
     assert "r" in answer.field("x-skerry-decision"), answer.heads
 
 
+def test_datagrams_and_http_take_turns(lab):
+    client = lab.client()
+    for _ in range(3):
+        equal(invoke(lab, "echo", b"over http").body, b"over http")
+        for name in ("echo", "far"):
+            reply = client.invoke(name, b"in a datagram", deadline_ms=5000)
+            equal((rig.status(reply), reply.payload), ("ok", b"in a datagram"), name)
+    client.close()
+
+
 def test_many_requests_on_one_connection(lab):
     urls = [lab.plan.pop_url() + INVOKE.format("echo")] * 50
     done = lab.run("curl", "-sS", "--max-time", "30", "-d", "hello", *urls)

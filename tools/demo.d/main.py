@@ -29,6 +29,7 @@ COLUMNS = {
     "affinity": ("requests", "same_region_share", "cold_starts"),
     "spill": ("requests", "forwarded", "failed"),
     "rollout": ("requests", "failed", "stale"),
+    "http": ("requests", "p50_us", "body_bytes", "regions"),
     "failover": ("requests", "answered", "executed_twice", "max_gap_ms"),
     "languages": ("bash_cold_ms", "bash_warm_us", "python_cold_ms", "python_warm_us", "nodejs_cold_ms", "nodejs_warm_us"),
 }
@@ -84,6 +85,7 @@ def show(plan, say):
     result["spill"] = scenes.spill(stage)
     result["rollout"] = scenes.rollout(stage)
     result["languages"] = scenes.languages(stage)
+    result["http"] = scenes.http(stage)
     result["failover"] = scenes.failover(stage, lambda region: lab("kill", plan, region))
     return result
 

@@ -3,6 +3,7 @@ shows does not hold."""
 import collections
 import contextlib
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -37,6 +38,11 @@ class Stage:
         if done.returncode != 0:
             raise Broken(f"skerryctl {' '.join(map(str, words))}: {done.stderr.strip() or done.stdout.strip()}")
         return json.loads(done.stdout)
+
+    def run(self, *words):
+        """Where clients are."""
+        return subprocess.run(["ip", "netns", "exec", self.plan.namespace("client"), *map(str, words)], text=True,
+                              capture_output=True, check=False)
 
     def artifact(self, function, release=None):
         """A folder with the function's bootstrap; another release is another version."""
@@ -292,3 +298,36 @@ def languages(stage):
                   f"one that is there answers in {middle(warm) / 1000:.2f} ms")
     client.close()
     return result
+
+
+def curl(stage, path, *options):
+    """What curl says at each of the lines that --write-out made."""
+    done = stage.run("curl", "-sS", "--max-time", "30", *options, stage.plan.pop_url() + path)
+    need(done.returncode == 0, f"curl {path}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def http(stage):
+    """The same functions for anybody: curl, over the kernel's TCP, to the POP's own."""
+    stage.say("HTTP/1.1 over the POP's own TCP: curl invokes a Python function, sends 6 MiB both ways, and reaches a region.")
+    url = "/2015-03-31/functions/{}/invocations"
+    line = curl(stage, url.format("python-warm"), "-d", '{"name": "curl"}')
+    need("curl" in line, f"a greeting: {line[:200]}")
+    stage.say(f"  curl -d '{{\"name\": \"curl\"}}' …/functions/python-warm/invocations   {line.strip()[:60]}")
+    limits = ("--max-payload-bytes", 6 << 20, "--timeout-ms", 10000, "--warm-min", 1)
+    stage.ctl("function", "deploy", "mirror", "--artifact", stage.artifact("echo"), "--place", "pop", *limits)
+    stage.ctl("function", "deploy", "far-mirror", "--artifact", stage.artifact("echo"), "--place", "region", "--timeout-ms", 5000)
+    times = curl(stage, url.format("mirror") + "?[1-200]", "-d", "hello", "-o", "/dev/null", "-w", "%{http_code} %{time_total}\\n")
+    codes, seconds = zip(*(each.split() for each in times.splitlines()))
+    need(set(codes) == {"200"}, f"200 requests on one connection: {sorted(set(codes))}")
+    with tempfile.TemporaryDirectory(prefix="skerry-demo-") as folder:
+        body = pathlib.Path(folder) / "body"
+        body.write_bytes(os.urandom((6 << 20) - 64))
+        back = pathlib.Path(folder) / "back"
+        curl(stage, url.format("mirror"), "--data-binary", f"@{body}", "-o", back)
+        need(back.read_bytes() == body.read_bytes(), "6 MiB come back as they went")
+        size = body.stat().st_size
+    decisions = [curl(stage, url.format("far-mirror"), "-d", "x", "-o", "/dev/null", "-w", "%header{x-skerry-decision}") for _ in range(5)]
+    p50 = middle([float(each) * 1e6 for each in seconds])
+    stage.say(f"  200 requests on one connection, p50 {p50:.0f} µs; {size} bytes there and back; elsewhere: {decisions[-1]}")
+    return {"requests": len(seconds), "p50_us": round(p50), "body_bytes": size, "regions": sorted(set(decisions))}
