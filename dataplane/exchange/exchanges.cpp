@@ -99,6 +99,7 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
     record.serial = call.exchange.serial;
     record.payload_limit = target->max_payload_bytes;
     record.state = State::receiving;
+    join(receiving_, record);
     ++open_;
     return true;
 }
@@ -111,6 +112,7 @@ bool Exchanges::append(Record& record, const void* bytes, std::uint32_t count) {
         std::uint32_t room = record.last == nullptr ? 0 : rte_pktmbuf_tailroom(record.last);
         if (room == 0) {
             rte_mbuf* mbuf = rte_pktmbuf_alloc(buffers_);
+            if (mbuf == nullptr && make_room(record)) mbuf = rte_pktmbuf_alloc(buffers_);
             if (mbuf == nullptr) return false;
             if (record.last == nullptr) {
                 record.first = mbuf;
@@ -132,6 +134,23 @@ bool Exchanges::append(Record& record, const void* bytes, std::uint32_t count) {
     return true;
 }
 
+// For the record: the request that has been coming in for longest is refused, and its buffers are
+// free. So who sends slowly does not hold what others need. False: there is no other.
+bool Exchanges::make_room(const Record& record) {
+    std::uint32_t oldest = receiving_.first;
+    if (oldest == index_of(record)) oldest = record.next;
+    if (oldest == kNoExchange) return false;
+    Record& victim = records_[oldest];
+    leave(receiving_, victim);
+    rte_pktmbuf_free(victim.first);
+    victim.first = victim.last = nullptr;
+    victim.state = State::answering;
+    http::Answer answer;
+    refuse(answer, Reason::refused_no_buffer);
+    SKERRY_CHECK(server_->answered({oldest, victim.serial}, answer));
+    return true;
+}
+
 // What there are no buffers for is refused, not waited for: who has part of its buffers waits for
 // others like it.
 std::size_t Exchanges::payload_room(http::Exchange) {
@@ -150,6 +169,7 @@ bool Exchanges::payload(http::Exchange exchange, std::string_view piece, http::A
         }
         reason = Reason::refused_no_buffer;
     }
+    leave(receiving_, *record);
     forget(*record);
     refuse(answer, reason, limit);
     return false;
@@ -158,32 +178,31 @@ bool Exchanges::payload(http::Exchange exchange, std::string_view piece, http::A
 void Exchanges::payload_complete(http::Exchange exchange) {
     Record* record = find(exchange);
     SKERRY_CHECK(record != nullptr && record->state == State::receiving);
+    leave(receiving_, *record);
     record->state = State::complete;
     rte_pktmbuf_mtod(record->first, wire::Header*)->payload_bytes.set(record->payload_bytes);
-    join(index_of(*record));
+    join(complete_, *record);
 }
 
-void Exchanges::join(std::uint32_t index) {
-    records_[index].previous = last_complete_;
-    records_[index].next = kNoExchange;
-    (last_complete_ == kNoExchange ? first_complete_ : records_[last_complete_].next) = index;
-    last_complete_ = index;
+void Exchanges::join(List& list, Record& record) {
+    const std::uint32_t index = index_of(record);
+    record.previous = list.last;
+    record.next = kNoExchange;
+    (list.last == kNoExchange ? list.first : records_[list.last].next) = index;
+    list.last = index;
 }
 
-void Exchanges::leave(std::uint32_t index) {
-    const Record& record = records_[index];
-    (record.previous == kNoExchange ? first_complete_ : records_[record.previous].next) =
-        record.next;
-    (record.next == kNoExchange ? last_complete_ : records_[record.next].previous) =
-        record.previous;
+void Exchanges::leave(List& list, const Record& record) {
+    (record.previous == kNoExchange ? list.first : records_[record.previous].next) = record.next;
+    (record.next == kNoExchange ? list.last : records_[record.next].previous) = record.previous;
 }
 
 std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
     std::uint32_t count = 0;
-    while (first_complete_ != kNoExchange && count < arrivals.size()) {
-        const std::uint32_t index = first_complete_;
+    while (complete_.first != kNoExchange && count < arrivals.size()) {
+        const std::uint32_t index = complete_.first;
         Record& record = records_[index];
-        leave(index);
+        leave(complete_, record);
         auto* header = rte_pktmbuf_mtod(record.first, wire::Header*);
         record.state = State::running;
         Arrival& arrival = arrivals[count];
@@ -218,7 +237,8 @@ std::uint32_t Exchanges::take_gone(std::span<std::uint32_t> invocations) {
 void Exchanges::cancel(http::Exchange exchange) {
     Record* record = find(exchange);
     SKERRY_CHECK(record != nullptr);
-    if (record->state == State::complete) leave(index_of(*record));
+    if (record->state == State::receiving) leave(receiving_, *record);
+    if (record->state == State::complete) leave(complete_, *record);
     if (record->state == State::running || record->state == State::held) {
         SKERRY_CHECK(record->invocation != kNoInvocation && gone_.size() < gone_.capacity());
         gone_.push_back(record->invocation);

@@ -5,7 +5,8 @@
 // Owned by one core. One exchange at a time of each connection, so a connection's index names its
 // exchange: that is the number an Invocation carries. Allocates in the constructor only; what is
 // kept of payloads is bounded by the pool of buffers that it is given:
-//   none left for a request   the client is told (503), nothing was executed
+//   none left for a request   the one that has been coming in for longest makes room: its client is
+//                             told (429), nothing was executed; if there is none, this one's is
 //   none left for an answer   the client is told (failed_answer_no_room); it was executed
 // An answer that its connection has room for needs none.
 //
@@ -77,13 +78,17 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         rte_mbuf* log = nullptr;          // a Held, and the tail of the invocation's log
         std::uint32_t payload_bytes = 0;  // so far
         std::uint32_t payload_limit = 0;
-        std::uint32_t next = kNoExchange;  // complete: the list of take()
+        std::uint32_t next = kNoExchange;  // receiving, complete: the list of those, oldest first
         std::uint32_t previous = kNoExchange;
         State state = State::free;
         bool released = false;  // answering: Server is done with the last piece
         bool pumping = false;   // pump() is at it
     };
     static_assert(sizeof(Record) <= 56);
+
+    struct List {
+        std::uint32_t first = kNoExchange, last = kNoExchange;
+    };
 
     // An answer whose tail has not come yet.
     struct Held {
@@ -96,8 +101,9 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     bool keep(Record& record, const void* payload, std::uint32_t payload_bytes);
     void refuse(http::Answer& answer, Reason reason, std::uint64_t limit_bytes = 0);
     void forget(Record& record);
-    void join(std::uint32_t index);
-    void leave(std::uint32_t index);
+    bool make_room(const Record& record);
+    void join(List& list, Record& record);
+    void leave(List& list, const Record& record);
     void pump(Record& record);
     void hold(Record& record, const http::Answer& answer);
     void deliver(Record& record, http::Answer& answer, bool kept);
@@ -113,8 +119,8 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     http::Server* server_ = nullptr;
     http::Transport* transport_ = nullptr;
     std::uint32_t open_ = 0;
-    std::uint32_t first_complete_ = kNoExchange;
-    std::uint32_t last_complete_ = kNoExchange;
+    List receiving_;
+    List complete_;
     std::vector<std::uint32_t> gone_;  // room for all invocations
 };
 

@@ -5,7 +5,8 @@
 //   start()                at the end of the request's head: known, allowed, not too large?
 //   payload() …            pieces as they come, in order; none is kept longer than the call
 //   payload_complete()     from here on it may be executed
-//   Server::answered()     once, from outside of any call of Server's
+//   Server::answered()     once, from outside of any call of Server's about this exchange; before
+//                          payload_complete(), if the rest is not waited for
 //   release()              the answer's payload was sent, and is not needed any more; perhaps
 //   before
 //                          answered() or answer_more() returns
