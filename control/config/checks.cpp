@@ -68,18 +68,24 @@ void check_cpus(const Config& config, const Lines& lines, Problems& problems) {
 }
 
 // Buffers that can be held at once: by the rings of every port, by requests that wait or are with a
-// region, and by what is about to be sent. With fewer, a busy server could not receive the very
+// region, by what connections have received and nobody has looked at, and by what is about to be
+// sent. With fewer, a busy server could not receive the very
 // replies that would free them.
 void check_mbufs(const Config& config, const Lines& lines, Problems& problems) {
     constexpr std::uint64_t kRings = 2048, kAboutToBeSent = 512;  // RX and TX; bursts, cache
     const Dataplane& d = config.dataplane;
+    constexpr std::uint64_t kBufferBytes = 2048 + 128;  // what the Stack counts one as, at least
+    const bool http = config.http.port_of(config.role) != 0;
+    const std::uint64_t received =
+        http ? (std::uint64_t{config.http.receive_mib} << 20) / kBufferBytes : 0;
     const std::uint64_t least =
-        config.ports.size() * (kRings + kAboutToBeSent) + d.pending + d.queue;
+        config.ports.size() * (kRings + kAboutToBeSent) + d.pending + d.queue + received;
     if (d.mbufs < least)
         problems.add(lines.mbufs, "dataplane.mbufs", std::to_string(d.mbufs),
                      "at least " + std::to_string(least) +
-                         ": 2560 for each port, and one for "
-                         "each of pending and queue");
+                         ": 2560 for each port, one for "
+                         "each of pending and queue" +
+                         (http ? ", and 482 for each of http.receive_mib" : ""));
 }
 
 void check_return_ports(const Config& config, const Lines& lines, Problems& problems) {

@@ -86,7 +86,7 @@ struct Http {                             // [http]; per core unless it says oth
     std::uint32_t connections = 16384;    // in any state, those that linger in TIME-WAIT included
     std::uint32_t body_mib = 32;          // of requests that are gathered, and answers not yet sent
     std::uint32_t send_mib = 32;          // sent and not acknowledged
-    std::uint32_t receive_mib = 16;       // received and not yet looked at; in packet buffers
+    std::uint32_t receive_mib = 4;        // received and not yet looked at; in packet buffers
     std::uint32_t head_bytes = 8192;      // of one request's head
     std::uint32_t body_bytes = 6u << 20;  // of one request's body
     std::uint32_t idle_ms = 60000;        // a connection between requests

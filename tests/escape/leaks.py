@@ -50,8 +50,10 @@ def groups(pids):
 
 
 def mounts(pid, word=""):
+    """Without other people's network namespaces: a lab sees them come and go."""
     with contextlib.suppress(OSError):
-        return len([line for line in pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines() if word in line])
+        lines = pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+        return len([line for line in lines if word in line and (word or " /run/netns/" not in line)])
     return 0
 
 

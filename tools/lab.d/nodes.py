@@ -86,10 +86,13 @@ udp_port = {UDP_PORT}
 
 [dataplane]
 memory = "no-huge"
-memory_mib = 96
+memory_mib = {64 + 64 * int(settings["cores"])}
 cores = {settings["cores"]}
 idle = "{settings["idle"]}"
 reply_cache_entries = {settings["reply_cache_entries"]}
+
+[http]
+body_mib = 24
 
 [workers]
 first_uid = {plan.first_uid + number * 100}

@@ -55,6 +55,16 @@ TEST(ConfigParse, TheDefaultsAreThoseOfTheHeader) {
     ASSERT_EQ(config->regions.size(), 1u);
     EXPECT_EQ(config->regions[0].udp_port, 4600);
     EXPECT_EQ(config->regions[0].address.to_string(), "10.0.0.7");
+    EXPECT_EQ(config->http.port_of(config->role), 8080);
+    EXPECT_EQ(fresh.http.port_of(Role::region), 0);
+}
+
+TEST(ConfigParse, WhatConnectionsReceiveTakesPacketBuffers) {
+    auto config = parse(std::string(kPop) + "[http]\nreceive_mib = 64\n", "s.toml");
+    ASSERT_FALSE(config);
+    EXPECT_NE(config.error().text.find("dataplane.mbufs"), std::string::npos)
+        << config.error().text;
+    EXPECT_TRUE(parse(std::string(kPop) + "[http]\nport = 0\nreceive_mib = 64\n", "s.toml"));
 }
 
 TEST(ConfigParse, EveryKeyIsTaken) {
@@ -97,6 +107,17 @@ fresh_ms = 500
 [admission]
 popular_per_s = 2
 rate_half_life_ms = 500
+[http]
+port = 80
+connections = 100
+body_mib = 3
+send_mib = 4
+receive_mib = 5
+head_bytes = 4096
+body_bytes = 1000
+idle_ms = 200
+head_ms = 300
+min_body_bytes_per_s = 10
 [management]
 listen = "[fd00::7]:4601"
 tls_cert = "/c"
@@ -129,6 +150,11 @@ devargs = "0000:03:00.1"
     EXPECT_EQ(config->workers.standby_nodejs, 7u);
     EXPECT_EQ(config->prober.return_ms, 0u);
     EXPECT_DOUBLE_EQ(config->admission.popular_per_s, 2.0);
+    const Http& h = config->http;
+    EXPECT_EQ(h.port_of(Role::region), 80);
+    EXPECT_EQ(h.connections + h.body_mib + h.send_mib + h.receive_mib + h.head_bytes +
+                  h.body_bytes + h.idle_ms + h.head_ms + h.min_body_bytes_per_s,
+              100u + 3 + 4 + 5 + 4096 + 1000 + 200 + 300 + 10);
     EXPECT_EQ(config->management.listen, "[fd00::7]:4601");
     EXPECT_EQ(config->ports.size(), 2u);
     EXPECT_EQ(config->ports[0].mtu, 9000);
