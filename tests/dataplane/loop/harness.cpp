@@ -166,6 +166,7 @@ void LoopTest::start() {
     view.addresses = addresses_;
     view.return_first = return_first;
     view.sticky = sticky;
+    view.tcp = info.http.port != 0;
     info.ports = {view};
     shared.server = info;
     auto doorbells = channel::create_doorbells();
@@ -177,7 +178,12 @@ void LoopTest::start() {
     shared.qsbr = static_cast<rte_rcu_qsbr*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
     rte_rcu_qsbr_init(shared.qsbr, 1);
     publish();
-    auto made = Core::create(shared, 0, {.pool = pool_, .wake_fds = {}, .all_ports_wake = false});
+    if (info.http.port != 0)
+        payloads_ = rte_pktmbuf_pool_create((name + "pl").c_str(), payload_buffers, 0, 0,
+                                            4352 + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
+    auto made = Core::create(
+        shared, 0,
+        {.pool = pool_, .payload_pool = payloads_, .wake_fds = {}, .all_ports_wake = false});
     ASSERT_TRUE(made) << made.error().text;
     core = std::move(*made);
     ASSERT_EQ(core->attach(), 0);
@@ -206,7 +212,12 @@ void LoopTest::publish(bool draining) {
         explicit_version.qualifier = explicit_version.version_key;
         all.push_back(explicit_version);
     }
-    snapshot_ = std::make_unique<const Snapshot>(1, all, regions, draining);
+    std::vector<TargetName> names;
+    const std::string version = "000000000000aaaa" + std::string(48, '0');  // kVersionKey
+    for (std::size_t i = 0; i < all.size(); ++i)
+        names.push_back({"f" + std::to_string(i % targets.size()),
+                         all[i].qualifier == 0 ? "" : version, version});
+    snapshot_ = std::make_unique<const Snapshot>(1, all, regions, draining, names);
     shared.snapshot.store(snapshot_.get());
 }
 
@@ -347,6 +358,10 @@ void LoopTest::TearDown() {
     rte_eth_dev_close(id);
     EXPECT_EQ(rte_mempool_avail_count(pool_), kPoolSize) << "packet buffers have leaked";
     rte_mempool_free(pool_);
+    if (payloads_ != nullptr) {
+        EXPECT_EQ(rte_mempool_in_use_count(payloads_), 0u) << "payload buffers have leaked";
+        rte_mempool_free(payloads_);
+    }
     for (rte_ring* ring : {rx_, tx_}) rte_ring_free(ring);
     for (std::uint32_t i = 0; i < info.core_count; ++i)
         for (rte_ring* ring :

@@ -81,6 +81,8 @@ class LoopTest : public ::testing::Test {
     bool neighbours_known = true;
     bool sticky = true;  // the port keeps a source on one queue
 
+    std::uint32_t payload_buffers = 64;  // where info.http.port is set
+
     void start();
     void publish(bool draining = false);
     void set_region(std::uint32_t region, std::uint32_t rtt_us, std::uint16_t weight = 1000);
@@ -109,6 +111,8 @@ class LoopTest : public ::testing::Test {
     }
     // Takes what was sent into `sent` and `other_sent`.
     void collect_sent();
+    // Payloads that are being gathered, or kept for who reads slowly.
+    std::uint32_t payload_buffers_in_use() const { return rte_mempool_in_use_count(payloads_); }
     // Frees what was sent without looking at it.
     void drop_sent();
     // Takes the oldest message that was sent.
@@ -124,6 +128,7 @@ class LoopTest : public ::testing::Test {
     void start_port(const std::string& name);
     void make_rings(const std::string& name);
     rte_mempool* pool_ = nullptr;
+    rte_mempool* payloads_ = nullptr;
     rte_ring* rx_ = nullptr;
     rte_ring* tx_ = nullptr;
     int port_ = -1;
