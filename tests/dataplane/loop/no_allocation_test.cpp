@@ -5,7 +5,7 @@
 #include "tests/dataplane/frames.hpp"
 #include "tests/dataplane/loop/api_worker.hpp"
 #include "tests/dataplane/loop/environment.hpp"
-#include "tests/dataplane/loop/harness.hpp"
+#include "tests/dataplane/loop/http_rig.hpp"
 
 namespace skerry::test {
 namespace {
@@ -113,6 +113,39 @@ class NoAllocation : public LoopTest {
     std::uint64_t packets_ = 0;
     std::uint64_t inside_ = 0;
 };
+
+class NoAllocationByHttp : public HttpTest {
+  protected:
+    void core_turn() override {
+        const std::uint64_t before = allocated_bytes();
+        core->turn();
+        inside += allocated_bytes() - before;
+        ++turns;
+    }
+    std::uint64_t inside = 0, turns = 0;
+};
+
+// Connections, invocations small and large, refusals, answers that are kept, clients that go.
+TEST_F(NoAllocationByHttp, OverConnectionsAndInvocations) {
+    targets[0].max_payload_bytes = 1 << 20;
+    payload_buffers = 512;
+    info.http.send_blocks = 64;
+    start();
+    PlayedWorker worker(shared, 0, 1, 0, 1 << 20);
+    for (std::uint32_t round = 0; round < 300; ++round) {
+        const net::tcp::Handle connection = connect();
+        const std::string body(round % 10 == 0 ? 50'000 : 100, 'x');
+        say(connection, post("f0", body));
+        ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+        worker.respond(0, round % 10 == 1 ? std::string(400'000, 'y') : body);
+        if (round % 10 != 2) (void)answer(connection);
+        say(connection, post("nobody", body.substr(0, 10)));
+        if (round % 10 != 2) (void)answer(connection);
+        leave(connection, round % 3 == 0);
+    }
+    EXPECT_GT(turns, 1000u);
+    EXPECT_EQ(inside, 0u);
+}
 
 TEST_F(NoAllocation, OverAMillionPackets) {
     start();
