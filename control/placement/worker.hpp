@@ -56,6 +56,7 @@ struct Worker {
     std::pair<dev_t, ino_t> image = {};  // of one that stands by: what it was made of
     std::string group;                   // its control group; empty: it has none
     std::optional<CpuWatch> cpu;         // of functions with a limit of CPU time, once it is ready
+    std::uint64_t memory_watched_us = 0;
     bool first_answer_told = false;
 
     bool finished() const { return exited && owned == slots; }

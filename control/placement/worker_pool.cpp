@@ -15,6 +15,10 @@ namespace {
 // Ended sooner than this after it became ready, without being told to and without a request in
 // hand: counts as a failed start.
 constexpr std::uint64_t kEarlyEnd_us = 1'000'000;
+// How often a worker is looked at that has an invocation in hand, and one that has none. A look
+// takes some microseconds of the control thread.
+constexpr std::uint64_t kMemoryPeriod_us = 50'000;
+constexpr std::uint64_t kIdleMemoryPeriod_us = 1'000'000;
 // For workers to end when the pool does; they are killed, so this is what only a sick machine
 // takes.
 constexpr std::chrono::seconds kEndTimeout{2};
@@ -152,7 +156,7 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
         if (entry.failures != 0 && entry.not_before_us > now_us)
             next_us = std::min(next_us, entry.not_before_us);
     }
-    next_us = std::min(next_us, watch_cpu(now_us));
+    next_us = std::min({next_us, watch_cpu(now_us), watch_memory(now_us)});
     shared_.idle_slots.store(free_slots(), std::memory_order_relaxed);
     make_template(now_us);
     keep_standbys(now_us);
@@ -173,6 +177,27 @@ std::uint64_t WorkerPool::watch_cpu(std::uint64_t now_us) {
     }
     if (due) cpu_watched_us_ = now_us;
     return any ? cpu_watched_us_ + CpuWatch::kPeriod_us : ~std::uint64_t{0};
+}
+
+// With control groups of version 1 the kernel ends one process of a worker, and its invocation may
+// wait for that one until its time is over. It ends as a whole instead, as with version 2; the
+// warden then says that it was out of memory. Not end(): it was the kernel that began it, so it
+// counts as a worker that ended by itself.
+std::uint64_t WorkerPool::watch_memory(std::uint64_t now_us) {
+    std::uint64_t next_us = ~std::uint64_t{0};
+    if (!warden_.groups().limits_memory()) return next_us;
+    for (auto& [id, worker] : workers_) {
+        if (worker->state != Worker::State::ready || worker->kill_sent || worker->group.empty())
+            continue;
+        const bool busy = is_claimed(*shared_.capacity, *worker);
+        const std::uint64_t period_us = busy ? kMemoryPeriod_us : kIdleMemoryPeriod_us;
+        if (now_us - worker->memory_watched_us >= period_us) {
+            worker->memory_watched_us = now_us;
+            if (warden_.groups().lost_a_process(worker->group)) send_kill(*worker);
+        }
+        next_us = std::min(next_us, worker->memory_watched_us + period_us);
+    }
+    return next_us;
 }
 
 void WorkerPool::take_events(std::uint64_t now_us) {

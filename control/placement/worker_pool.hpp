@@ -151,6 +151,9 @@ class WorkerPool {
     void note_first_answer(Worker& worker);
     // Samples the CPU time of workers that have a limit; when it wants to do so again.
     std::uint64_t watch_cpu(std::uint64_t now_us);
+    // Has workers killed that have lost a process to the kernel for their memory limit; when it
+    // wants to look again.
+    std::uint64_t watch_memory(std::uint64_t now_us);
     void become_ready(Worker& worker, std::uint64_t now_us);
     void take_retired();
     void serve_wanted(std::uint32_t entry, std::uint64_t now_us);

@@ -20,6 +20,7 @@ class Backend {
     virtual int make_owner(const std::string& owner) const = 0;
     virtual int set(const std::string& group, const Limits& limits) const = 0;
     virtual Usage usage(const std::string& group) const = 0;
+    virtual bool lost_a_process(const std::string& group) const = 0;
     virtual Groups::CpuFile cpu_file(const std::string& group) const = 0;
     // One attempt; the processes are gone some time later.
     virtual void kill(const std::string& group) const = 0;

@@ -87,6 +87,10 @@ Usage Groups::usage(const std::string& name) const {
     return active() ? backend_->usage(owner_ + "/" + name) : Usage{};
 }
 
+bool Groups::lost_a_process(const std::string& name) const {
+    return active() && backend_->lost_a_process(owner_ + "/" + name);
+}
+
 Groups::CpuFile Groups::cpu_file(const std::string& name) const {
     return active() ? backend_->cpu_file(owner_ + "/" + name) : CpuFile{};
 }

@@ -53,6 +53,9 @@ class Groups {
     int join(const std::string& name) const;
     Status set(const std::string& name, const Limits& limits) const;
     Usage usage(const std::string& name) const;
+    // The kernel has ended a process of it for its memory limit, and may have left others alive.
+    // Opens one file and reads it. False also where that is not counted, or the group is gone.
+    bool lost_a_process(const std::string& name) const;
     // Where CPU time is counted; an empty path: nowhere.
     struct CpuFile {
         std::string path;

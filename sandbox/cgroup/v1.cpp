@@ -49,8 +49,7 @@ class V1 final : public Backend {
             const std::string folder = hierarchy_.memory + "/" + group;
             usage.peak_memory_bytes =
                 read_number(folder + "/memory.max_usage_in_bytes").value_or(0);
-            usage.out_of_memory =
-                read_key(folder + "/memory.oom_control", "oom_kill").value_or(0) != 0;
+            usage.out_of_memory = lost_a_process(group);
         }
         if (!hierarchy_.cpuacct.empty())
             usage.cpu_us =
@@ -59,6 +58,11 @@ class V1 final : public Backend {
             usage.throttled =
                 read_key(hierarchy_.cpu + "/" + group + "/cpu.stat", "nr_throttled").value_or(0);
         return usage;
+    }
+
+    bool lost_a_process(const std::string& group) const override {
+        const std::string file = hierarchy_.memory + "/" + group + "/memory.oom_control";
+        return hierarchy_.has_memory && read_key(file, "oom_kill").value_or(0) != 0;
     }
 
     Groups::CpuFile cpu_file(const std::string& group) const override {

@@ -47,10 +47,15 @@ class V2 final : public Backend {
         const std::string folder = hierarchy_.unified + "/" + group;
         Usage usage;
         usage.peak_memory_bytes = read_number(folder + "/memory.peak").value_or(0);
-        usage.out_of_memory = read_key(folder + "/memory.events", "oom_kill").value_or(0) != 0;
+        usage.out_of_memory = lost_a_process(group);
         usage.cpu_us = read_key(folder + "/cpu.stat", "usage_usec").value_or(0);
         usage.throttled = read_key(folder + "/cpu.stat", "nr_throttled").value_or(0);
         return usage;
+    }
+
+    bool lost_a_process(const std::string& group) const override {
+        const std::string file = hierarchy_.unified + "/" + group + "/memory.events";
+        return hierarchy_.has_memory && read_key(file, "oom_kill").value_or(0) != 0;
     }
 
     Groups::CpuFile cpu_file(const std::string& group) const override {
@@ -87,7 +92,8 @@ class V2 final : public Backend {
             return error;
         if (const int error = write_if_there(folder + "/memory.swap.max", "0"); error != 0)
             return error;
-        // A worker of which a part is gone is no worker.
+        // A worker of which a part is gone is no worker. Before Linux 4.19 the kernel can't end
+        // the whole: whoever reads lost_a_process() does.
         return write_if_there(folder + "/memory.oom.group", "1");
     }
 

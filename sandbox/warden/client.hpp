@@ -97,8 +97,8 @@ class Client {
     static Result<Client> start(const Options& options);
 
     // For tests that play the warden themselves: speaks to whoever has the other end.
-    static Client with_socket(UniqueFd socket) {
-        return Client(std::move(socket), -1, cgroup::Groups());
+    static Client with_socket(UniqueFd socket, cgroup::Groups groups = {}) {
+        return Client(std::move(socket), -1, std::move(groups));
     }
 
     // Both never wait. EAGAIN: the warden has not caught up yet, and nothing was sent.

@@ -1,4 +1,4 @@
-"""CPU time of one invocation, and the tail of its log with the reply."""
+"""CPU time of one invocation, memory of all of a worker's processes, and the tail of its log with the reply."""
 import json
 import sys
 
@@ -35,6 +35,12 @@ def has_cpu_groups():
     return "cpuacct" in text or text.startswith("0::")
 
 
+def has_memory_groups():
+    with open("/proc/self/cgroup", encoding="ascii") as groups:
+        text = groups.read()
+    return ":memory:" in text or text.startswith("0::")
+
+
 def test_a_handler_that_computes_without_end(lab):
     runtimes.deploy(lab, "snake", "snake", "--timeout-ms", "5000", "--cpu-ms", "100")
     reply = ask(lab, "snake", "burn", "--tail")
@@ -65,6 +71,19 @@ def test_the_time_of_its_children_counts(lab):
         return  # nobody counts it then
     equal(ask(lab, "snake", "burn in a child")["status"], "cpu_limit")
     equal(ask(lab, "snake", "")["status"], "ok", "its worker is replaced")
+
+
+def test_a_child_that_eats_all_memory_ends_its_worker(lab):
+    if not has_memory_groups():
+        return  # nobody ends it for that then
+    runtimes.deploy(lab, "eater", "snake", "--timeout-ms", "20000", "--memory-mib", "128")
+    reply = invoke(lab, "eater", json.dumps({"do": "eat in a child"}), "--tail", deadline_ms=25000)
+    equal(reply["status"], "worker_died")
+    assert reply["elapsed_us"] < 10_000_000, reply
+    assert "needed more memory than its 128 MiB" in reply["tail"], reply
+    version = lab.ctl("function", "describe", "eater")["versions"][-1]
+    equal((version["crashed"], version["out_of_memory"], version["failed_starts"]), (1, 1, 0))
+    equal(ask(lab, "eater", "")["status"], "ok", "its worker is replaced")
 
 
 def test_a_native_function(lab):

@@ -37,7 +37,7 @@ class PoolTest : public ::testing::Test {
         ::alarm(60);  // a control thread that blocks is what some of these tests are about
         int ends[2];
         ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-        client_.emplace(warden::Client::with_socket(UniqueFd(ends[0])));
+        client_.emplace(warden::Client::with_socket(UniqueFd(ends[0]), groups()));
         warden_ = UniqueFd(ends[1]);
         auto doorbells = channel::create_doorbells();
         ASSERT_TRUE(doorbells);
@@ -49,6 +49,7 @@ class PoolTest : public ::testing::Test {
         pool_.reset();
         ::alarm(0);
     }
+    virtual cgroup::Groups groups() const { return {}; }  // that its workers are in
     void make_pool(std::uint32_t workers_max, std::uint32_t starts_max = 0) {
         pool_ = std::make_unique<WorkerPool>(
             shared_, *client_, doorbells_,
@@ -104,7 +105,7 @@ class PoolTest : public ::testing::Test {
     std::uint64_t start_one() {
         step();
         EXPECT_EQ(take_orders(), 1u);
-        tell(warden::MessageKind::spawned, last_);
+        tell(warden::MessageKind::spawned, last_, 0, "w");
         ordered_[last_].ring_ready();
         step();
         return last_;

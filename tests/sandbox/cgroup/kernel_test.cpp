@@ -93,6 +93,33 @@ TEST_F(Kernel, ProcessThatKeepsToItsMemoryIsNotBlamed) {
     EXPECT_FALSE(groups_.usage("w").out_of_memory);
 }
 
+// With version 1 the first process lives on; with version 2 it ends with its child.
+TEST_F(Kernel, AChildThatIsEndedForItsMemoryIsSeen) {
+    const pid_t child = start({.memory_bytes = 32u << 20}, [] {
+        const pid_t eater = ::fork();
+        if (eater < 0) return 1;
+        if (eater == 0) {
+            for (int i = 0; i < 256; ++i) {
+                char* const block = static_cast<char*>(std::malloc(1 << 20));
+                if (block == nullptr) ::_exit(2);
+                std::memset(block, 1, 1 << 20);
+                asm volatile("" : : "r"(block) : "memory");
+            }
+            ::_exit(3);
+        }
+        int state = 0;
+        if (::waitpid(eater, &state, 0) != eater) return 4;
+        return WIFSIGNALED(state) ? 0 : 5;
+    });
+    const int state = end_of(child);
+    if (groups_.hierarchy().version == Version::v1) {
+        EXPECT_EQ(state, 0);
+    } else {
+        EXPECT_TRUE(WIFSIGNALED(state)) << state;
+    }
+    EXPECT_TRUE(groups_.lost_a_process("w"));
+}
+
 TEST_F(Kernel, ForkBombStopsAtItsLimitAndIsEndedAsAWhole) {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);

@@ -76,6 +76,22 @@ TEST_F(Version2, ReadsUsage) {
     EXPECT_EQ(groups_.usage("absent").cpu_us, 0u);
 }
 
+TEST_F(Version2, TellsThatAProcessWasLost) {
+    const std::string file = "own/me-1/w1/memory.events";
+    EXPECT_FALSE(groups_.lost_a_process("w1")) << "no such file";
+    for (const char* text : {"", "oom_kill", "oom_kill \n", "oom_kill x\n", "oom 3\noom_kill 0\n",
+                             "oom_kill 0\noom_group_kill 1\n", "xoom_kill 1\n", "oom 1\n"}) {
+        tree_.write(file, text);
+        EXPECT_FALSE(groups_.lost_a_process("w1")) << text;
+    }
+    for (const char* text :
+         {"low 0\nmax 9\noom 1\noom_kill 1\noom_group_kill 0\n", "oom_kill 23"}) {
+        tree_.write(file, text);
+        EXPECT_TRUE(groups_.lost_a_process("w1")) << text;
+    }
+    EXPECT_FALSE(groups_.lost_a_process("absent"));
+}
+
 TEST_F(Version2, MetersCpuTime) {
     tree_.write("own/me-1/w1/cpu.stat", "usage_usec 77\nuser_usec 1\n");
     const CpuMeter meter(groups_, "w1", 0);
@@ -146,6 +162,27 @@ TEST(Version1, WritesLimitsIntoEachHierarchy) {
     EXPECT_EQ(usage.throttled, 4u);
 }
 
+TEST(Version1, TellsThatAProcessWasLost) {
+    FakeTree tree;
+    tree.folder("m");
+    Hierarchy hierarchy;
+    hierarchy.version = Version::v1;
+    hierarchy.memory = tree.path() + "/m";
+    hierarchy.has_memory = true;
+    auto groups = Groups::create(hierarchy, "me");
+    ASSERT_TRUE(groups) << groups.error().text;
+    EXPECT_FALSE(groups->lost_a_process("w1")) << "no such file";
+    // As kernels before 4.13 have it; as others have it before and after.
+    const std::string file = "m/me/w1/memory.oom_control";
+    tree.write(file, "oom_kill_disable 1\nunder_oom 1\n");
+    EXPECT_FALSE(groups->lost_a_process("w1"));
+    tree.write(file, "oom_kill_disable 1\nunder_oom 1\noom_kill 0\n");
+    EXPECT_FALSE(groups->lost_a_process("w1"));
+    tree.write(file, "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+    EXPECT_TRUE(groups->lost_a_process("w1"));
+    EXPECT_FALSE(groups->lost_a_process("absent"));
+}
+
 TEST(Version1, RefusesNoOwnersFolder) {
     Hierarchy hierarchy;
     hierarchy.version = Version::v1;
@@ -161,6 +198,7 @@ TEST(Nothing, DoesNothing) {
     EXPECT_FALSE(none.active());
     EXPECT_EQ(none.join("w"), 0);
     EXPECT_TRUE(none.set("w", {}));
+    EXPECT_FALSE(none.lost_a_process("w"));
     EXPECT_TRUE(none.remove("w"));
     EXPECT_TRUE(none.remove_all());
 }
