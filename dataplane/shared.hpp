@@ -76,7 +76,9 @@ struct HttpInfo {
     std::uint32_t idle_ms = 60000;
     std::uint32_t head_ms = 10000;
     std::uint32_t min_bytes_per_s = 1024;
-    std::array<std::uint8_t, 16> secret{};  // keys what strangers must not guess
+    std::array<std::uint8_t, 16> secret{};  // of TCP: keys what strangers must not guess
+    // Where the ids of requests begin. Clients see ids, and can work it out: not part of a secret.
+    std::uint64_t first_id = 0;
 };
 
 // Constant after start.

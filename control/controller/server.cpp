@@ -133,7 +133,9 @@ Status Server::make_http(HttpInfo& info) const {
     info.head_ms = http.head_ms;
     info.min_bytes_per_s = http.min_body_bytes_per_s;
     if (getrandom(info.secret.data(), info.secret.size(), 0) !=
-        static_cast<ssize_t>(info.secret.size()))
+            static_cast<ssize_t>(info.secret.size()) ||
+        getrandom(&info.first_id, sizeof info.first_id, 0) !=
+            static_cast<ssize_t>(sizeof info.first_id))
         return errno_error("getrandom");
     return ok();
 }

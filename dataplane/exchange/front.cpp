@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace skerry {
@@ -28,8 +27,7 @@ http::Options http_options(const HttpInfo& info, std::uint32_t core) {
     options.times.head_us = info.head_ms * 1000;
     options.times.min_bytes_per_s = info.min_bytes_per_s;
     // Request ids of two cores, or of two starts of a server, are never the same.
-    std::memcpy(&options.seed, info.secret.data(), sizeof options.seed);
-    options.seed ^= std::uint64_t{core + 1} << 56;
+    options.seed = info.first_id ^ std::uint64_t{core + 1} << 56;
     return options;
 }
 
