@@ -17,7 +17,7 @@ void Tails::append(std::uint64_t worker, const RequestId& request, std::string_v
     tail += line;
     tail += '\n';
     // Not at every line: moving what is kept costs as much as the line itself.
-    if (tail.size() > 4 * kTailBytes) tail.erase(0, tail.size() - kTailBytes);
+    if (tail.size() > std::size_t{4} * kTailBytes) tail.erase(0, tail.size() - kTailBytes);
 }
 
 std::string Tails::last(const std::string& tail, std::size_t room) {
