@@ -116,7 +116,7 @@ def test_a_server_that_does_not_start_leaves_no_folder():
         text = (lab.plan.dir / "pop.toml").read_text()
         lab.lab("kill", "pop")
         file = pathlib.Path(lab.folder.name) / "bad.toml"
-        for old, new in (("iface=dp0", "iface=nothere"), ('memory = "no-huge"\nmemory_mib = 96', 'memory_mib = 65536')):
+        for old, new in (("iface=dp0", "iface=nothere"), ('memory = "no-huge"\nmemory_mib = 128', 'memory_mib = 65536')):
             assert old in text
             file.write_text(text.replace(old, new))
             server = subprocess.Popen(["ip", "netns", "exec", lab.plan.namespace("pop"), lab.plan.skerryd, "--config",
