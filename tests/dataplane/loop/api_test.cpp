@@ -216,10 +216,13 @@ TEST_F(Api, AWorkerThatKeepsTalkingIsLeftAlone) {
 }
 
 TEST_F(Api, AWorkerThatTalksWithoutEndIsGivenUp) {
-    targets[0].timeout_us = 60'000'000;  // what ends it is what it says, however slow this machine
+    // What ends it is what it says, however slow this machine is.
+    targets[0].timeout_us = 60'000'000;
     start();
     ApiWorker worker(shared);
-    request(1);
+    wire::Header header = request_header(shared, client(), 1);
+    header.deadline_us.set(60'000'000);
+    send(client(), header, "{}");
     heard(worker, "{}");
     const std::string ping = "GET /2018-06-01/ping HTTP/1.1\r\n\r\n";
     std::uint32_t said = 0;
