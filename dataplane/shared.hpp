@@ -73,7 +73,7 @@ struct HttpInfo {
     std::uint64_t receive_bytes = 16u << 20;
     std::uint32_t head_bytes = 8192;
     std::uint64_t body_bytes = 6u << 20;
-    std::uint32_t idle_ms = 60000;
+    std::uint32_t idle_ms = 60000;  // these two: an hour at most, they are kept in µs
     std::uint32_t head_ms = 10000;
     std::uint32_t min_bytes_per_s = 1024;
     std::array<std::uint8_t, 16> secret{};  // of TCP: keys what strangers must not guess

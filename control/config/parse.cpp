@@ -146,7 +146,7 @@ void read_http(Reader& top, Http& h, Problems& problems) {
     r.integer("receive_mib", h.receive_mib, 1, 1 << 16);
     r.integer("head_bytes", h.head_bytes, 256, 16384);
     r.integer("body_bytes", h.body_bytes, 0, 6 << 20);
-    r.integer("idle_ms", h.idle_ms, 100, 86400000);
+    r.integer("idle_ms", h.idle_ms, 100, 3600000);
     r.integer("head_ms", h.head_ms, 100, 3600000);
     r.integer("min_body_bytes_per_s", h.min_body_bytes_per_s, 1, 1 << 30);
     r.finish();

@@ -125,7 +125,7 @@ Status Server::make_http(HttpInfo& info) const {
     const config::Http& http = config_.http;
     info.port = http.port_of(config_.role);
     info.connections = http.connections;
-    info.send_blocks = (http.send_mib << 20) / net::tcp::kBlockBytes;
+    info.send_blocks = http.send_mib * ((1u << 20) / net::tcp::kBlockBytes);
     info.receive_bytes = std::uint64_t{http.receive_mib} << 20;
     info.head_bytes = http.head_bytes;
     info.body_bytes = http.body_bytes;

@@ -59,6 +59,13 @@ TEST(ConfigParse, TheDefaultsAreThoseOfTheHeader) {
     EXPECT_EQ(fresh.http.port_of(Role::region), 0);
 }
 
+// Both are kept as microseconds in 32 bits: a longer one would come out as a short one.
+TEST(ConfigParse, WaitsOfHttpAreAnHourAtMost) {
+    EXPECT_TRUE(parse(std::string(kPop) + "[http]\nidle_ms = 3600000\nhead_ms = 3600000\n", "s"));
+    EXPECT_FALSE(parse(std::string(kPop) + "[http]\nidle_ms = 3600001\n", "s"));
+    EXPECT_FALSE(parse(std::string(kPop) + "[http]\nhead_ms = 3600001\n", "s"));
+}
+
 TEST(ConfigParse, WhatConnectionsReceiveTakesPacketBuffers) {
     auto config = parse(std::string(kPop) + "[http]\nreceive_mib = 64\n", "s.toml");
     ASSERT_FALSE(config);
