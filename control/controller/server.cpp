@@ -143,9 +143,9 @@ Status Server::make_http(HttpInfo& info) const {
 // What HTTP gathers payloads in; packet buffers stay for packets.
 Result<rte_mempool*> Server::make_payload_pool(std::uint32_t core) const {
     if (shared_.server.http.port == 0) return nullptr;
-    constexpr std::uint32_t kRoom = 4096 + 256;  // a log's tail, and what is kept with it
-    const std::uint32_t buffers =
-        (config_.http.body_mib << 10) / ((kRoom + RTE_PKTMBUF_HEADROOM) >> 10);
+    constexpr std::uint32_t kRoom = Exchanges::kBufferBytes;
+    const auto buffers = static_cast<std::uint32_t>((std::uint64_t{config_.http.body_mib} << 20) /
+                                                    (kRoom + RTE_PKTMBUF_HEADROOM));
     rte_mempool* pool =
         rte_pktmbuf_pool_create(("skerry-payloads-" + std::to_string(core)).c_str(), buffers, 64, 0,
                                 kRoom + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);

@@ -37,6 +37,7 @@ Exchanges::Exchanges(Context& context, rte_mempool* buffers, std::uint32_t conne
       buffers_(buffers),
       connections_(connections),
       records_(std::make_unique<Record[]>(connections)) {
+    SKERRY_CHECK(rte_pktmbuf_data_room_size(buffers) >= kBufferBytes + RTE_PKTMBUF_HEADROOM);
     gone_.reserve(context.invocations.size());
 }
 

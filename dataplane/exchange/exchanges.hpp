@@ -33,7 +33,10 @@ namespace skerry {
 
 class Exchanges final : public http::Invocations, public ExchangeSink {
   public:
-    // `buffers`: a pool whose buffers hold a message's header and more; of this core alone.
+    // Of one buffer of the pool, without its headroom: an answer's log must fit.
+    static constexpr std::uint32_t kBufferBytes = kTailBytes + 256;
+
+    // `buffers`: a pool of buffers of kBufferBytes at least; of this core alone.
     Exchanges(Context& context, rte_mempool* buffers, std::uint32_t connections);
     ~Exchanges();
     Exchanges(const Exchanges&) = delete;
@@ -94,6 +97,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     struct Held {
         http::Answer answer;
     };
+    static_assert(sizeof(Held) + kTailBytes <= kBufferBytes);
 
     Record* find(http::Exchange exchange);
     const Target* admit(const http::Call& call, Reason& reason) const;
