@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders,
-runtime_api, api_worker, snapshot, tcp_segment, tcp_sequence, tcp (the last three by tcp_seeds.py).
+runtime_api, api_worker, snapshot, tcp_segment, tcp_sequence, tcp (these three by tcp_seeds.py), trunk.
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
 """
@@ -399,9 +399,31 @@ def snapshots():
     yield "smaps", SMAPS
 
 
+def trunks():
+    """Programs of trunk_fuzz.cpp: what two ends do (even), or frames for a server (1) and a client (3)."""
+    ask, cancel, answer, say, room, credit, ping, carry = range(1, 9)
+    far = bytes([carry, 0, 0xFF, 0xFF, 0xFF, 0xFF])
+    begin = bytes([0, 0, 0])
+    request = bytes([ask, 0, 0x20, 0x00])
+    large = bytes([ask, 0, 0xFF, 0x00])
+    yield "ask_and_answer", begin + request + far + far + bytes([say + 0, 0, answer, 0]) + far + far
+    yield "large_with_little_credit", begin + bytes([credit, 0, 1]) + large + far * 3 + bytes([credit, 0, 0]) + far * 8 + bytes([answer, 0]) + far * 8
+    yield "cancelled", begin + large + request + far + bytes([cancel, 0]) + far + request + far * 2 + bytes([answer, 0]) + far
+    yield "no_room", begin + large + bytes([room, 0, 0, 60, 0, 60]) + far + bytes([ping, 9]) + bytes([room, 0, 0xFF, 0xFF, 0xFF, 0xFF]) + far * 4
+    yield "answered_early", begin + large + bytes([carry, 0, 0x10, 0, 0x10, 0, answer, 0]) + far * 4
+    # A step of the victim's own, then the frame: type, place, sequence, arguments.
+    message, data, more, stop = 2, 3, 4, 5
+    yield "server_request", bytes([1, 1, 1, message, 0, 0, 1, 0, 100, 0, 1, data, 0, 0, 0, 100, 4, 6, 0, 0])
+    yield "server_cancel", bytes([1, 1, 1, message, 0, 0, 1, 0, 100, 0, 1, stop, 0, 0, 1, data, 0, 0, 0, 50])
+    yield "server_credit", bytes([1, 1, 1, message, 0, 0, 1, 0, 1, 0, 1, data, 0, 0, 0, 1, 4, 6, 0, 0, 1, more, 0, 0, 1, 0, 0])
+    yield "server_no_hello", bytes([1, 0, 1, message, 0, 0, 1, 0, 0, 0])
+    yield "client_reply", bytes([3, 1, 4, 0x40, 0x20, 2, 0, 0, 6, 0, 0, 0, 1, message, 0, 0, 2, 0, 50, 0, 1, data, 0, 0, 0, 50])
+    yield "client_accepted", bytes([3, 1, 4, 0, 100, 6, 0, 0, 1, message, 0, 0, 6, 0, 0, 0, 1, message, 0, 0, 2, 0, 0, 0])
+
+
 def main():
     folders = ("frame", "message", "reply", "archive", "orders", "runtime_api", "api_worker", "snapshot",
-               "tcp_segment", "tcp_sequence", "tcp")
+               "tcp_segment", "tcp_sequence", "tcp", "trunk")
     for folder in folders:
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
@@ -410,7 +432,8 @@ def main():
         (HERE / "message" / name).write_bytes(data)
     for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders),
                           ("runtime_api", runtime_api), ("api_worker", api_worker), ("snapshot", snapshots),
-                          ("tcp_segment", tcp_seeds.segments), ("tcp_sequence", tcp_seeds.sequences), ("tcp", tcp_seeds.programs)):
+                          ("tcp_segment", tcp_seeds.segments), ("tcp_sequence", tcp_seeds.sequences), ("tcp", tcp_seeds.programs),
+                          ("trunk", trunks)):
         for name, data in seeds():
             (HERE / folder / name).write_bytes(data)
 
