@@ -1,7 +1,7 @@
 """What Skerry does on this machine, each figure beside a baseline measured in the same run.
 
   tools/bench [packet-path] [dispatch] [objects] [jail] [warm] [workers] [others] [http]
-              [footprint] [--json] [--seconds S]
+              [footprint] [select] [--json] [--seconds S]
 
 A row's ratio is value/baseline; `meets` says whether it reaches its goal (null: it has none). Measured
 in turns (ours, the baseline, ours, …), the median of three: machines are shared and noisy."""
@@ -23,6 +23,7 @@ import footprint  # noqa: E402
 import http_veth  # noqa: E402
 import others  # noqa: E402
 import programs  # noqa: E402
+import select_rows  # noqa: E402
 import workers  # noqa: E402
 
 ROUNDS = 3
@@ -146,7 +147,8 @@ def warm(bench):
 BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "jail": jail, "warm": warm,
            "workers": lambda bench: workers.rows(bench, row), "others": lambda bench: others.rows(bench, row),
            "http": lambda bench: http_veth.rows(bench, row),
-           "footprint": lambda bench: footprint.rows(bench, row)}
+           "footprint": lambda bench: footprint.rows(bench, row),
+           "select": lambda bench: select_rows.rows(bench, row)}
 
 
 def machine():

@@ -1,0 +1,75 @@
+// Arithmetic on lanes that compilers turn into vectors: no branches, integers for what is compared.
+// Internal to dataplane/select.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "dataplane/select/candidates.hpp"
+
+namespace skerry::select {
+
+inline constexpr std::int32_t kNever = 0x7fffffff;     // the score of a lane that can't be chosen
+inline constexpr std::int32_t kWorst = 1'000'000'000;  // the worst score of one that can
+
+using Scores = Column<std::int32_t>;
+
+inline std::uint32_t lanes(std::uint32_t count) {
+    return (count + kLaneGroup - 1) & ~(kLaneGroup - 1);
+}
+
+// Bit r of a mask, each half by itself. A table, as vectors of the baseline can't be shifted by a
+// different count in each lane.
+inline constexpr Column<std::uint32_t> kBit = [] {
+    Column<std::uint32_t> bits{};
+    for (std::uint32_t r = 0; r < kMaxCandidates; ++r) bits[r] = 1u << (r & 31u);
+    return bits;
+}();
+
+// All ones where bit r of `mask` is set, zero elsewhere; whole groups.
+inline void spread_mask(std::uint64_t mask, std::uint32_t n, std::int32_t* out) {
+    const auto low = static_cast<std::uint32_t>(mask);
+    const auto high = static_cast<std::uint32_t>(mask >> 32);
+    for (std::uint32_t r = 0; r < (n < 32 ? n : 32); ++r)
+        out[r] = -static_cast<std::int32_t>((low & kBit[r]) != 0);
+    for (std::uint32_t r = 32; r < n; ++r)
+        out[r] = -static_cast<std::int32_t>((high & kBit[r]) != 0);
+}
+
+inline std::uint32_t mix(std::uint32_t x) {
+    x ^= x >> 16;
+    x *= 0x7feb352du;
+    x ^= x >> 15;
+    x *= 0x846ca68bu;
+    return x ^ (x >> 16);
+}
+
+inline std::uint32_t fold(std::uint64_t x) {
+    return mix(static_cast<std::uint32_t>(x ^ (x >> 32)));
+}
+
+// 2^x for x in [-126, 0], relative error below 2e-4; monotone where it is used (whole range).
+inline float exp2_negative(float x) {
+    x = x < -126.0f ? -126.0f : x;
+    const auto whole = static_cast<std::int32_t>(x);  // towards zero: part is in (-1, 0]
+    const float part = x - static_cast<float>(whole);
+    const float power =
+        1.0f +
+        part * (0.69314718f + part * (0.24013971f + part * (0.05486285f + part * 0.00787033f)));
+    return power * std::bit_cast<float>((whole + 127) << 23);
+}
+
+// e^-x for x ≥ 0.
+inline float exp_minus(float x) {
+    return exp2_negative(x * -1.44269504f);
+}
+
+// log2(x) for x > 0, absolute error below 0.01; monotone.
+inline float log2_rough(float x) {
+    const auto bits = std::bit_cast<std::int32_t>(x);
+    const float whole = static_cast<float>((bits >> 23) - 127);
+    const float part = std::bit_cast<float>((bits & 0x007fffff) | 0x3f800000) - 1.0f;
+    return whole + part * (1.3465553f - 0.3465553f * part);
+}
+
+}  // namespace skerry::select
