@@ -19,7 +19,6 @@ namespace skerry::load {
 namespace {
 
 constexpr std::uint16_t kFirstSourcePort = 20000;
-constexpr std::uint32_t kMbufs = 16383;
 constexpr int kResolveTries = 30;
 constexpr std::uint64_t kResolvePause_ns = 100'000'000;
 // A polled port has nothing to wait for: look again after this long.
@@ -163,6 +162,19 @@ class DpdkPort final : public Transport {
 
 }  // namespace
 
+Result<std::unique_ptr<port::Ports>> start_port(const PortOptions& options,
+                                                std::span<const net::IpPrefix> addresses,
+                                                const PortNeeds& needs) {
+    port::EalOptions eal;
+    eal.huge = options.huge;
+    eal.memory_mib = needs.memory_mib;
+    eal.file_prefix = "skerry-load-" + std::to_string(getpid());
+    if (port::is_pci_address(options.devargs)) eal.pci.push_back(options.devargs);
+    if (const Status started = port::start_eal(eal); !started) return started.error();
+    const port::PortSpec spec{options.devargs, {addresses.begin(), addresses.end()}, 1500};
+    return port::Ports::open({&spec, 1}, {.cores = 1, .mbufs = needs.mbufs, .tcp = needs.tcp});
+}
+
 Result<std::unique_ptr<Transport>> open_port(const PortOptions& options,
                                              const client::Endpoint& server,
                                              std::uint32_t source_ports) {
@@ -174,14 +186,7 @@ Result<std::unique_ptr<Transport>> open_port(const PortOptions& options,
     if (!on_link && !options.gateway)
         return Error{EINVAL, "--pop is not on --address's network: give its --gateway"};
 
-    port::EalOptions eal;
-    eal.huge = options.huge;
-    eal.memory_mib = 128;
-    eal.file_prefix = "skerry-load-" + std::to_string(getpid());
-    if (port::is_pci_address(options.devargs)) eal.pci.push_back(options.devargs);
-    if (const Status started = port::start_eal(eal); !started) return started.error();
-    const port::PortSpec spec{options.devargs, {options.address}, 1500};
-    auto ports = port::Ports::open({&spec, 1}, {.cores = 1, .mbufs = kMbufs, .wake = false});
+    auto ports = start_port(options, {&options.address, 1}, {});
     if (!ports) return ports.error();
     auto transport = std::make_unique<DpdkPort>(std::move(*ports), path, source_ports);
     if (const Status found = transport->resolve(on_link ? path.peer : *options.gateway); !found)

@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "dataplane/net/address.hpp"
+#include "dataplane/port/ports.hpp"
 #include "sandbox/base/result.hpp"
 #include "tools/client/endpoint.hpp"
 #include "tools/load/transport.hpp"
@@ -18,6 +20,17 @@ struct PortOptions {
     std::optional<net::IpAddress> gateway;  // needed when the server is not on that network
     bool huge = false;                      // huge pages; otherwise ordinary ones
 };
+
+struct PortNeeds {
+    std::uint32_t mbufs = 16383;
+    std::uint32_t memory_mib = 128;
+    bool tcp = false;
+};
+
+// Starts DPDK (once in a process) and opens the port, with these addresses of ours.
+Result<std::unique_ptr<port::Ports>> start_port(const PortOptions& options,
+                                                std::span<const net::IpPrefix> addresses,
+                                                const PortNeeds& needs);
 
 // Starts DPDK, opens the port, and finds the next hop's link address (for at most three seconds).
 Result<std::unique_ptr<Transport>> open_port(const PortOptions& options,

@@ -1,4 +1,5 @@
-// skerry-load: an open-loop load generator of the native protocol, over the kernel's UDP.
+// skerry-load: an open-loop load generator of the native protocol; `http` and `syn-flood` are
+// commands of their own (http/command.hpp).
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -7,6 +8,8 @@
 
 #include "tools/client/codec.hpp"
 #include "tools/load/generator.hpp"
+#include "tools/load/http/command.hpp"
+#include "tools/load/port_arguments.hpp"
 #include "tools/load/report.hpp"
 
 namespace {
@@ -54,38 +57,6 @@ void add_options(CLI::App& app, load::Options& o, std::string& pop, std::string&
     app.add_flag("--spin", o.spin, "never sleep: exact sending times, for a whole CPU");
 }
 
-struct PortText {
-    std::string devargs, address, gateway;
-    bool huge = false;
-};
-
-void add_port_options(CLI::App& app, PortText& port) {
-    auto* devargs = app.add_option("--port", port.devargs,
-                                   "send through a DPDK port (devargs) instead of kernel sockets");
-    app.add_option("--address", port.address, "with --port: our own address, 10.0.0.3/24")
-        ->needs(devargs);
-    app.add_option("--gateway", port.gateway, "with --port: the next hop, if --pop is not on-link")
-        ->needs(devargs);
-    app.add_flag("--huge", port.huge, "with --port: huge pages")->needs(devargs);
-}
-
-Result<std::optional<load::PortOptions>> read_port(const PortText& text) {
-    if (text.devargs.empty()) return std::optional<load::PortOptions>{};
-    load::PortOptions port;
-    port.devargs = text.devargs;
-    port.huge = text.huge;
-    const auto address = net::IpPrefix::parse(text.address);
-    if (!address)
-        return Error{EINVAL, "--address: found \"" + text.address + "\", needed is 10.0.0.3/24"};
-    port.address = *address;
-    if (!text.gateway.empty()) {
-        port.gateway = net::IpAddress::parse(text.gateway);
-        if (!port.gateway)
-            return Error{EINVAL, "--gateway: \"" + text.gateway + "\" is not an address"};
-    }
-    return std::optional<load::PortOptions>(port);
-}
-
 bool write_hgrm(const std::string& path, const load::Histogram& histogram) {
     std::FILE* file = std::fopen(path.c_str(), "w");
     if (file == nullptr) return false;
@@ -96,16 +67,20 @@ bool write_hgrm(const std::string& path, const load::Histogram& histogram) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    const std::string_view command = argc > 1 ? argv[1] : "";
+    if (command == "http") return load::http::http_command(argc - 1, argv + 1);
+    if (command == "syn-flood") return load::http::flood_command(argc - 1, argv + 1);
     CLI::App app{"Sends invocations at a given rate, and measures from when each was due."};
     app.footer(
         "Latencies are of what was executed; refusals are counted apart. SIGINT ends early, with "
-        "the report.\nExit codes: 0 done; 1 failed; 2 usage; 3 not one answer");
+        "the report.\nBeside it: skerry-load http --help, skerry-load syn-flood --help.\nExit "
+        "codes: 0 done; 1 failed; 2 usage; 3 not one answer");
     load::Options options;
     std::string pop, payload, hgrm;
     bool as_json = false, quiet = false;
     add_options(app, options, pop, payload);
-    PortText port_text;
-    add_port_options(app, port_text);
+    load::PortText port_text;
+    load::add_port_options(app, port_text, false);
     app.add_flag("--json", as_json, "the report as one JSON document");
     app.add_option("--hgrm", hgrm, "file for the latencies (us) in HdrHistogram's text form");
     app.add_flag("--quiet", quiet, "no line each second");
@@ -118,7 +93,7 @@ int main(int argc, char** argv) {
     auto endpoint = client::parse_endpoint(pop);
     if (!endpoint) return fail(kUsage, "--pop: " + endpoint.error().text);
     options.pop = *endpoint;
-    const auto port = read_port(port_text);
+    const auto port = load::read_port(port_text);
     if (!port) return fail(kUsage, port.error().text);
     options.port = *port;
     auto bytes = read_payload(payload);

@@ -9,7 +9,9 @@ double us(std::uint64_t ns) {
     return static_cast<double>(ns) / 1000;
 }
 
-json latency(const Histogram& h) {
+}  // namespace
+
+json latency_json(const Histogram& h) {
     return {{"count", h.count()},       {"min", us(h.min())},   {"mean", h.mean() / 1000},
             {"p50", us(h.at(0.5))},     {"p90", us(h.at(0.9))}, {"p99", us(h.at(0.99))},
             {"p99_9", us(h.at(0.999))}, {"max", us(h.max())}};
@@ -30,8 +32,6 @@ void print_counts(const char* title, const json& counts) {
     std::printf("\n");
 }
 
-}  // namespace
-
 json to_json(const Options& options, const Outcome& outcome) {
     const Tally& t = outcome.tally;
     json status = json::object(), places = json::object(), by_place = json::object();
@@ -40,7 +40,7 @@ json to_json(const Options& options, const Outcome& outcome) {
             status[client::status_name(static_cast<std::uint8_t>(code))] = t.by_status()[code];
     for (const auto& [place, histogram] : t.by_place()) {
         places[place] = histogram->count();
-        by_place[place] = latency(*histogram);
+        by_place[place] = latency_json(*histogram);
     }
     json functions = json::object();
     for (std::size_t i = 0; i < options.functions.size(); ++i)
@@ -74,8 +74,8 @@ json to_json(const Options& options, const Outcome& outcome) {
             {"version", t.by_version()},
             {"function", std::move(functions)},
             {"latency_us",
-             {{"executed", latency(t.executed())},
-              {"others", latency(t.others())},
+             {{"executed", latency_json(t.executed())},
+              {"others", latency_json(t.others())},
               {"by_place", std::move(by_place)}}}};
 }
 
