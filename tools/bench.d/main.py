@@ -20,6 +20,7 @@ sys.path.insert(0, str(TOOLS / "bench.d"))
 sys.dont_write_bytecode = True
 
 import footprint  # noqa: E402
+import http_dpdk  # noqa: E402
 import http_veth  # noqa: E402
 import others  # noqa: E402
 import programs  # noqa: E402
@@ -146,7 +147,7 @@ def warm(bench):
 
 BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "jail": jail, "warm": warm,
            "workers": lambda bench: workers.rows(bench, row), "others": lambda bench: others.rows(bench, row),
-           "http": lambda bench: http_veth.rows(bench, row),
+           "http": lambda bench: http_veth.rows(bench, row) + http_dpdk.rows(bench, row),
            "footprint": lambda bench: footprint.rows(bench, row),
            "select": lambda bench: select_rows.rows(bench, row)}
 
