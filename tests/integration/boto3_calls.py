@@ -30,6 +30,7 @@ invoke("echo", "echo", '{"a": 1}')
 invoke("file", "echo", io.BytesIO(b"f" * 100_000))  # with Expect: 100-continue
 invoke("latest", "arn:aws:lambda:us-east-1:123456789012:function:echo", '"latest"', Qualifier="$LATEST", LogType="Tail")
 invoke("dry run", "echo", "{}", InvocationType="DryRun")
+invoke("dry run of nobody", "nobody", "{}", InvocationType="DryRun")
 invoke("nobody", "nobody", "{}")
 invoke("too large", "echo", b"x" * (6 * 1024 * 1024 + 1))
 invoke("no such alias", "echo:nobody", "{}")

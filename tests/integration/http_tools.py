@@ -144,7 +144,8 @@ def test_boto3(lab):
     equal(found["nobody"], [404, "ResourceNotFoundException", "Function not found: nobody"])
     equal(found["too large"][:2], [413, "RequestTooLargeException"])
     equal(found["no such alias"][:2], [404, "ResourceNotFoundException"])
-    equal(found["event"][0], 501)
+    equal(found["dry run of nobody"], found["nobody"])
+    equal(found["event"], [501, "NotImplementedException", "X-Amz-Invocation-Type: Event is not implemented here yet, nothing was executed"])
     equal(found["failed"], [200, "Unhandled", "Sandbox.Timedout"])
 
 

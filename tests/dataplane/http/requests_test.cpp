@@ -102,6 +102,53 @@ TEST(HttpRequests, OptionsOfAnInvocation) {
     EXPECT_EQ(status("Expect: something\r\n"), 417);
 }
 
+// Nothing is begun, whatever the function is; and the connection goes on behind the request's body.
+TEST(HttpRequests, EventsAreNotImplemented) {
+    Rig rig;
+    rig.invocations.refusal = {.status = ReplyStatus::no_such_function};
+    const auto c = rig.open();
+    rig.send(c, post("{\"a\":1}", "X-Amz-Invocation-Type: Event\r\nX-Amz-Log-Type: None\r\n"));
+    const std::string heard = rig.heard(c);
+    EXPECT_TRUE(heard.starts_with("HTTP/1.1 501 Not Implemented\r\n")) << heard;
+    EXPECT_NE(heard.find("\r\nx-amzn-RequestId: "), std::string::npos);
+    EXPECT_NE(heard.find("\r\nx-amzn-ErrorType: NotImplementedException\r\n"), std::string::npos);
+    EXPECT_EQ(heard.find("Connection: close"), std::string::npos);
+    EXPECT_TRUE(
+        heard.ends_with("\r\n\r\n{\"Type\":\"Service\",\"message\":\"X-Amz-Invocation-Type: Event "
+                        "is not implemented "
+                        "here yet, nothing was executed\"}"))
+        << heard;
+    EXPECT_TRUE(rig.invocations.all.empty());
+    rig.send(c, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_TRUE(rig.heard(c).ends_with("ok\n"));
+}
+
+// Looked up, and its length held against the limit; its body is read past.
+TEST(HttpRequests, DryRuns) {
+    const auto dry = [](const Answer& refusal) {
+        Rig rig;
+        rig.invocations.refusal = refusal;
+        const auto c = rig.open();
+        rig.send(c, post("{\"a\":1}", "X-Amz-Invocation-Type: DryRun\r\n"));
+        const std::string heard = rig.heard(c);
+        rig.send(c, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+        EXPECT_TRUE(rig.heard(c).ends_with("ok\n"));
+        EXPECT_TRUE(rig.invocations.all.empty());
+        return heard;
+    };
+    const std::string good = dry({});
+    EXPECT_TRUE(good.starts_with("HTTP/1.1 204 No Content\r\n")) << good;
+    EXPECT_NE(good.find("\r\nx-amzn-RequestId: "), std::string::npos);
+    EXPECT_TRUE(good.ends_with("\r\n\r\n"));
+    const std::string none =
+        dry({.status = ReplyStatus::no_such_function, .reason = Reason::refused_no_function});
+    EXPECT_TRUE(none.starts_with("HTTP/1.1 404 Not Found\r\n")) << none;
+    EXPECT_TRUE(none.ends_with(R"({"Type":"User","Message":"Function not found: echo"})"));
+    const std::string large = dry(
+        {.status = ReplyStatus::too_large, .reason = Reason::refused_too_large, .limit_bytes = 5});
+    EXPECT_TRUE(large.starts_with("HTTP/1.1 413 Content Too Large\r\n")) << large;
+}
+
 TEST(HttpRequests, WhatTheFieldsSayIsPassedOn) {
     Rig rig;
     const auto c = rig.open();
