@@ -46,7 +46,6 @@ void Core::update_window(Connection& c, const Segment& segment) {
         c.retransmit = Retransmit::off;
         c.retransmit_due_us = 0;
         c.rto.reset_backoff();
-        c.progress_ms = clock_ms();
         resend_without_blame(c);
     }
     want_output(c);
@@ -77,11 +76,16 @@ void Core::acknowledged(Connection& c, const Segment& segment, bool duplicate) {
     const bool advances = after(segment.ack, c.una);
     sample_round_trip(c, segment, acked, advances);
     if (advances) {
-        c.progress_ms = clock_ms();
         c.rto.reset_backoff();
         c.shrinks = 0;
         drop_acknowledged(c, segment.ack);
         if (!c.used || c.state == State::closed) return;
+        if (has_taken_enough(c)) {
+            begin_progress(c);
+        } else if (too_slow(c)) {
+            emit_reset(c);
+            return finish(c, Reason::tcp_closed_timeout);
+        }
     }
     if (acked.spurious && c.recovery != Recovery::none) undo(c);
     if (acked.probe_repaired && c.recovery == Recovery::none) {  // RFC 8985 §7.4.2

@@ -36,15 +36,26 @@ std::uint32_t Core::poll(std::span<Event> events) {
 
 std::uint32_t Core::room(const Connection& c) const {
     if (c.write_closed || c.state == State::closed || c.state == State::time_wait) return 0;
-    const std::uint32_t left = limits.connection_send_bytes > c.queue.bytes()
-                                   ? limits.connection_send_bytes - c.queue.bytes()
-                                   : 0;
+    const std::uint32_t most = send_limit();
+    const std::uint32_t left = most > c.queue.bytes() ? most - c.queue.bytes() : 0;
     return static_cast<std::uint32_t>(
         std::min<std::uint64_t>(left, std::uint64_t{blocks.free_blocks()} * kBlockBytes));
 }
 
+std::uint32_t Core::send_limit() const {
+    return blocks.free_blocks() >= limits.send_blocks / 2
+               ? limits.connection_send_bytes
+               : std::min(limits.connection_send_bytes, kScarceSendBytes);
+}
+
+// There are too few to let a connection write half of what it may when they are scarce.
+bool Core::blocks_scarce() const {
+    return blocks.free_blocks() < std::min(limits.send_blocks, kScarceSendBytes / 2 / kBlockBytes);
+}
+
 std::uint32_t Core::write(Connection& c, std::span<const std::uint8_t> bytes) {
     const std::uint32_t most = room(c);
+    if (c.queue.bytes() == 0) begin_progress(c);
     const std::uint32_t taken_bytes =
         c.queue.append(blocks, bytes.first(std::min<std::size_t>(bytes.size(), most)));
     if (taken_bytes < bytes.size()) want_writable(c);
@@ -56,13 +67,17 @@ void Core::want_writable(Connection& c) {
     if (c.write_closed || c.state == State::closed || c.state == State::time_wait) return;
     c.wants_writable = true;
     // Its own acknowledgements will not tell it, if the core's blocks are what is missing.
-    if (blocks.free_blocks() == 0) starved.push(connections.get(), index(c));
+    if (blocks_scarce()) {
+        c.starved = true;
+        needy.push(connections.get(), index(c));
+    }
     tell_writable(c);
 }
 
 // RFC 9293 §3.10.4: the FIN goes behind what has been written.
 void Core::shutdown(Connection& c) {
     if (c.write_closed || c.state == State::closed || c.state == State::time_wait) return;
+    if (c.queue.bytes() == 0) begin_progress(c);
     c.write_closed = true;
     c.fin_queued = true;
     c.wants_writable = false;
@@ -101,7 +116,7 @@ void Core::disown(Connection& c) {
     if ((c.event_bits & kAccepted) != 0) --listeners[c.listener].backlog;
     c.event_bits = 0;
     ready_list.remove(connections.get(), index(c));
-    if (c.state != State::time_wait) starved.remove(connections.get(), index(c));
+    if (c.state != State::time_wait) needy.remove(connections.get(), index(c));
     if (c.owned) ++c.generation;
     c.owned = false;
 }

@@ -79,6 +79,8 @@ struct Connection {
     bool fin_acked : 1 = false;       // our FIN has been
     bool has_dsack : 1 = false;       // dsack is owed to the peer (RFC 2883)
     bool cookie : 1 = false;          // begun by a SYN cookie
+    bool starved : 1 = false;         // wants to write, and the core's blocks are used up
+    bool window_cut : 1 = false;      // the core's receive memory keeps its window shut
 
     // ---- sending, RFC 9293 §3.3.1
     std::uint32_t una = 0;  // before the handshake is done: ISS
@@ -96,6 +98,7 @@ struct Connection {
     Retransmit retransmit = Retransmit::off;
     std::uint8_t keep_alives = 0;  // unanswered
     std::uint8_t shrinks = 0;      // timeouts in a row of full segments: a black hole?
+    std::uint8_t progress_at = 0;  // una, in units of 8 KiB
     SendQueue queue;
 
     // ---- receiving
@@ -121,7 +124,9 @@ struct Connection {
     std::uint64_t armed_us = 0;
     // Instants of the past, in milliseconds of the same clock: their differences are right for 49
     // days.
-    std::uint32_t progress_ms = 0;      // since when nothing sent has been acknowledged
+    // Since when too little of what was written has been acknowledged: not all, and not kWorth from
+    // progress_at on.
+    std::uint32_t progress_ms = 0;
     std::uint32_t heard_ms = 0;         // the last segment from the peer
     std::uint32_t sent_ms = 0;          // the last data
     std::uint32_t path_lowered_ms = 0;  // since when path_mtu is less than the port's; 0: it is not
@@ -133,8 +138,8 @@ struct Connection {
 
     Link ready;   // news for the application
     Link output;  // something to send
-    Link age;     // free; or in TIME-WAIT, oldest first; or starved: wants to write, and the core's
-                  // blocks are used up. One of them at a time.
+    Link age;     // free; or in TIME-WAIT, oldest first; or needy: starved, or window_cut. One of
+                  // them at a time.
 };
 
 }  // namespace skerry::net::tcp

@@ -83,7 +83,7 @@ bool Core::finish_cookie(const Frame& frame, const Segment& segment, Listener& l
     c->una = segment.ack - 1;
     c->nxt = segment.ack;
     take_syn(*c, syn);
-    c->progress_ms = clock_ms();
+    begin_progress(*c);
     return process(*c, frame, segment, mbuf);
 }
 

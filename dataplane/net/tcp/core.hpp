@@ -14,9 +14,16 @@
 namespace skerry::net::tcp {
 
 inline constexpr std::uint32_t kListeners = 16;
+inline constexpr std::uint32_t kStuckUs = 1000;  // until those who found no packet buffer try again
 inline constexpr std::uint32_t kSegmentsATurn = 8;  // of one connection, before the next one's turn
 inline constexpr std::uint32_t kMaxBackoffRtoUs = 60'000'000;
 inline constexpr std::uint32_t kCopyBytes = 512;  // less is copied to what lies before it
+// What a peer must take within user_us, or all there is: who takes a byte at a time is as good as
+// gone.
+inline constexpr std::uint8_t kWorth = 8;  // of 8 KiB
+// Of a connection's, while more than half of the core's blocks are in use: so that those who read
+// slowly leave something to all the others.
+inline constexpr std::uint32_t kScarceSendBytes = 16 * 1024;
 
 struct Listener {
     std::uint16_t port = 0;
@@ -54,6 +61,8 @@ class Core {
     std::uint32_t write(Connection& c, std::span<const std::uint8_t> bytes);
     void want_writable(Connection& c);
     std::uint32_t room(const Connection& c) const;
+    std::uint32_t send_limit() const;
+    bool blocks_scarce() const;
     void consume(Connection& c, std::uint32_t bytes);
     void shutdown(Connection& c);
     void close(Connection& c);
@@ -128,6 +137,7 @@ class Core {
     bool append_in_order(Connection& c, rte_mbuf* mbuf);
     void peer_finished(Connection& c);
     std::uint32_t window(const Connection& c) const;
+    void note_window(Connection& c);
     // ---- reassembly.cpp
     void note_duplicate(Connection& c, std::uint32_t left, std::uint32_t right);
     void note_recent(Connection& c, std::uint32_t seq);
@@ -146,7 +156,8 @@ class Core {
     Sent finish_output(Connection& c, Sent result, bool new_data);
     void before_first(Connection& c);
     bool may_retransmit(const Connection& c, std::uint32_t id) const;
-    void feed_starved();
+    bool feed_needy();
+    bool still_cut(const Connection& c) const;
     std::uint32_t unsent_bytes(const Connection& c) const;
     bool fin_unsent(const Connection& c) const;
     // The sequence number after the last byte written: that of the FIN. Until the FIN is
@@ -185,6 +196,16 @@ class Core {
     void on_tail_probe(Connection& c);
     void on_window_probe(Connection& c);
     void on_state(Connection& c);
+    void begin_progress(Connection& c) {
+        c.progress_ms = clock_ms();
+        c.progress_at = units(c.una);
+    }
+    static std::uint8_t units(std::uint32_t seq) { return static_cast<std::uint8_t>(seq >> 13); }
+    static bool has_taken_enough(const Connection& c) {
+        return c.queue.bytes() == 0 ||
+               static_cast<std::uint8_t>(units(c.una) - c.progress_at) >= kWorth;
+    }
+    bool too_slow(const Connection& c) const { return since_us(c.progress_ms) >= options.user_us; }
     void restart_keep_alive(Connection& c);
 
     // ---- lifecycle.cpp
@@ -233,7 +254,7 @@ class Core {
     List<Connection, &Connection::age> time_waits;
     List<Connection, &Connection::ready> ready_list;
     List<Connection, &Connection::output> output_list;
-    List<Connection, &Connection::age> starved;
+    List<Connection, &Connection::age> needy;
     RateLimit resets;
     RateLimit challenges;
     std::uint64_t receive_charged = 0;
@@ -242,6 +263,7 @@ class Core {
     std::uint32_t next_ephemeral = 0;
     std::uint32_t used_count = 0;
     std::uint64_t cookie_sent_us = 0;  // the last one; 0: never
+    std::uint64_t stuck_until_us = 0;  // nothing of output_list could be sent; 0: it could
     Stats stats;
 };
 

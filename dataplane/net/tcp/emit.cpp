@@ -36,6 +36,7 @@ void Core::fill_header(Connection& c, Segment& segment) {
     segment.window = static_cast<std::uint16_t>(std::min(shown, 65535u));
     c.advertised =
         max_seq(c.advertised, c.rcv_nxt + (std::uint32_t{segment.window} << c.receive_scale));
+    note_window(c);
     if (c.timestamps) {
         segment.has_timestamp = true;
         segment.ts_value = timestamp_now(c);

@@ -30,7 +30,7 @@ void Core::begin(const Frame& frame, const Segment& syn, Listener& listener) {
     take_syn(*c, syn);
     c->rtt_of_syn = true;
     c->state_due_us = now_us + options.half_open_us;
-    c->progress_ms = clock_ms();
+    begin_progress(*c);
     emit_syn(*c);
     restart_retransmit_timer(*c);
     schedule(*c);
@@ -71,7 +71,7 @@ void Core::become_established(Connection& c, std::uint8_t event) {
     c.retransmit = Retransmit::off;
     c.retransmit_due_us = 0;
     c.state_due_us = 0;
-    c.progress_ms = clock_ms();
+    begin_progress(c);
     c.sent_ms = clock_ms();
     c.recover = c.una;
     restart_keep_alive(c);
@@ -193,7 +193,7 @@ Handle Core::connect(const Connect& to, std::uint64_t now) {
     c->peer_mss = path.peer.is_v4() ? kDefaultMssV4 : kDefaultMssV6;
     recompute_mss(*c);
     c->rtt_of_syn = true;
-    c->progress_ms = clock_ms();
+    begin_progress(*c);
     c->state_due_us = now_us + options.connect_us;
     emit_syn(*c);
     restart_retransmit_timer(*c);

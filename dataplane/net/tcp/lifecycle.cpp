@@ -44,15 +44,15 @@ void Core::tell(Connection& c, std::uint8_t bits) {
 }
 
 void Core::tell_writable(Connection& c) {
-    if (c.queue.bytes() > limits.connection_send_bytes / 2 || blocks.free_blocks() == 0) return;
+    if (c.queue.bytes() > send_limit() / 2 || blocks_scarce()) return;
     c.wants_writable = false;
-    starved.remove(connections.get(), index(c));
+    c.starved = false;
     tell(c, kWritable);
 }
 
 // RFC 9293 §3.6.1. Nothing is left to be sent but acknowledgements.
 void Core::enter_time_wait(Connection& c) {
-    starved.remove(connections.get(), index(c));
+    needy.remove(connections.get(), index(c));
     c.state = State::time_wait;
     c.flight.clear(flights);
     c.queue.clear(blocks);
@@ -83,7 +83,7 @@ void Core::finish(Connection& c, Reason reason) {
     if (c.state == State::time_wait) {
         time_waits.remove(pool_of, at);
     } else {
-        starved.remove(pool_of, at);
+        needy.remove(pool_of, at);
     }
     c.state = State::closed;
     c.reason = reason;

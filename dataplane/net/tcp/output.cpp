@@ -8,7 +8,7 @@ namespace skerry::net::tcp {
 
 bool Core::flush(std::uint64_t now, std::uint32_t budget) {
     now_us = std::max(now_us, now);
-    feed_starved();
+    const bool more_needy = feed_needy();
     std::uint32_t sent = 0;
     // Each connection that is in the list now gets a turn; then those that had more, while the
     // budget lasts and anything moves.
@@ -19,10 +19,14 @@ bool Core::flush(std::uint64_t now, std::uint32_t budget) {
             if (output(c, std::min(kSegmentsATurn, budget - sent), sent) != Sent::done)
                 want_output(c);
         }
-        if (sent == before_round) break;  // no buffers: next turn
+        if (sent != before_round) continue;
+        // No packet buffers, or no records: there is no hurry, asking again makes none.
+        stuck_until_us = now_us + kStuckUs;
+        break;
     }
+    if (sent != 0) stuck_until_us = 0;
     update_gauges();
-    return output_list.empty();
+    return (output_list.empty() || stuck_until_us != 0) && !more_needy;
 }
 
 Core::Sent Core::output(Connection& c, std::uint32_t quota, std::uint32_t& sent) {
@@ -47,8 +51,10 @@ Core::Sent Core::output(Connection& c, std::uint32_t quota, std::uint32_t& sent)
     }
     if (c.ack_now) {
         if (quota == 0) return finish_output(c, Sent::more, new_data);
-        if (!emit_ack(c)) result = Sent::blocked;
-        ++sent;
+        if (emit_ack(c))
+            ++sent;
+        else
+            result = Sent::blocked;
     }
     return finish_output(c, result, new_data);
 }
@@ -65,7 +71,6 @@ Core::Sent Core::finish_output(Connection& c, Sent result, bool new_data) {
         // Nothing is out that would bring an acknowledgement, and the window does not let us:
         // probe.
         c.retransmit = Retransmit::window_probe;
-        c.progress_ms = clock_ms();
         c.retransmit_due_us = now_us + c.rto.rto_us(options.min_rto_us);
     }
     schedule(c);
@@ -79,7 +84,6 @@ void Core::before_first(Connection& c) {
     const std::uint64_t idle_us = std::min(since_us(c.sent_ms), since_us(c.heard_ms));
     const std::uint32_t rto_us = c.rto.rto_us(options.min_rto_us);
     if (idle_us > rto_us) c.congestion.idle_restart(idle_us, rto_us);
-    c.progress_ms = clock_ms();
     raise_path_mtu(c);
 }
 
@@ -153,14 +157,29 @@ bool Core::send_new(Connection& c, std::uint32_t bytes, bool fin) {
     return true;
 }
 
-// Those whose write() found the core's blocks used up hear of it when some are free again.
-void Core::feed_starved() {
-    for (int i = 0; i < 16 && !starved.empty(); ++i) {
-        if (blocks.free_blocks() <= limits.send_blocks / 8) return;
-        Connection& c = connections[starved.pop(connections.get())];
-        c.wants_writable = false;
-        tell(c, kWritable);
+// Those whose write() found the core's blocks used up, and those whose window its receive memory
+// keeps shut, hear of it when there is some again. True: more are left than one turn's.
+bool Core::feed_needy() {
+    const std::uint32_t enough = std::max(limits.send_blocks / 8, kScarceSendBytes / kBlockBytes);
+    const bool can_write = blocks.free_blocks() >= std::min(enough, limits.send_blocks);
+    const bool can_receive = receive_charged <= limits.core_receive_bytes / 2;
+    if (!can_write && !can_receive) return false;
+    bool fed = false;
+    for (std::uint32_t visits = std::min(needy.size(), 16u); visits != 0; --visits) {
+        Connection& c = connections[needy.pop(connections.get())];
+        if (c.starved && can_write) {
+            c.starved = c.wants_writable = false;
+            tell(c, kWritable);
+            fed = true;
+        }
+        if (c.window_cut && can_receive) {
+            c.window_cut = false;
+            if (still_cut(c) && after(c.rcv_nxt + window(c), c.advertised)) acknowledge_now(c);
+            fed = true;
+        }
+        if (c.starved || c.window_cut) needy.push(connections.get(), index(c));
     }
+    return fed && !needy.empty();
 }
 
 }  // namespace skerry::net::tcp

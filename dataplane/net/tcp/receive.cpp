@@ -44,7 +44,15 @@ bool Core::take_payload(Connection& c, const Segment& segment, rte_mbuf* mbuf) {
             abort(c, Reason::tcp_closed_unread);
             return false;
         }
-        if (receive_charged + mbuf->buf_len > limits.core_receive_bytes) {
+        const auto full = [&] {
+            return receive_charged + mbuf->buf_len > limits.core_receive_bytes;
+        };
+        // What lies behind a gap must not keep out what fills it. RFC 2018 §8 allows to forget it.
+        if (full() && seq == c.rcv_nxt && c.reassembly.mbufs != 0) {
+            counters.count(Reason::drop_tcp_reassembly, c.reassembly.mbufs);
+            drop_reassembly(c);
+        }
+        if (full()) {
             count(Reason::drop_tcp_memory);
             return false;
         }
@@ -145,6 +153,18 @@ std::uint32_t Core::window(const Connection& c) const {
         std::min<std::uint32_t>(limits.connection_receive_bytes / 2, c.segment_bytes);
     const std::uint32_t target = free_bytes >= offered + step ? free_bytes : offered;
     return std::min(target, 65535u << c.receive_scale);
+}
+
+// Has the window been told so small that the peer may be stopped by it, for what others hold?
+void Core::note_window(Connection& c) {
+    if (receive_charged <= limits.core_receive_bytes / 2 || c.window_cut || !still_cut(c)) return;
+    c.window_cut = true;
+    needy.push(connections.get(), index(c));
+}
+
+bool Core::still_cut(const Connection& c) const {
+    const std::uint32_t offered = after(c.advertised, c.rcv_nxt) ? c.advertised - c.rcv_nxt : 0;
+    return receives(c.state) && offered < 2u * c.segment_bytes;
 }
 
 void Core::charge(Connection& c, const rte_mbuf* mbuf) {

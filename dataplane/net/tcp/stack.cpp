@@ -88,7 +88,9 @@ bool Stack::flush(std::uint64_t now_us, std::uint32_t budget) {
     return core_->flush(now_us, budget);
 }
 std::uint64_t Stack::next_due_us() const {
-    return core_->output_list.empty() ? core_->wheel.next_due_us() : core_->now_us;
+    const std::uint64_t timer_us = core_->wheel.next_due_us();
+    if (core_->output_list.empty()) return timer_us;
+    return std::min(timer_us, std::max(core_->stuck_until_us, core_->now_us));
 }
 bool Stack::listen(std::uint16_t port) {
     return core_->listen(port);

@@ -87,7 +87,8 @@ struct Options {
     std::uint32_t keep_alive_probes = 9;
     std::uint32_t connect_us = 30'000'000;    // SYN without an answer
     std::uint32_t half_open_us = 15'000'000;  // SYN-ACK without an answer
-    std::uint32_t user_us = 120'000'000;    // data without an acknowledgement, windows kept at zero
+    // In which a peer must take all that was written, or 64 KiB of it; windows kept at zero count.
+    std::uint32_t user_us = 120'000'000;
     std::uint16_t ephemeral_first = 32768;  // local ports of connect()
     std::uint16_t ephemeral_last = 60999;
     std::array<std::uint8_t, 16> secret{};  // keys tables, sequence numbers, cookies: random
@@ -172,7 +173,8 @@ class Stack {
     // Timers that are due, at most `budget` of them. Returns how many there were.
     std::uint32_t advance(std::uint64_t now_us, std::uint32_t budget = 256);
     // Sends what is to be sent: at most `budget` segments, connections taking turns of a few each.
-    // false: some is left for the next turn.
+    // false: some is left for the next turn. What waits for packet buffers is not: next_due_us()
+    // says when it is worth a turn.
     bool flush(std::uint64_t now_us, std::uint32_t budget = 256);
     // Nothing will be due before this instant; ~0: nothing at all. May be too early, never too
     // late.
@@ -207,7 +209,8 @@ class Stack {
     // kWritable will follow. 0 as well after shutdown().
     std::uint32_t write(Handle connection, std::span<const std::uint8_t> bytes);
     std::uint32_t writable_bytes(Handle connection) const;
-    // kWritable as soon as half of connection_send_bytes is free: with the next poll(), if it is.
+    // kWritable as soon as half of what it may write is free: with the next poll(), if it is. That
+    // is connection_send_bytes, or 16 KiB while more than half of the core's blocks are in use.
     void want_writable(Handle connection);
 
     // No more will be written: FIN after what has been. Reading goes on (half-close).

@@ -108,7 +108,7 @@ void Core::on_timeout(Connection& c) {
         restart_retransmit_timer(c);
         return;
     }
-    if (since_us(c.progress_ms) >= options.user_us) {  // RFC 9293 §3.8.3
+    if (too_slow(c)) {  // RFC 9293 §3.8.3
         finish(c, Reason::tcp_closed_timeout);
         return;
     }
@@ -153,7 +153,7 @@ void Core::on_tail_probe(Connection& c) {
 }
 
 void Core::on_window_probe(Connection& c) {
-    if (since_us(c.progress_ms) >= options.user_us) {
+    if (too_slow(c)) {
         emit_reset(c);
         finish(c, Reason::tcp_closed_window);
         return;
