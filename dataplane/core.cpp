@@ -122,14 +122,25 @@ void Core::wait_for_slot(std::uint32_t index) {
     waiting_.join(index);
     context_.timers.arm(index, invocation.deadline_tsc);
     CapacityEntry& entry = context_.shared.capacity->entries[invocation.entry];
-    entry.wanted.fetch_add(1, SK_RELAXED);
-    context_.ring_control = true;
+    const bool first = entry.wanted.fetch_add(1, SK_RELAXED) == 0;
+    // Nobody works on it: at once. With a worker that will be free soon there is no such hurry, and
+    // a busy function would wake the control thread for every request.
+    (first && invocation.cold ? context_.ring_control : news_) = true;
 }
 
 void Core::wait_no_more(std::uint32_t index) {
     waiting_.leave(index);
     const std::uint32_t entry = context_.invocations[index].entry;
     context_.shared.capacity->entries[entry].wanted.fetch_sub(1, SK_RELAXED);
+}
+
+// The control thread, if there is something for it.
+void Core::ring_control() {
+    if (waiting_.size() == 0) news_ = false;
+    if (!context_.ring_control && !(news_ && context_.now_tsc >= next_news_tsc_)) return;
+    context_.ring_control = news_ = false;
+    next_news_tsc_ = context_.now_tsc + context_.tsc_from_us(kNewsPeriod_us);
+    if (context_.shared.server.control_fd >= 0) ring_->ring(context_.shared.server.control_fd);
 }
 
 void Core::start_local(std::uint32_t index, const Claim& claim) {

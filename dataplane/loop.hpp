@@ -42,6 +42,9 @@ class Core {
     static constexpr std::uint32_t kSpinBeforeSleep_us = 20;
     static constexpr std::uint32_t kLongSleep_us = 5000;
     static constexpr std::uint32_t kShortSleep_us = 500;
+    // Requests that wait for workers which have others in hand: the control thread, which may
+    // start more workers, hears of them at most this often.
+    static constexpr std::uint32_t kNewsPeriod_us = 1000;
     static constexpr std::uint64_t kKickTag = std::uint64_t{1} << 57;
     static constexpr std::uint64_t kWakeTag = std::uint64_t{1} << 58;
 
@@ -89,6 +92,7 @@ class Core {
     std::uint32_t open(const Arrival& arrival);
     void wait_for_slot(std::uint32_t index);
     void wait_no_more(std::uint32_t index);
+    void ring_control();
     void start_local(std::uint32_t index, const Claim& claim);
     void client_gone(std::uint32_t index);
     bool serve_first(std::uint32_t index);
@@ -129,6 +133,8 @@ class Core {
     std::array<std::uint32_t, Forwarder::kElsewhereLimit> elsewhere_;
     std::uint64_t last_work_tsc_ = 0;
     std::uint64_t next_neighbours_tsc_ = 0;
+    bool news_ = false;  // for the control thread, when it is due
+    std::uint64_t next_news_tsc_ = 0;
     std::uint64_t spread_ = 0x9e3779b97f4a7c15ull;
     std::array<bool, 8> receive_armed_{};
 };

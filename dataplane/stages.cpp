@@ -288,9 +288,7 @@ std::uint32_t Core::transmit() {
     std::uint32_t sent = 0;
     const auto ports = static_cast<std::uint8_t>(context_.shared.server.ports.size());
     for (std::uint8_t port = 0; port < ports; ++port) sent += context_.flush(port);
-    if (context_.ring_control && context_.shared.server.control_fd >= 0)
-        ring_->ring(context_.shared.server.control_fd);
-    context_.ring_control = false;
+    ring_control();
     context_.counters.in_flight.set(dispatcher_.in_flight());
     context_.counters.waiting.set(waiting_.size());
     context_.counters.pending.set(forwarder_.pending());

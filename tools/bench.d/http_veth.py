@@ -113,7 +113,7 @@ class Skerryd:
             target.write_bytes((self.build / "tools/functions" / function / "bootstrap").read_bytes())
             target.chmod(0o755)
             words = [self.build / "tools/skerryctl/skerryctl", "function", "deploy", name, "--artifact", artifact, "--place", "pop",
-                     "--warm-min", "1", "--warm-max", "1", *options]
+                     *(options or ("--warm-min", "1", "--warm-max", "1"))]
             done = subprocess.run([*map(str, words)], text=True, capture_output=True, check=False,
                                   env=dict(os.environ, SKERRY_ADMIN=str(self.folder / "admin.sock")))
         if done.returncode != 0:
@@ -125,7 +125,7 @@ class Skerryd:
 
 # Of an executed request: function → beside whom, and how many times as fast it is to be.
 BESIDE = {"process": 2.0, "workerd": 4.0}
-FUNCTIONS = {"echo-16": ("echo16", "--concurrency", "16"), "echo-1": ("echo",)}
+FUNCTIONS = {"echo-16": ("echo16", "--concurrency", "16", "--warm-min", "1", "--warm-max", "1"), "echo-1": ("echo",)}
 NAMES = {"process": "nginx → Unix socket → C process", "static": "nginx, return 200", "workerd": "workerd"}
 MISSING = {"process": "apt-get install nginx-light", "static": "apt-get install nginx-light",
            "workerd": "npm install --prefix BUILD/npm/workerd workerd"}

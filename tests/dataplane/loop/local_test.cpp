@@ -1,5 +1,6 @@
 // Requests that this server executes, and every way they can end.
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tests/dataplane/loop/environment.hpp"
@@ -226,6 +227,36 @@ TEST_F(Local, WaitsForASlotAndAsksForAWorker) {
     const Message reply = next();
     EXPECT_EQ(reply.status(), ReplyStatus::ok);
     EXPECT_TRUE(reply.header.flags.get() & wire::flag::cold);
+}
+
+// A busy function's requests wait all the time; the control thread need not wake for each.
+TEST_F(Local, TheControlThreadHearsOfABusyFunctionNowAndThen) {
+    const UniqueFd bell(eventfd(0, EFD_NONBLOCK));
+    const auto rings = [&] {
+        std::uint64_t count = 0;
+        return read(bell.get(), &count, sizeof count) == sizeof count ? count : 0;
+    };
+    info.control_fd = bell.get();
+    info.queue_limit = 1024;
+    start();
+    request(1);
+    turn();
+    EXPECT_EQ(rings(), 1u);  // nobody works on it
+    PlayedWorker worker(shared, 0, 1);
+    turn();
+    const std::uint64_t began = rte_rdtsc();
+    for (std::uint64_t id = 2; id <= 200; ++id) {
+        request(id, "in", 200'000);
+        turn();
+    }
+    const std::uint64_t ms = (rte_rdtsc() - began) * 1000 / info.tsc_hz;
+    EXPECT_LE(rings(), ms * 1000 / Core::kNewsPeriod_us + 1);
+    request(201, "in", 200'000);
+    EXPECT_TRUE(turn_until([&] { return rings() != 0; }));
+    EXPECT_TRUE(turn_until([&] { return shared.counters[0]->waiting.get() == 0; }));
+    drop_sent();
+    worker.respond(0, "x");
+    turn();
 }
 
 TEST_F(Local, AQueueServesInOrderAndHasALimit) {
