@@ -40,6 +40,10 @@ addresses = ["10.79.0.2/24"]
 """
 
 
+# As the operator's guide has it for an interface of the kernel's that skerryd is given.
+DROP = 'add table netdev skerry; add chain netdev skerry in { type filter hook ingress device "dp0" priority -500; policy drop; }'
+
+
 class Wires:
     """Three namespaces: `client` has a veth pair to `ours`, whose end has no address in the kernel, and one to `peer`."""
 
@@ -57,6 +61,7 @@ class Wires:
             client = self.namespace("client")
             network.wire(self.namespace("ours"), "dp0", client, "to-ours")
             network.address(client, "to-ours", "10.79.0.1/24")
+            run.in_namespace(self.namespace("ours"), "nft", DROP)
             # The kernel on both sides: with all that veth offers, as it is used.
             run.command("ip", "link", "add", "dp0", "netns", self.namespace("peer"), "type", "veth", "peer", "name", "to-peer",
                         "netns", client)

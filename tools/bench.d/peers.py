@@ -42,7 +42,7 @@ const config :Workerd.Config = (
   sockets = [(name = "http", address = "{listen}", http = (), service = "main")]
 );
 const main :Workerd.Worker = (
-  modules = [(name = "main", esModule = "export default {{ async fetch(request) {{ return new Response(await request.text()) }} }}")],
+  modules = [(name = "main", esModule = "export default {{ async fetch(request) {{ return new Response(request.body) }} }}")],
   compatibilityDate = "2024-01-01"
 );
 """
