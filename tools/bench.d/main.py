@@ -1,7 +1,7 @@
 """What Skerry does on this machine, each figure beside a baseline measured in the same run.
 
   tools/bench [packet-path] [dispatch] [objects] [jail] [warm] [workers] [others] [http]
-              [footprint] [select] [--json] [--seconds S]
+              [footprint] [select] [api] [--json] [--seconds S]
 
 A row's ratio is value/baseline; `meets` says whether it reaches its goal (null: it has none). Measured
 in turns (ours, the baseline, ours, …), the median of three: machines are shared and noisy."""
@@ -19,6 +19,7 @@ TOOLS = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOOLS / "bench.d"))
 sys.dont_write_bytecode = True
 
+import api  # noqa: E402
 import footprint  # noqa: E402
 import http_dpdk  # noqa: E402
 import http_veth  # noqa: E402
@@ -149,7 +150,7 @@ BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects,
            "workers": lambda bench: workers.rows(bench, row), "others": lambda bench: others.rows(bench, row),
            "http": lambda bench: http_veth.rows(bench, row) + http_dpdk.rows(bench, row),
            "footprint": lambda bench: footprint.rows(bench, row),
-           "select": lambda bench: select_rows.rows(bench, row)}
+           "select": lambda bench: select_rows.rows(bench, row), "api": lambda bench: api.rows(bench, row)}
 
 
 def machine():
