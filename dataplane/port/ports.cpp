@@ -202,9 +202,11 @@ Result<std::unique_ptr<Ports>> Ports::open(std::span<const PortSpec> specs,
     ports->addresses_.reserve(specs.size());
     if (const Status made = ports->make_pools(queues, largest_mtu); !made) return made.error();
     for (const PortSpec& spec : specs) {
+        // The wake socket first: the kernel hands a packet to the sockets of an interface newest
+        // first, and a core that is woken must find in the port what it was woken for.
+        const Status woken = queues.wake ? ports->open_wake(spec, queues) : ok();
         if (const Status opened = ports->open_port(spec, queues); !opened) return opened.error();
-        if (!queues.wake) continue;
-        if (const Status woken = ports->open_wake(spec, queues); !woken) return woken.error();
+        if (!woken) return woken.error();
     }
     return ports;
 }

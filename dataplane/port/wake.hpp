@@ -3,7 +3,8 @@
 // A DPDK port on top of a kernel interface (net_af_packet) is polled; its own ring has no
 // descriptor that DPDK would give away. This socket sees one byte of each packet that comes in on
 // the same interface, and is read by nobody but a core that sleeps: its buffer holds a packet or
-// two, all others are dropped by the kernel at once.
+// two, all others are dropped by the kernel at once. Opened before the port is, it sees a packet
+// after the port has it (tests/dataplane/port/wake_test.cpp).
 #pragma once
 
 #include <optional>
