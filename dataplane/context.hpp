@@ -34,12 +34,6 @@ struct Datagram {
     const net::Path& path() const { return frame.path; }
 };
 
-// A segment of TCP, or an error about one, within one turn.
-struct Segment {
-    rte_mbuf* mbuf = nullptr;
-    net::Frame frame;
-};
-
 // A request on its way from the wire to a verdict, within one turn. `mbuf` may be a chain: header
 // and payload begin in its first segment, and the payload goes on in the others. What fits one
 // datagram is in the first.

@@ -121,7 +121,7 @@ class Core {
     std::uint32_t received_count_ = 0;
     std::array<Datagram, kBatch> datagrams_;
     std::uint32_t datagram_count_ = 0;
-    std::array<Segment, kBatch> segments_;
+    std::array<net::tcp::Arrived, kBatch> segments_;
     std::uint32_t segment_count_ = 0;
     bool segments_left_ = false;  // to be sent, in the next turn
     std::array<Arrival, kBatch> arrivals_;

@@ -101,7 +101,7 @@ std::uint32_t Core::messages() {
 // Segments into connections, and what connections have asked for behind what came in datagrams.
 std::uint32_t Core::exchanges() {
     if (front_ == nullptr) return 0;
-    for (std::uint32_t i = 0; i < segment_count_; ++i) front_->input(segments_[i]);
+    front_->input({segments_.data(), segment_count_});
     const std::uint32_t work = front_->turn();
     // All of them, before one ends by itself: bounded by what turn() looks at.
     std::uint32_t gone[kTimersPerTurn];

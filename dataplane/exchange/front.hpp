@@ -1,7 +1,7 @@
 // TCP and HTTP of one core, put together: segments in, invocations out, answers back.
 //
 // Owned by the core; made before it runs, and allocates then only. A turn is
-//   input() for each segment, turn(), arrivals(), …, the rest of the packet path, …, flush()
+//   input() with all segments, turn(), arrivals(), …, the rest of the packet path, …, flush()
 #pragma once
 
 #include <rte_mempool.h>
@@ -26,8 +26,8 @@ class Front {
     // `payloads`: see Exchanges. An error names what could not be made.
     static Result<std::unique_ptr<Front>> create(Context& context, rte_mempool* payloads);
 
-    // Takes the mbuf.
-    void input(const Segment& segment) { stack_->input(segment.mbuf, segment.frame, now_us()); }
+    // Takes the mbufs.
+    void input(std::span<const net::tcp::Arrived> segments) { stack_->input(segments, now_us()); }
     // What is due, and what connections have to say: at most kEventsPerTurn of them. How many.
     std::uint32_t turn();
     Exchanges& exchanges() { return exchanges_; }

@@ -10,7 +10,7 @@ bool Core::cookies_wanted(const Listener& listener) const {
            (free_list.empty() && time_waits.empty());
 }
 
-void Core::send_cookie(const Frame& frame, const Segment& syn) {
+bool Core::send_cookie(const Frame& frame, const Segment& syn, rte_mbuf* mbuf) {
     count(Reason::tcp_cookie_sent);
     cookie_sent_us = std::max<std::uint64_t>(now_us, 1);
     const std::uint16_t mss = syn.has_mss               ? syn.mss
@@ -36,7 +36,7 @@ void Core::send_cookie(const Frame& frame, const Segment& syn) {
         out.scale = receive_scale;
         out.sack_permitted = options.sack && syn.sack_permitted;
     }
-    emit(frame.path, out, nullptr, 0, 0);
+    return emit_in(mbuf, frame.path, out);
 }
 
 // An ACK to a listener, of no connection: the third step of a handshake that was not remembered, or
@@ -49,8 +49,7 @@ bool Core::finish_cookie(const Frame& frame, const Segment& segment, Listener& l
         may_be ? check_cookie(cookie_key, frame.path, segment.seq - 1, segment.ack - 1, now_us)
                : std::nullopt;
     if (!mss) {
-        stray(frame, segment, Reason::drop_tcp_cookie);
-        return false;
+        return stray(frame, segment, Reason::drop_tcp_cookie, mbuf);
     }
     if (listener.backlog >= limits.backlog) {
         count(Reason::drop_tcp_backlog);

@@ -51,7 +51,7 @@ class Core {
     ~Core();
 
     // ---- stack.cpp, application.cpp: what Stack says
-    void input(rte_mbuf* mbuf, const Frame& frame, std::uint64_t now_us);
+    void input(std::span<const Arrived> burst, std::uint64_t now_us);
     std::uint32_t advance(std::uint64_t now_us, std::uint32_t budget);
     bool flush(std::uint64_t now_us, std::uint32_t budget);
     bool listen(std::uint16_t port);
@@ -79,18 +79,20 @@ class Core {
     void update_gauges();
 
     // ---- input.cpp: RFC 9293 §3.10.7. Those that take an mbuf say whether they kept it.
+    void fetch(std::span<const Arrived> some, std::span<std::uint32_t> hashes) const;
+    bool input(rte_mbuf* mbuf, const Frame& frame, std::uint32_t hash);
     bool without_connection(const Frame& frame, const Segment& segment, rte_mbuf* mbuf);
     bool process(Connection& c, const Frame& frame, const Segment& segment, rte_mbuf* mbuf);
     bool new_incarnation(const Connection& c, const Segment& segment) const;
     bool acceptable(Connection& c, const Segment& segment);
     void answer_unacceptable(Connection& c, const Segment& segment);
     bool check_reset_and_syn(Connection& c, const Segment& segment);
-    void stray(const Frame& frame, const Segment& segment, Reason reason);
-    void reset(const Path& path, const Segment& segment);
+    bool stray(const Frame& frame, const Segment& segment, Reason reason, rte_mbuf* mbuf);
+    bool reset(const Path& path, const Segment& segment, rte_mbuf* mbuf);
     void heard(Connection& c);
 
     // ---- handshake.cpp: LISTEN, SYN-SENT, SYN-RECEIVED
-    void begin(const Frame& frame, const Segment& syn, Listener& listener);
+    bool begin(const Frame& frame, const Segment& syn, Listener& listener, rte_mbuf* mbuf);
     void take_syn(Connection& c, const Segment& syn);
     bool in_syn_sent(Connection& c, const Segment& segment, rte_mbuf* mbuf);
     bool complete_handshake(Connection& c, const Frame& frame, const Segment& segment);
@@ -102,7 +104,7 @@ class Core {
     bool choose_port(Path& path);
     // cookies.cpp
     bool cookies_wanted(const Listener& listener) const;
-    void send_cookie(const Frame& frame, const Segment& syn);
+    bool send_cookie(const Frame& frame, const Segment& syn, rte_mbuf* mbuf);
     bool finish_cookie(const Frame& frame, const Segment& segment, Listener& listener,
                        rte_mbuf* mbuf);
 
@@ -182,6 +184,8 @@ class Core {
     void challenge(Connection& c);
     bool emit(const Path& path, Segment segment, Connection* from, std::uint32_t offset,
               std::uint32_t bytes);
+    bool emit_in(rte_mbuf* used, const Path& path, Segment segment);
+    void send(rte_mbuf* mbuf, const Path& path, std::uint32_t bytes);
     void fill_header(Connection& c, Segment& segment);
     std::uint32_t timestamp_now(const Connection& c) const {
         return static_cast<std::uint32_t>(now_us / 1000) + c.ts_offset;

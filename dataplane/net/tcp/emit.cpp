@@ -20,12 +20,33 @@ bool Core::emit(const Path& path, Segment segment, Connection* from, std::uint32
     auto* at = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
     const std::uint32_t header_bytes = tcp::emit(at, segment);
     if (bytes != 0) from->queue.copy(blocks, offset, bytes, at + header_bytes);
-    mbuf->data_len = static_cast<std::uint16_t>(header_bytes + bytes);
+    send(mbuf, path, header_bytes + bytes);
+    return true;
+}
+
+// A segment without payload in the buffer of the one that it answers, which is over: what answers
+// a flood takes no buffer more than the flood itself. false: `used` is still the caller's; it is
+// shared, or there is none.
+bool Core::emit_in(rte_mbuf* used, const Path& path, Segment segment) {
+    if (used == nullptr || !RTE_MBUF_DIRECT(used) || rte_mbuf_refcnt_read(used) != 1 ||
+        used->nb_segs != 1 || used->buf_len < RTE_PKTMBUF_HEADROOM + kMaxTcpHeaderBytes) {
+        emit(path, segment, nullptr, 0, 0);
+        return false;
+    }
+    rte_pktmbuf_reset(used);
+    segment.source = path.local_udp;
+    segment.destination = path.peer_udp;
+    send(used, path, tcp::emit(rte_pktmbuf_mtod(used, std::uint8_t*), segment));
+    return true;
+}
+
+// `bytes`: header and payload, in place.
+void Core::send(rte_mbuf* mbuf, const Path& path, std::uint32_t bytes) {
+    mbuf->data_len = static_cast<std::uint16_t>(bytes);
     mbuf->pkt_len = mbuf->data_len;
     build_tcp(mbuf, path, ports[path.port]);
     stats.segments_out.add();
     sink.send(sink.context, mbuf, path.port);
-    return true;
 }
 
 // What every segment of a synchronized connection says: acknowledgement, window, timestamps.

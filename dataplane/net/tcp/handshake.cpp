@@ -13,12 +13,12 @@ Listener* Core::listener_of(std::uint16_t port) {
 }
 
 // A SYN to a listener.
-void Core::begin(const Frame& frame, const Segment& syn, Listener& listener) {
-    if (cookies_wanted(listener)) return send_cookie(frame, syn);
+bool Core::begin(const Frame& frame, const Segment& syn, Listener& listener, rte_mbuf* mbuf) {
+    if (cookies_wanted(listener)) return send_cookie(frame, syn, mbuf);
     Connection* c = allocate(frame.path);
     if (c == nullptr) {
         count(Reason::drop_tcp_full);
-        return;
+        return false;
     }
     count(Reason::tcp_syn_taken);
     c->passive = true;
@@ -34,6 +34,7 @@ void Core::begin(const Frame& frame, const Segment& syn, Listener& listener) {
     emit_syn(*c);
     restart_retransmit_timer(*c);
     schedule(*c);
+    return false;
 }
 
 // What the peer's SYN says, against what we offer: RFC 7323 §1.3 (each option only if both have
@@ -102,7 +103,7 @@ void Core::sample_handshake(Connection& c, const Segment& segment) {
 bool Core::complete_handshake(Connection& c, const Frame& frame, const Segment& segment) {
     if (segment.ack != c.nxt) {
         count(Reason::drop_tcp_ack);
-        if (resets.allow(now_us, limits.resets_per_second)) reset(frame.path, segment);
+        if (resets.allow(now_us, limits.resets_per_second)) reset(frame.path, segment, nullptr);
         return false;
     }
     if (c.passive) {
@@ -130,7 +131,7 @@ bool Core::in_syn_sent(Connection& c, const Segment& segment, rte_mbuf* mbuf) {
     if (segment.has(kAck) && segment.ack != c.nxt) {
         count(Reason::drop_tcp_ack);
         if (!segment.has(kRst) && resets.allow(now_us, limits.resets_per_second))
-            reset(c.path, segment);
+            reset(c.path, segment, nullptr);
         return false;
     }
     if (segment.has(kRst)) {

@@ -7,6 +7,9 @@
 namespace skerry::net::tcp {
 namespace {
 
+// Looked up together, so that one's memory comes while others are computed.
+constexpr std::size_t kInputAhead = 32;
+
 // RFC 7323 §5.5: after 24 days a timestamp says nothing any more.
 constexpr std::uint32_t kTimestampLifeS = 24 * 24 * 3600;
 
@@ -17,26 +20,49 @@ bool same(const Path& a, const Path& b) {
 
 }  // namespace
 
-void Core::input(rte_mbuf* mbuf, const Frame& frame, std::uint64_t now) {
+void Core::input(std::span<const Arrived> burst, std::uint64_t now) {
     now_us = std::max(now_us, now);
+    std::array<std::uint32_t, kInputAhead> hashes;
+    while (!burst.empty()) {
+        const auto some = burst.first(std::min<std::size_t>(burst.size(), kInputAhead));
+        fetch(some, hashes);
+        for (std::size_t i = 0; i < some.size(); ++i)
+            if (!input(some[i].mbuf, some[i].frame, hashes[i])) rte_pktmbuf_free(some[i].mbuf);
+        burst = burst.subspan(some.size());
+    }
+}
+
+// Where each of them is to be looked for; and that is on its way into the cache, since with many
+// connections, or many who are none, it is not there.
+void Core::fetch(std::span<const Arrived> some, std::span<std::uint32_t> hashes) const {
+    for (std::size_t i = 0; i < some.size(); ++i) {
+        hashes[i] = hash_of(some[i].frame.path);
+        table.prefetch(hashes[i]);
+    }
+    for (std::size_t i = 0; i < some.size(); ++i) {
+        const std::uint32_t likely = table.find(hashes[i], [](std::uint32_t) { return true; });
+        if (likely == kNone) continue;
+        const auto* at = reinterpret_cast<const char*>(&connections[likely]);
+        for (std::size_t line = 0; line < sizeof(Connection); line += 64)
+            __builtin_prefetch(at + line, 1);
+    }
+}
+
+bool Core::input(rte_mbuf* mbuf, const Frame& frame, std::uint32_t hash) {
     if (frame.kind == FrameKind::tcp_error) {
         path_error(frame);
-        rte_pktmbuf_free(mbuf);
-        return;
+        return false;
     }
     Segment segment;
     stats.segments_in.add();
-    bool kept = false;
     if (!parse(frame.payload, frame.payload_bytes, segment)) {
         count(Reason::drop_tcp_header);
-    } else {
-        const std::uint32_t hash = hash_of(frame.path);
-        const std::uint32_t found = table.find(
-            hash, [&](std::uint32_t i) { return same(connections[i].path, frame.path); });
-        kept = found == kNone ? without_connection(frame, segment, mbuf)
-                              : process(connections[found], frame, segment, mbuf);
+        return false;
     }
-    if (!kept) rte_pktmbuf_free(mbuf);
+    const std::uint32_t found =
+        table.find(hash, [&](std::uint32_t i) { return same(connections[i].path, frame.path); });
+    return found == kNone ? without_connection(frame, segment, mbuf)
+                          : process(connections[found], frame, segment, mbuf);
 }
 
 // RFC 9293 §3.10.7.1 and §3.10.7.2.
@@ -47,24 +73,20 @@ bool Core::without_connection(const Frame& frame, const Segment& segment, rte_mb
     }
     Listener* listener = listener_of(segment.destination);
     if (listener == nullptr) {
-        stray(frame, segment,
-              segment.has(kSyn) && !segment.has(kAck) ? Reason::drop_tcp_listener
-                                                      : Reason::drop_tcp_stray);
-        return false;
+        return stray(frame, segment,
+                     segment.has(kSyn) && !segment.has(kAck) ? Reason::drop_tcp_listener
+                                                             : Reason::drop_tcp_stray,
+                     mbuf);
     }
     if (segment.has(kAck)) {
-        if (segment.has(kSyn)) {
-            stray(frame, segment, Reason::drop_tcp_stray);
-            return false;
-        }
+        if (segment.has(kSyn)) return stray(frame, segment, Reason::drop_tcp_stray, mbuf);
         return finish_cookie(frame, segment, *listener, mbuf);
     }
     if (!segment.has(kSyn) || segment.has(kFin)) {
         count(Reason::drop_tcp_flags);
         return false;
     }
-    begin(frame, segment, *listener);
-    return false;
+    return begin(frame, segment, *listener, mbuf);
 }
 
 bool Core::process(Connection& c, const Frame& frame, const Segment& segment, rte_mbuf* mbuf) {
@@ -72,8 +94,7 @@ bool Core::process(Connection& c, const Frame& frame, const Segment& segment, rt
     if (c.state == State::time_wait && new_incarnation(c, segment)) {
         Listener* listener = listener_of(segment.destination);
         finish(c, Reason::tcp_closed_done);
-        if (listener != nullptr) begin(frame, segment, *listener);
-        return false;
+        return listener != nullptr && begin(frame, segment, *listener, mbuf);
     }
     Segment in = segment;
     // RFC 9293 §3.5, figure 8: in a simultaneous open the peer's SYN-ACK repeats the SYN that has
@@ -197,17 +218,17 @@ bool Core::check_reset_and_syn(Connection& c, const Segment& segment) {
     return true;
 }
 
-void Core::stray(const Frame& frame, const Segment& segment, Reason reason) {
+bool Core::stray(const Frame& frame, const Segment& segment, Reason reason, rte_mbuf* mbuf) {
     if (!resets.allow(now_us, limits.resets_per_second)) {
         count(Reason::drop_tcp_rate);
-        return;
+        return false;
     }
     count(reason);
-    reset(frame.path, segment);
+    return reset(frame.path, segment, mbuf);
 }
 
 // RFC 9293 §3.10.7.1: the reset that answers a segment of no connection.
-void Core::reset(const Path& path, const Segment& segment) {
+bool Core::reset(const Path& path, const Segment& segment, rte_mbuf* mbuf) {
     Segment out;
     out.flags = kRst;
     if (segment.has(kAck)) {
@@ -216,7 +237,7 @@ void Core::reset(const Path& path, const Segment& segment) {
         out.flags = kRst | kAck;
         out.ack = segment.seq + segment.length();
     }
-    emit(path, out, nullptr, 0, 0);
+    return emit_in(mbuf, path, out);
 }
 
 void Core::heard(Connection& c) {

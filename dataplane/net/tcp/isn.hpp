@@ -19,18 +19,28 @@ inline SipKey derive_key(const std::array<std::uint8_t, 16>& secret, std::uint64
     return {siphash(key, use, std::uint64_t{0}), siphash(key, use, std::uint64_t{1})};
 }
 
-// Of the four numbers that name a connection.
-inline std::uint64_t tuple_hash(const SipKey& key, const IpAddress& local, const IpAddress& peer,
-                                std::uint16_t local_port, std::uint16_t peer_port,
-                                std::uint64_t extra = 0) {
-    const std::uint64_t ports = std::uint64_t{local_port} << 16 | peer_port;
-    return siphash(key, local.high(), local.low(), peer.high(), peer.low(), ports, extra);
+// Calls hash() with the four numbers that name a connection, as few words as say them: of IPv4 two,
+// of IPv6 five. Their count is in the hash, so neither is taken for the other.
+template <typename Hash>
+inline std::uint64_t over_tuple(const Path& path, const Hash& hash) {
+    const std::uint64_t ports = std::uint64_t{path.local_udp} << 16 | path.peer_udp;
+    if (path.peer.is_v4())
+        return hash(
+            std::uint64_t{path.local.v4_network_order()} << 32 | path.peer.v4_network_order(),
+            ports);
+    return hash(path.local.high(), path.local.low(), path.peer.high(), path.peer.low(), ports);
+}
+
+// Where a connection is found.
+inline std::uint32_t table_hash(const SipKey& key, const Path& path) {
+    return static_cast<std::uint32_t>(
+        over_tuple(path, [&](auto... words) { return siphash_of_table(key, words...); }));
 }
 
 // RFC 6528 §3: ISN = M + F(connection, secret), M a clock that counts every 4 µs, F keyed. Two
 // connections of the same four numbers have numbers that grow; nothing follows for any other.
 inline std::uint32_t initial_sequence(const SipKey& key, const Path& path, std::uint64_t now_us) {
-    const std::uint64_t f = tuple_hash(key, path.local, path.peer, path.local_udp, path.peer_udp);
+    const std::uint64_t f = over_tuple(path, [&](auto... words) { return siphash(key, words...); });
     return static_cast<std::uint32_t>(now_us / 4) + static_cast<std::uint32_t>(f);
 }
 
@@ -38,6 +48,10 @@ inline std::uint32_t initial_sequence(const SipKey& key, const Path& path, std::
 // connection of the same hosts must not fall behind an earlier one (RFC 6191 §2 takes a larger
 // timestamp as proof that a SYN is new).
 inline std::uint32_t timestamp_offset(const SipKey& key, const Path& path) {
+    if (path.peer.is_v4())
+        return static_cast<std::uint32_t>(siphash(
+            key,
+            std::uint64_t{path.local.v4_network_order()} << 32 | path.peer.v4_network_order()));
     return static_cast<std::uint32_t>(
         siphash(key, path.local.high(), path.local.low(), path.peer.high(), path.peer.low()));
 }

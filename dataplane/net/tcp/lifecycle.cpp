@@ -6,8 +6,7 @@
 namespace skerry::net::tcp {
 
 std::uint32_t Core::hash_of(const Path& path) const {
-    return static_cast<std::uint32_t>(
-        tuple_hash(table_key, path.local, path.peer, path.local_udp, path.peer_udp));
+    return table_hash(table_key, path);
 }
 
 // nullptr: the table is full. Whoever has been longest in TIME-WAIT makes room.

@@ -78,8 +78,8 @@ Result<std::unique_ptr<Stack>> Stack::create(const Options& options, const Envir
 Stack::Stack(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Stack::~Stack() = default;
 
-void Stack::input(rte_mbuf* mbuf, const Frame& frame, std::uint64_t now_us) {
-    core_->input(mbuf, frame, now_us);
+void Stack::input(std::span<const Arrived> burst, std::uint64_t now_us) {
+    core_->input(burst, now_us);
 }
 std::uint32_t Stack::advance(std::uint64_t now_us, std::uint32_t budget) {
     return core_->advance(now_us, budget);

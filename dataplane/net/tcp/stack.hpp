@@ -156,6 +156,12 @@ struct Connect {
     std::uint64_t tag = 0;
 };
 
+// A frame that has arrived, as classify() sees it.
+struct Arrived {
+    rte_mbuf* mbuf = nullptr;
+    Frame frame;
+};
+
 class Core;  // the implementation
 
 class Stack {
@@ -168,8 +174,14 @@ class Stack {
 
     // ---- the packet path
 
-    // A frame that classify() called FrameKind::tcp or tcp_error. Ownership of the mbuf moves here.
-    void input(rte_mbuf* mbuf, const Frame& frame, std::uint64_t now_us);
+    // Frames that classify() called FrameKind::tcp or tcp_error, in the order in which they came.
+    // The mbufs are the Stack's from here on. Many at once cost less than one after the other: what
+    // they need of the tables is fetched while others are looked at.
+    void input(std::span<const Arrived> burst, std::uint64_t now_us);
+    void input(rte_mbuf* mbuf, const Frame& frame, std::uint64_t now_us) {
+        const Arrived one{mbuf, frame};
+        input({&one, 1}, now_us);
+    }
     // Timers that are due, at most `budget` of them. Returns how many there were.
     std::uint32_t advance(std::uint64_t now_us, std::uint32_t budget = 256);
     // Sends what is to be sent: at most `budget` segments, connections taking turns of a few each.

@@ -5,10 +5,9 @@
 //   cookie      = 28 bits of a keyed hash | the epoch's parity | 3 bits: index into kCookieMss
 //   timestamp   = … | 1: SACK permitted | 4 bits: window scale, 15: none
 //
-// The hash covers addresses, ports, the client's initial number, the epoch and the MSS index, under
-// a key that is derived anew for each epoch. A cookie is good for one to two epochs; a blind guess
-// is right once in 2^27 tries, so the Stack takes guesses at a limited rate only while it is under
-// pressure. Pure functions.
+// The hash covers addresses, ports, the client's initial number, the epoch and the MSS index. A
+// cookie is good for one to two epochs; a blind guess is right once in 2^27 tries, so the Stack
+// takes guesses at a limited rate only while it is under pressure. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -33,10 +32,9 @@ inline std::uint8_t cookie_mss_index(std::uint16_t mss) {
 namespace detail {
 inline std::uint32_t cookie_of(const SipKey& key, const Path& path, std::uint32_t peer_isn,
                                std::uint8_t mss_index, std::uint64_t epoch) {
-    const SipKey secret{siphash(key, epoch, std::uint64_t{0}),
-                        siphash(key, epoch, std::uint64_t{1})};
-    const std::uint64_t mac = tuple_hash(secret, path.local, path.peer, path.local_udp,
-                                         path.peer_udp, std::uint64_t{peer_isn} << 8 | mss_index);
+    const std::uint64_t said = std::uint64_t{peer_isn} << 8 | mss_index;
+    const std::uint64_t mac =
+        over_tuple(path, [&](auto... words) { return siphash(key, words..., said, epoch); });
     return static_cast<std::uint32_t>(mac) << 4 | (static_cast<std::uint32_t>(epoch) & 1) << 3 |
            mss_index;
 }

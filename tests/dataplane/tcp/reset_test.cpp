@@ -27,7 +27,8 @@ struct ByHand : ::testing::Test {
         rte_mbuf* mbuf = rte_pktmbuf_alloc(pool.get());
         std::memcpy(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())),
                     frame.data(), frame.size());
-        host.receive(mbuf, now_us);
+        host.receive(mbuf);
+        host.take_burst(now_us);
         turn();
     }
     void turn() {

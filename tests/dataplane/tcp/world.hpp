@@ -83,14 +83,19 @@ class Host {
         stack.reset();
         for (rte_mbuf* frame : out_) rte_pktmbuf_free(frame);
     }
-    void receive(rte_mbuf* mbuf, std::uint64_t now_us) {
+    // As one burst with all that comes before take_burst().
+    void receive(rte_mbuf* mbuf) {
         const Frame frame = classify(mbuf, 0, view_, 4600, neighbours_, 0);
         if (frame.kind == FrameKind::tcp || frame.kind == FrameKind::tcp_error) {
-            stack->input(mbuf, frame, now_us);
+            burst_.push_back({mbuf, frame});
         } else {
             counters_->count(frame.reason);
             rte_pktmbuf_free(mbuf);
         }
+    }
+    void take_burst(std::uint64_t now_us) {
+        stack->input(burst_, now_us);
+        burst_.clear();
     }
     std::uint64_t count(Reason reason) const {
         return counters_->reasons[static_cast<std::size_t>(reason)].get();
@@ -109,6 +114,7 @@ class Host {
     std::vector<IpPrefix> addresses_;
     PortView view_;
     Neighbours neighbours_;
+    std::vector<Arrived> burst_;
     std::vector<rte_mbuf*> out_;
 };
 
@@ -169,8 +175,9 @@ class World {
         while (!wire_.empty() && wire_.begin()->first <= now_us) {
             const Flying flying = wire_.begin()->second;
             wire_.erase(wire_.begin());
-            (flying.to_server ? server : client).receive(flying.mbuf, now_us);
+            (flying.to_server ? server : client).receive(flying.mbuf);
         }
+        for (Host* host : {&client, &server}) host->take_burst(now_us);
         for (Host* host : {&client, &server}) host->stack->advance(now_us, 4096);
         applications();
         for (Host* host : {&client, &server}) {

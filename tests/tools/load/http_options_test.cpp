@@ -86,6 +86,47 @@ TEST(Flood, SourcesAreOfThePrefix) {
     }
 }
 
+// As the server's own eyes see them: length, addresses, checksums.
+TEST(Flood, EachFrameIsWhole) {
+    for (const char* server : {"10.0.0.1", "fd00::1"}) {
+        const net::IpPrefix own{ip(server),
+                                static_cast<std::uint8_t>(ip(server).is_v4() ? 24 : 64)};
+        net::PortView port;
+        port.mac = {{2, 0, 0, 0, 0, 1}};
+        port.tcp = true;
+        port.addresses = {&own, 1};
+        net::Path path;
+        path.peer = ip(server);
+        path.peer_mac = port.mac;
+        path.peer_udp = 80;
+        net::PortView theirs;
+        theirs.mac = {{2, 0, 0, 0, 0, 9}};
+        theirs.tx_ip_checksum = theirs.tx_tcp_checksum = true;  // not left to it all the same
+        const SynPattern pattern(path, theirs);
+        net::Neighbours neighbours;
+        Random random(7);
+        for (int i = 0; i < 2000; ++i) {
+            std::uint8_t frame[256];
+            const net::IpAddress source =
+                address_within(prefix(path.peer.is_v4() ? "198.18.0.0/15" : "2001:db8::/48"),
+                               i == 0 ? 0 : random.next());
+            const auto number = static_cast<std::uint16_t>(1 + random.next() % 65535);
+            pattern.write(frame, source, __builtin_bswap16(number),
+                          static_cast<std::uint32_t>(random.next()));
+            rte_mbuf mbuf{};
+            mbuf.buf_addr = frame;
+            mbuf.buf_len = sizeof frame;
+            mbuf.nb_segs = 1;
+            mbuf.data_len = static_cast<std::uint16_t>(pattern.bytes());
+            mbuf.pkt_len = mbuf.data_len;
+            const net::Frame seen = net::classify(&mbuf, 0, port, 0, neighbours, 0);
+            ASSERT_EQ(seen.kind, net::FrameKind::tcp) << info(seen.reason).name;
+            EXPECT_EQ(seen.path.peer, source);
+            EXPECT_EQ(seen.path.peer_udp, number);
+        }
+    }
+}
+
 TEST(Flood, OnlyWhereItHitsNobodyElse) {
     FloodOptions options{.rate_per_s = 1, .from = prefix("198.18.0.0/15"), .network = {}};
     const auto may = [&](const char* devargs, const char* server) {

@@ -2,11 +2,32 @@
 // never answer (RFC 4987 §2). What comes back is for nobody, and is dropped.
 #pragma once
 
+#include <vector>
+
 #include "tools/load/http/host.hpp"
 #include "tools/load/http/options.hpp"
 #include "tools/load/random.hpp"
 
 namespace skerry::load::http {
+
+// SYNs that differ in source, port and sequence number. Made once; each of them is a copy with the
+// checksums put right by what differs, since a checksum is a sum.
+class SynPattern {
+  public:
+    // `path`: to the server; its local address and port do not matter. Checksums are made here,
+    // whatever the port can.
+    SynPattern(const net::Path& path, const net::PortView& port);
+
+    std::size_t bytes() const { return frame_.size(); }
+    // The whole frame; numbers in network order.
+    void write(std::uint8_t* at, const net::IpAddress& source, std::uint16_t source_port,
+               std::uint32_t seq) const;
+
+  private:
+    std::vector<std::uint8_t> frame_;
+    std::size_t address_bytes_, tcp_at_;
+    std::uint64_t ip_sum_ = 0, tcp_sum_ = 0;  // of the headers, without what differs
+};
 
 class Flood {
   public:
@@ -22,8 +43,8 @@ class Flood {
     void send_one();
 
     Host& host_;
-    net::Path path_;
     FloodOptions options_;
+    SynPattern pattern_;
     Random random_{1};
     std::uint64_t last_ns_;
     double due_ = 0;  // SYNs

@@ -141,7 +141,9 @@ std::uint32_t Host::receive() {
     rte_mbuf* burst[kBurst];
     const std::uint16_t count = rte_eth_rx_burst(view().dpdk_port, 0, burst, kBurst);
     for (std::uint16_t i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
+    in_count_ = 0;
     for (std::uint16_t i = 0; i < count; ++i) take(burst[i]);
+    stack_->input({in_.data(), in_count_}, now_us());
     return count + stack_->advance(now_us());
 }
 
@@ -149,7 +151,7 @@ void Host::take(rte_mbuf* mbuf) {
     const net::Frame frame = net::classify(mbuf, 0, tcp_view_, kNoUdp, neighbours_,
                                            static_cast<std::uint16_t>(now_ns_ / 1'000'000'000));
     if (frame.kind == net::FrameKind::tcp || frame.kind == net::FrameKind::tcp_error) {
-        stack_->input(mbuf, frame, now_us());
+        in_[in_count_++] = {mbuf, frame};
         return;
     }
     counters_->count(frame.reason);

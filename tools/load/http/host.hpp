@@ -64,6 +64,8 @@ class Host {
     net::Neighbours neighbours_;
     std::unique_ptr<CoreCounters> counters_;
     std::unique_ptr<net::tcp::Stack> stack_;
+    std::array<net::tcp::Arrived, kBurst> in_;
+    std::uint16_t in_count_ = 0;
     std::array<rte_mbuf*, kBurst> out_{};
     std::uint16_t out_count_ = 0;
     std::uint64_t tx_full_ = 0;
