@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr std::size_t kRequestBytesMax = 64 * 1024;
+constexpr std::size_t kRequestBytesMax = 65536;
 constexpr int kEvents = 64;
 
 struct Connection {
