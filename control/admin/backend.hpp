@@ -26,7 +26,8 @@ struct StatusView {
     bool draining = false;
     std::uint16_t udp_port = 0;
     std::vector<std::string> addresses;
-    std::uint32_t cores = 0, workers = 0, standbys = 0, functions = 0;
+    std::uint32_t cores = 0, workers = 0, functions = 0;
+    std::map<std::string, std::uint32_t> standbys;  // by runtime
     std::uint32_t regions_healthy = 0, regions_all = 0;
     std::uint64_t in_flight = 0;
     // Workers ended for a system call that their policy does not allow, by the call's name.

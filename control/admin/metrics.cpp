@@ -86,7 +86,8 @@ void add_server(Families& f, Backend& backend) {
     f.gauge("workers", "Worker processes");
     f.add(std::uint64_t{status.workers});
     f.gauge("workers_standing_by", "Worker processes that are for no function yet");
-    f.add(std::uint64_t{status.standbys});
+    for (const auto& [kind, count] : status.standbys)
+        f.add(std::uint64_t{count}, {{"runtime", kind}});
     f.counter("worker_denied_calls_total",
               "Workers ended for a system call that their policy does not allow");
     for (const auto& [call, count] : status.denied_calls) f.add(count, {{"call", call}});

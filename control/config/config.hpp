@@ -62,7 +62,8 @@ struct Workers {                       // [workers]
         30000;                  // a worker above the warm minimum, unused this long, ends
     std::uint32_t spin_us = 0;  // how long an idle worker spins before it sleeps
     std::uint32_t start_timeout_ms = 10000;
-    std::uint32_t standby_nodejs = 2;  // kept started, for functions of that kind
+    // Kept started, for functions of that kind.
+    std::uint32_t standby_native = 2, standby_python3 = 2, standby_nodejs = 2;
     std::uint32_t starts_max = 0;      // at once, of all functions; 0: two for each CPU
     Cgroups cgroups = Cgroups::automatic;
     // One folder for each kind of runtime, made by tools/runtime-images.

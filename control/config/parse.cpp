@@ -103,6 +103,8 @@ void read_workers(Reader& top, Workers& w, Lines& lines, Problems& problems) {
     r.integer("idle_timeout_ms", w.idle_timeout_ms, 100, 86400000);
     r.integer("spin_us", w.spin_us, 0, 1000000);
     r.integer("start_timeout_ms", w.start_timeout_ms, 100, 600000);
+    r.integer("standby_native", w.standby_native, 0, 64);
+    r.integer("standby_python3", w.standby_python3, 0, 64);
     r.integer("standby_nodejs", w.standby_nodejs, 0, 64);
     r.integer("starts_max", w.starts_max, 0, 1024);
     static constexpr Word<Cgroups> kCgroups[] = {

@@ -72,7 +72,9 @@ placement::WorkerLimits worker_limits(const config::Config& config, logs::Collec
             .start_timeout_us = config.workers.start_timeout_ms * 1000ull,
             .spin_us = config.workers.spin_us,
             .starts_max = config.workers.starts_max != 0 ? config.workers.starts_max : 2 * cpus,
-            .standby_nodejs = config.workers.standby_nodejs,
+            .standby = {.native = config.workers.standby_native,
+                        .python3 = config.workers.standby_python3,
+                        .nodejs = config.workers.standby_nodejs},
             .runtimes_dir = config.workers.runtimes_dir,
             .logs = logs,
             .server_name = config.name};

@@ -43,7 +43,9 @@ admin::StatusView Controller::status() {
             view.addresses.push_back(prefix.address.to_string());
     view.cores = shared_.server.core_count;
     view.workers = pool_.workers();
-    view.standbys = pool_.ready_standbys();
+    for (const runtime::Kind kind :
+         {runtime::Kind::native, runtime::Kind::python3, runtime::Kind::nodejs})
+        view.standbys[std::string(runtime::kind_name(kind))] = pool_.ready_standbys(kind);
     view.functions = static_cast<std::uint32_t>(catalog_.functions().size());
     view.regions_all = static_cast<std::uint32_t>(regions_.size());
     for (std::uint32_t r = 0; r < regions_.size(); ++r) {

@@ -10,8 +10,10 @@
 namespace skerry::placement {
 
 // How a worker came to be one of its function version.
-enum class Way : std::uint8_t { fresh, copy, standby };
-inline constexpr std::array<std::string_view, 3> kWayNames = {"fresh", "copy", "standby"};
+// The last: a copy whose restorer had stood by.
+enum class Way : std::uint8_t { fresh, copy, standby, standby_copy };
+inline constexpr std::array<std::string_view, 4> kWayNames = {"fresh", "copy", "standby",
+                                                              "standby_copy"};
 
 // The parts of one cold start, in the order in which they come.
 struct StartPhases {

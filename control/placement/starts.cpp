@@ -134,6 +134,7 @@ bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
     worker->id = next_id_++;
     worker->index = static_cast<std::uint32_t>(place - index_used_.begin());
     worker->entry = index;
+    worker->kind = entry.spec.kind;
     worker->started_us = now_us;
     worker->slots = worker->owned = new_slots(entry);
     if (const Status ordered = order(entry, *worker); !ordered) {
@@ -146,15 +147,13 @@ bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
     entry.allotted |= worker->slots;
     ++totals_.started;
     totals_.copies += worker->is_copy;
+    quiet_since_us_ = now_us;
     workers_.emplace(worker->id, std::move(worker));
     return true;
 }
 
-// The slot's memory: shared with a native worker, skerryd's own with any other. `doorbells` is to
-// live until the order is sent.
-Status WorkerPool::make_memory(const Entry& entry, Worker& worker, warden::SpawnRequest& request,
-                               UniqueFd& doorbells) {
-    const VersionSpec& spec = entry.spec;
+// The slot's memory: shared with a native worker, skerryd's own with any other.
+Status WorkerPool::make_memory(const VersionSpec& spec, Worker& worker) const {
     worker.channel = std::make_unique<Channel>();
     Channel& channel = *worker.channel;
     if (runtime::speaks_runtime_api(spec.kind)) {
@@ -170,23 +169,14 @@ Status WorkerPool::make_memory(const Entry& entry, Worker& worker, warden::Spawn
                                            .core_count = shared_.server.core_count,
                                            .spin_us = limits_.spin_us});
     if (!memory) return memory.error();
-    auto again = doorbells_.open_again();
-    if (!again) return again.error();
-    doorbells = std::move(*again);
     channel.base = memory->base;
     channel.slot_count = spec.concurrency;
     channel.slot_stride = memory->slot_stride;
     channel.request_area_bytes = spec.payload_bytes_max;
     channel.response_area_bytes = spec.payload_bytes_max;
     channel.wake_fd = memory->wake.get();
-    for (std::size_t core = 0; core < memory->done.size(); ++core) {
+    for (std::size_t core = 0; core < memory->done.size(); ++core)
         channel.done_fd[core] = memory->done[core].get();
-        request.done_fds.push_back(memory->done[core].get());
-    }
-    request.channel_fd = memory->memfd.get();
-    request.doorbells_fd = doorbells.get();
-    request.wake_fd = memory->wake.get();
-    request.ready_fd = memory->ready.get();
     worker.memory.emplace(std::move(*memory));
     return ok();
 }
@@ -238,11 +228,19 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
                                  .pids_max = spec.pids_max,
                                  .egress = spec.egress,
                                  .log_fd = pipe->write.get()};
-    UniqueFd doorbells;
-    if (const Status made =
-            worker.is_template ? ok() : make_memory(entry, worker, request, doorbells);
-        !made)
+    UniqueFd doorbells;  // until the order is sent
+    if (const Status made = worker.is_template ? ok() : make_memory(spec, worker); !made)
         return made;
+    if (worker.memory) {
+        auto again = doorbells_.open_again();
+        if (!again) return again.error();
+        doorbells = std::move(*again);
+        request.channel_fd = worker.memory->memfd.get();
+        request.doorbells_fd = doorbells.get();
+        request.wake_fd = worker.memory->wake.get();
+        request.ready_fd = worker.memory->ready.get();
+        for (const UniqueFd& done : worker.memory->done) request.done_fds.push_back(done.get());
+    }
     introduce_channel(worker, spec);
     if (worker.is_template) {
         request.start = warden::Start::template_of;
@@ -262,10 +260,15 @@ Status WorkerPool::order(const Entry& entry, Worker& worker) {
 void WorkerPool::on_spawned(Worker& worker, warden::Event& event) {
     worker.pid = event.pid;
     worker.group = event.text;
-    if (worker.state == Worker::State::standby)
+    if (worker.state == Worker::State::standby && worker.api)
         return worker.api->listen(std::move(event.listener));
-    if (worker.entry == kNoEntry) return;  // told to end before that
     worker.spawned_us = now_us_;
+    if (worker.state == Worker::State::standby) {
+        worker.listener = std::move(event.listener);
+        standbys_[static_cast<std::size_t>(worker.kind)] = {};
+        return;
+    }
+    if (worker.entry == kNoEntry) return;  // told to end before that
     const std::uint32_t total_us = worker.phases.total_us;
     worker.phases = {.queue_us = event.queue_us,
                      .namespaces_us = event.phases.namespaces_us,

@@ -29,7 +29,7 @@ struct Template {
 // Whether workers of the kind can be copied: they have one thread, and nothing open, when they have
 // initialised. Node.js has threads of its own by then.
 constexpr bool has_templates(runtime::Kind kind) {
-    return kind == runtime::Kind::native || kind == runtime::Kind::python3;
+    return runtime::can_be_copied(kind);
 }
 
 // An empty memfd for a template to write itself into.

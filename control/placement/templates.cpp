@@ -57,7 +57,7 @@ std::string refusal_text(int exit_code, int signal) {
 
 std::uint64_t WorkerPool::template_bytes() const {
     std::uint64_t total = 0;
-    for (const Entry& entry : entries_) total += entry.snapshot.bytes;
+    for (const std::uint32_t i : used_) total += entries_[i].snapshot.bytes;
     return total;
 }
 
@@ -65,11 +65,11 @@ std::uint64_t WorkerPool::template_bytes() const {
 // is never behind a template.
 void WorkerPool::make_template(std::uint64_t now_us) {
     if (warden_gone_ || warden_busy_ || template_bytes() >= kTemplateBytesMax) return;
-    for (const Entry& entry : entries_)
-        if (entry.snapshot.state == Template::State::making) return;
-    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    for (const std::uint32_t i : used_)
+        if (entries_[i].snapshot.state == Template::State::making) return;
+    for (const std::uint32_t i : used_) {
         Entry& entry = entries_[i];
-        if (!entry.used || entry.closing || !entry.spec.templates ||
+        if (entry.closing || !entry.spec.templates ||
             entry.snapshot.state != Template::State::none || !has_templates(entry.spec.kind) ||
             entry.failures != 0 || ready(i) == 0)
             continue;
@@ -91,6 +91,7 @@ Status WorkerPool::start_template(std::uint32_t index, std::uint64_t now_us) {
     worker->id = next_id_++;
     worker->index = static_cast<std::uint32_t>(place - index_used_.begin());
     worker->entry = index;
+    worker->kind = entry.spec.kind;
     worker->is_template = true;
     worker->started_us = now_us;
     worker->channel = std::make_unique<Channel>();

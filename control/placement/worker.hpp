@@ -32,6 +32,7 @@ struct Worker {
     std::uint64_t id = 0;     // never used twice
     std::uint32_t index = 0;  // of the channel, and of the host uid; unique among the living
     std::uint32_t entry = 0;  // kNoEntry: none yet
+    runtime::Kind kind = runtime::Kind::native;
     State state = State::starting;
     bool is_template = false;  // ends when it has initialised; has no slots
     bool is_copy = false;      // of its version's template
@@ -52,18 +53,26 @@ struct Worker {
     std::optional<channel::HostChannel> memory;
     std::unique_ptr<ApiWorker> api;
     std::unique_ptr<Channel> channel;
-    UniqueFd output;                     // its log's, until it has a function that it is kept for
+    // Of one that stands by, until it has a function: its log's; where it will connect to, of a
+    // blank that will speak the Runtime API.
+    UniqueFd output, listener;
+    UniqueFd doorbells;  // of a native blank, with a channel of the usual size: made ahead of need
     std::pair<dev_t, ino_t> image = {};  // of one that stands by: what it was made of
     std::string group;                   // its control group; empty: it has none
     std::optional<CpuWatch> cpu;         // of functions with a limit of CPU time, once it is ready
     std::uint64_t memory_watched_us = 0;
     bool first_answer_told = false;
 
+    // It waits for its function.
+    bool waits() const {
+        return state == State::standby && (api ? api->stands_by() : spawned_us != 0);
+    }
     bool finished() const { return exited && owned == slots; }
 };
 
 inline Way way_of(const Worker& worker) {
-    return worker.stood_by ? Way::standby : worker.is_copy ? Way::copy : Way::fresh;
+    if (worker.is_copy) return worker.stood_by ? Way::standby_copy : Way::copy;
+    return worker.stood_by ? Way::standby : Way::fresh;
 }
 
 // Puts the worker's slots into the table, for cores to claim.

@@ -59,6 +59,7 @@ Result<std::uint32_t> WorkerPool::open_entry(VersionSpec spec) {
         entries_[i] = {};
         entries_[i].used = true;
         entries_[i].spec = std::move(spec);
+        used_.push_back(i);
         return i;
     }
     return Error{ENOSPC, "all " + std::to_string(kMaxEntries) +
@@ -88,7 +89,7 @@ void WorkerPool::add_descriptors(std::vector<pollfd>& to) const {
             continue;
         if (worker->api) {
             worker->api->add_descriptors(to);
-        } else {
+        } else if (worker->state == Worker::State::starting) {  // news of blanks: the warden
             to.push_back({worker->memory->ready.get(), POLLIN, 0});
         }
     }
@@ -116,8 +117,7 @@ std::uint32_t WorkerPool::free_slots(std::uint32_t entry) const {
 
 std::uint32_t WorkerPool::free_slots() const {
     std::uint32_t total = 0;
-    for (std::uint32_t i = 0; i < entries_.size(); ++i)
-        if (entries_[i].used) total += free_slots(i);
+    for (const std::uint32_t entry : used_) total += free_slots(entry);
     return total;
 }
 
@@ -138,9 +138,8 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
     take_retired();
     remove_finished();
     std::uint64_t next_us = now_us + 100'000;
-    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    for (const std::uint32_t i : used_) {
         Entry& entry = entries_[i];
-        if (!entry.used) continue;
         if (entry.closing) {
             end_idle(i, now_us, 0);
             end_template(i);
@@ -156,10 +155,11 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
         if (entry.failures != 0 && entry.not_before_us > now_us)
             next_us = std::min(next_us, entry.not_before_us);
     }
+    std::erase_if(used_, [this](std::uint32_t entry) { return !entries_[entry].used; });
     next_us = std::min({next_us, watch_cpu(now_us), watch_memory(now_us)});
     shared_.idle_slots.store(free_slots(), std::memory_order_relaxed);
     make_template(now_us);
-    keep_standbys(now_us);
+    next_us = std::min(next_us, keep_standbys(now_us));
     if (kick_) kick_cores();
     return next_us;
 }
@@ -340,13 +340,15 @@ void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
         worker.phases.init_us = static_cast<std::uint32_t>(now_us - worker.spawned_us);
         entry.history.started(worker.phases, way_of(worker));
     }
-    if (limits_.logs != nullptr) limits_.logs->ready(worker.id, worker.phases.init_us);
     worker.state = Worker::State::ready;
-    worker.started_us = worker.used_us = now_us;
+    quiet_since_us_ = now_us;
+    worker.started_us = worker.used_us = worker.memory_watched_us = now_us;
     worker.used_mark = use_mark(worker);
     introduce(*shared_.capacity, worker);
+    // At once: somebody waits for it, and for nothing else that this step does.
+    kick_cores();
+    if (limits_.logs != nullptr) limits_.logs->ready(worker.id, worker.phases.init_us);
     if (worker.is_copy) entry.snapshot.copies_failed = 0;
-    kick_ = true;
 }
 
 void WorkerPool::take_retired() {

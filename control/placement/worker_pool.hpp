@@ -38,11 +38,11 @@ struct WorkerLimits {
     std::uint64_t idle_timeout_us = 30'000'000;
     std::uint64_t start_timeout_us = 10'000'000;
     std::uint32_t spin_us = 0;
-    std::uint32_t starts_max = 0;  // at once, of all versions; 0: as many as there may be workers
-    std::uint32_t standby_nodejs = 0;  // kept waiting for a function of this kind
-    std::string runtimes_dir = {};     // has their images
-    logs::Collector* logs = nullptr;   // gets workers' output; none: nobody does
-    std::string server_name = {};      // told to functions as their region
+    std::uint32_t starts_max = 0;   // at once, of all versions; 0: as many as there may be workers
+    StandbyCounts standby = {};     // kept waiting for a function
+    std::string runtimes_dir = {};  // has their images
+    logs::Collector* logs = nullptr;  // gets workers' output; none: nobody does
+    std::string server_name = {};     // told to functions as their region
 };
 
 struct VersionSpec {
@@ -102,8 +102,8 @@ class WorkerPool {
     std::uint32_t workers() const {  // of functions
         return static_cast<std::uint32_t>(workers_.size()) - standbys();
     }
-    std::uint32_t standbys() const;        // waiting for one, or starting to
-    std::uint32_t ready_standbys() const;  // of these, those that wait
+    std::uint32_t standbys() const;                          // waiting for one, or starting to
+    std::uint32_t ready_standbys(runtime::Kind kind) const;  // of these, those that wait
     std::uint32_t workers(std::uint32_t entry) const;
     std::uint32_t ready(std::uint32_t entry) const;
     std::uint32_t free_slots(std::uint32_t entry) const;
@@ -161,8 +161,7 @@ class WorkerPool {
     void make_room(std::uint32_t for_entry, std::uint64_t now_us);
     bool start(std::uint32_t entry, std::uint64_t now_us);
     Status order(const Entry& entry, Worker& worker);
-    Status make_memory(const Entry& entry, Worker& worker, warden::SpawnRequest& request,
-                       UniqueFd& doorbells);
+    Status make_memory(const VersionSpec& spec, Worker& worker) const;
     void on_spawned(Worker& worker, warden::Event& event);
     void on_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us);
     void check_starting(Worker& worker, std::uint64_t now_us);
@@ -175,16 +174,20 @@ class WorkerPool {
     bool copy_failed(const Worker& worker, const std::string& why);
     std::uint64_t template_bytes() const;
     // standby.cpp
-    void keep_standbys(std::uint64_t now_us);
-    bool wants_standbys() const;
-    bool may_make_standby(std::uint64_t now_us) const;
-    Status start_standby(std::size_t place, std::uint64_t now_us);
+    std::uint64_t keep_standbys(std::uint64_t now_us);
+    void check_images(std::uint64_t now_us);
+    std::uint32_t standbys(runtime::Kind kind) const;
+    bool wants_standbys(runtime::Kind kind) const;
+    bool nobody_waits() const;
+    Status start_standby(runtime::Kind kind, std::uint64_t now_us);
     void check_standby(Worker& worker, std::uint64_t now_us);
     void standby_ended(Worker& worker, const warden::Event& event, std::uint64_t now_us);
-    void standby_failed(const std::string& why, std::uint64_t now_us);
+    void standby_failed(runtime::Kind kind, const std::string& why, std::uint64_t now_us);
     bool end_one_standby();
+    bool end_one_standby(runtime::Kind kind);
     Worker* standby_for(const Entry& entry, std::uint64_t now_us);
     bool assign(Worker& worker, std::uint32_t index, std::uint64_t now_us);
+    Status order_assignment(const Entry& entry, Worker& worker);
     void on_assigned(Worker& worker, const warden::Event& event);
     std::string arn_of(const VersionSpec& spec) const;
     void introduce_channel(Worker& worker, const VersionSpec& spec);
@@ -206,6 +209,7 @@ class WorkerPool {
     const channel::Doorbells& doorbells_;
     WorkerLimits limits_;
     std::vector<Entry> entries_;
+    std::vector<std::uint32_t> used_;  // of these: a step looks at no others, which are many
     WorkerMap workers_;
     std::vector<bool> index_used_;
     std::uint64_t next_id_ = 1;
@@ -213,7 +217,9 @@ class WorkerPool {
     Totals totals_;
     std::uint64_t now_us_ = 0;       // of the last step
     std::uint64_t room_wanted_ = 0;  // starts that found no place, in this step
-    Standbys standbys_;
+    StandbysByKind standbys_;
+    std::uint64_t images_checked_us_ = 0;
+    std::uint64_t quiet_since_us_ = 0;  // when the last worker was ordered, or became ready
     std::uint64_t cpu_watched_us_ = 0;
     bool warden_busy_ = false;  // its socket is full; until the next step
     bool warden_gone_ = false;

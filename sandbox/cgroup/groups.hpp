@@ -24,6 +24,8 @@ struct Limits {
     std::uint32_t cpu_percent = 0;   // of one CPU; 0: no quota
     std::uint32_t cpu_weight = 100;  // 1 … 10000
     std::uint32_t pids_max = 64;
+
+    bool operator==(const Limits&) const = default;
 };
 
 struct Usage {

@@ -1,5 +1,5 @@
 // A function for a worker that stood by: its artifact at /var/task, the size of its /tmp, its
-// limits.
+// limits; for a blank then its descriptors.
 //
 // Mounts can be attached only by a process in the namespace that they go to, so the caller enters
 // that of the worker for two calls. Nothing of the worker can lead it astray there: its root and
@@ -13,10 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <string>
 
+#include "sandbox/base/records.hpp"
 #include "sandbox/jail/jail.hpp"
 #include "sandbox/jail/mounts.hpp"
 #include "sandbox/jail/order.hpp"
@@ -24,9 +26,14 @@
 namespace skerry::jail {
 namespace {
 
-Status set_limit(pid_t pid, __rlimit_resource resource, std::uint64_t wanted) {
-    const rlimit limit{wanted, wanted};
-    if (::prlimit(pid, resource, &limit, nullptr) == 0) return ok();
+// A blank has those that the warden has, which may be lower already.
+Status set_limit(const Standing& worker, __rlimit_resource resource, std::uint64_t wanted) {
+    rlimit now{RLIM_INFINITY, RLIM_INFINITY};
+    if (!worker.link || ::prlimit(worker.pid, resource, nullptr, &now) == 0) {
+        const rlim_t value = std::min<rlim_t>(wanted, now.rlim_max);
+        const rlimit limit{value, value};
+        if (::prlimit(worker.pid, resource, &limit, nullptr) == 0) return ok();
+    }
     return errno_error("assign a worker: set its limits");
 }
 
@@ -43,10 +50,36 @@ Status resize_tmp(std::uint32_t tmp_mib) {
     return ok();
 }
 
+// `tmp_mib`: 0: as it is.
 Status furnish(const UniqueFd& artifact, std::uint32_t tmp_mib) {
     if (!attach(artifact.get(), AT_FDCWD, "/var/task"))
         return errno_error("assign a worker: mount its artifact at /var/task");
-    return resize_tmp(tmp_mib);
+    return tmp_mib == 0 ? ok() : resize_tmp(tmp_mib);
+}
+
+// What has not changed is left alone: each file of a group costs some microseconds.
+Status limit(const Assignment& assignment, const Standing& worker, const cgroup::Groups& groups) {
+    const std::uint64_t tmp_bytes = std::uint64_t{assignment.tmp_mib} << 20;
+    const cgroup::Limits limits{.memory_bytes = (std::uint64_t{assignment.memory_mib} << 20) +
+                                                tmp_bytes + assignment.channel_bytes,
+                                .cpu_percent = assignment.cpu_percent,
+                                .cpu_weight = assignment.cpu_weight,
+                                .pids_max = assignment.pids_max};
+    if (limits != worker.limits)
+        if (auto status = groups.set(worker.group, limits); !status) return status;
+    for (const Status& status : {set_limit(worker, RLIMIT_NPROC, assignment.pids_max),
+                                 set_limit(worker, RLIMIT_FSIZE, tmp_bytes)})
+        if (!status) return status;
+    const std::uint64_t space_bytes = address_space_bytes(
+        assignment.kind, assignment.memory_mib, assignment.channel_bytes, groups.limits_memory());
+    return space_bytes == 0 ? ok() : set_limit(worker, RLIMIT_AS, space_bytes);
+}
+
+Status let_go_on(const Assignment& assignment, const Standing& worker) {
+    const auto count = static_cast<std::uint32_t>(assignment.fds.size());
+    const int error =
+        send_record(worker.link.get(), &count, sizeof count, assignment.fds, MSG_DONTWAIT);
+    return error == 0 ? ok() : errno_error("assign a worker: give it its snapshot", error);
 }
 
 }  // namespace
@@ -67,27 +100,21 @@ void Home::go_back() const {
     ::_exit(1);
 }
 
-Status assign(const Assignment& assignment, pid_t pid, const std::string& group,
-              const cgroup::Groups& groups, const Home& home) {
+Status assign(const Assignment& assignment, Standing worker, const cgroup::Groups& groups,
+              const Home& home) {
     auto artifact = artifact_mount(assignment.artifacts_dir, assignment.artifact);
     if (!artifact) return artifact.error();
-    const cgroup::Limits limits{
-        .memory_bytes = std::uint64_t{assignment.memory_mib + assignment.tmp_mib} << 20,
-        .cpu_percent = assignment.cpu_percent,
-        .cpu_weight = assignment.cpu_weight,
-        .pids_max = assignment.pids_max};
-    for (const Status& status :
-         {groups.set(group, limits), set_limit(pid, RLIMIT_NPROC, assignment.pids_max),
-          set_limit(pid, RLIMIT_FSIZE, std::uint64_t{assignment.tmp_mib} << 20)})
-        if (!status) return status;
+    if (auto status = limit(assignment, worker, groups); !status) return status;
     // The caller's child, so nobody else has its number; it may have ended.
-    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0u)));
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, worker.pid, 0u)));
     if (!process) return errno_error("assign a worker: open its process");
     if (::setns(process.get(), CLONE_NEWNS) != 0)
         return errno_error("assign a worker: enter its mounts");
-    const Status done = furnish(*artifact, assignment.tmp_mib);
+    const bool same_tmp = assignment.tmp_mib == worker.tmp_mib;
+    const Status done = furnish(*artifact, same_tmp ? 0 : assignment.tmp_mib);
     home.go_back();
-    return done;
+    if (!done || !worker.link) return done;
+    return let_go_on(assignment, worker);
 }
 
 }  // namespace skerry::jail

@@ -103,7 +103,7 @@ void take_order(Received& received, const Reporter& reporter) {
     reporter.need(got, Step::order);
     const std::size_t channel_fds = received.order.channel_fd_count;
     const std::size_t of_template = snapshot_fds(received.order.start);
-    const std::size_t artifacts = received.order.start == Start::standby ? 0 : 1;
+    const std::size_t artifacts = stands_by(received.order.start) ? 0 : 1;
     if (got != static_cast<ssize_t>(sizeof received.order) ||
         fds.size() <
             1 + channel_fds + of_template + artifacts + (received.order.egress.used ? 1 : 0))
@@ -127,14 +127,14 @@ void hand_over_log(const Received& received, const Reporter& reporter) {
     reporter.need(::fchmod(received.log.get(), S_IWUSR), Step::descriptors);
 }
 
-// The snapshot, and until exec the restorer.
+// The snapshot, or a blank's link; and until exec the restorer.
 void arrange_template(const std::array<int, 2>& parked, const Reporter& reporter) {
     if (parked[0] >= 0) reporter.need(::dup2(parked[0], snapshot::kSnapshotFd), Step::descriptors);
     if (parked[1] >= 0) reporter.need(::dup3(parked[1], kRestorerFd, O_CLOEXEC), Step::descriptors);
 }
 
-// Exactly 0 (null), 1 and 2 (the log), 3… (the channel), of templates and copies the snapshot, and
-// until exec the socket behind the channel.
+// Exactly 0 (null), 1 and 2 (the log), 3… (the channel), of templates, copies and
+// blanks one more, and until exec the socket behind the channel.
 void arrange_descriptors(Received& received, Reporter& reporter) {
     reporter.set_fd(park(reporter.fd(), reporter));
     const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -177,7 +177,8 @@ void install_filter(const seccomp::Filter& filter, const Reporter& reporter) {
 
 std::string program_of(const Order& order) {
     const runtime::Kind kind = order.kind;
-    if (order.start == Start::copy) return "/proc/self/fd/" + std::to_string(kRestorerFd);
+    if (order.start == Start::copy || order.start == Start::blank)
+        return "/proc/self/fd/" + std::to_string(kRestorerFd);
     if (runtime::needs_handler(kind)) return "/var/runtime/bootstrap";
     return kind == runtime::Kind::native ? "/task/bootstrap" : "/var/task/bootstrap";
 }

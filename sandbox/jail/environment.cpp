@@ -153,6 +153,7 @@ std::vector<std::string> make_environment(const Told& told) {
 
 std::vector<std::string> make_environment(const Order& order) {
     if (order.start == Start::standby) return told_to_standby();
+    if (order.start == Start::blank) return {};  // copies have their template's
     return make_environment(Told{.kind = order.kind,
                                  .function = order.function,
                                  .version_hex = order.version_hex,

@@ -103,10 +103,11 @@ cgroup::Limits limits_of(const Plan& plan) {
             .pids_max = plan.pids_max};
 }
 
-Status send_order(const Plan& plan, const Orders& orders, const Embryo& embryo) {
+// `snapshot_fd`: the plan's, or a blank's end of its link.
+Status send_order(const Plan& plan, const Orders& orders, int snapshot_fd, const Embryo& embryo) {
     std::vector<int> fds = {plan.log_fd};
     fds.insert(fds.end(), plan.channel_fds.begin(), plan.channel_fds.end());
-    if (snapshot_fds(plan.start) > 0) fds.push_back(plan.snapshot_fd);
+    if (snapshot_fds(plan.start) > 0) fds.push_back(snapshot_fd);
     if (snapshot_fds(plan.start) > 1) fds.push_back(plan.restorer_fd);
     if (plan.egress.used) fds.push_back(plan.egress_fd);
     for (const UniqueFd& mount : orders.mounts) fds.push_back(mount.get());
@@ -199,8 +200,20 @@ Result<Started> start(const Plan& plan, Embryo embryo, const cgroup::Groups& gro
                       std::uint64_t since_us) {
     auto orders = order_of(plan, groups.limits_memory());
     if (!orders) return orders.error();
-    if (auto status = send_order(plan, *orders, embryo); !status) return status.error();
-    Started started{embryo.pid(), embryo.host_pid(), UniqueFd(), UniqueFd(), Phases{}};
+    Started started;
+    started.pid = embryo.pid();
+    started.host_pid = embryo.host_pid();
+    started.limits = limits_of(plan);
+    UniqueFd its_end;
+    if (plan.start == Start::blank) {
+        auto link = make_link();
+        if (!link) return link.error();
+        started.link = std::move(link->warden_end);
+        its_end = std::move(link->child_end);
+    }
+    const int snapshot_fd = its_end ? its_end.get() : plan.snapshot_fd;
+    if (auto status = send_order(plan, *orders, snapshot_fd, embryo); !status)
+        return status.error();
     if (auto status = accompany(plan, embryo, groups, since_us, started); !status)
         return status.error();
     embryo.release();

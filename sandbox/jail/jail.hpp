@@ -41,7 +41,11 @@ enum class Start : std::uint32_t {
     template_of = 1,  // the same, which then writes itself into `snapshot_fd`, and ends
     copy = 2,         // the restorer, which becomes what `snapshot_fd` has
     standby = 3,      // the runtime's program, without a function yet: assign() gives it one
+    blank = 4,        // the restorer, without a snapshot yet: so does assign()
 };
+constexpr bool stands_by(Start start) {
+    return start == Start::standby || start == Start::blank;
+}
 
 struct Plan {
     runtime::Kind kind = runtime::Kind::native;
@@ -68,7 +72,7 @@ struct Plan {
     std::vector<int> channel_fds;  // become 3, 4, 5, …: see layout.hpp; none for the Runtime API
     Start start = Start::fresh;
     int snapshot_fd = -1;   // of a template and a copy; becomes snapshot::kSnapshotFd
-    int restorer_fd = -1;   // of a copy
+    int restorer_fd = -1;   // of a copy and a blank
     egress::Wiring egress;  // of a function that has been granted a network
     int egress_fd = -1;     // then: the namespace it leads to
 };
@@ -126,6 +130,9 @@ struct Started {
     // The listener of its filter of system calls, for seccomp::Listeners; none where the kernel
     // ends it by itself (sandbox/seccomp).
     UniqueFd denials;
+    // Of a blank: where it waits for what it is to become.
+    UniqueFd link;
+    cgroup::Limits limits;  // of its group
     Phases phases;
 };
 
@@ -144,6 +151,8 @@ Result<Started> start(const Plan& plan, Embryo embryo, const cgroup::Groups& gro
 
 // What a worker that stood by gets with its function: as in Plan, whose limits it had until now.
 struct Assignment {
+    runtime::Kind kind = runtime::Kind::nodejs;
+    Start start = Start::fresh;  // copy: of a blank
     std::string artifacts_dir;
     std::string artifact;
     std::uint32_t memory_mib = 128;
@@ -151,6 +160,18 @@ struct Assignment {
     std::uint32_t cpu_percent = 0;
     std::uint32_t cpu_weight = 100;
     std::uint32_t pids_max = 64;
+    std::uint64_t channel_bytes = 0;
+    // Of a blank: the channel's, which become 3, 4, 5, …, then the snapshot.
+    std::vector<int> fds = {};
+};
+
+// A worker that stands by.
+struct Standing {
+    pid_t pid = -1;  // the caller's child
+    std::string group;
+    cgroup::Limits limits;  // that it has now
+    std::uint32_t tmp_mib = 0;
+    UniqueFd link;  // of a blank
 };
 
 // The caller's own view of the host's files: the way back from a worker's.
@@ -166,10 +187,11 @@ class Home {
     UniqueFd root_;
 };
 
-// Gives a worker that was started as Start::standby, and is the caller's child, its artifact and
-// its limits; it is told by others. Some 100 us. Once for a worker; after an error it is to be
-// ended. The caller has one thread; where it was in the file system is `/` afterwards.
-Status assign(const Assignment& assignment, pid_t pid, const std::string& group,
-              const cgroup::Groups& groups, const Home& home);
+// Gives a worker that was started as Start::standby or Start::blank its artifact and its limits,
+// and a blank its descriptors, with which it goes on at once; the other is told by others. Some 100
+// us. Once for a worker: the link is closed. After an error it is to be ended. The caller has one
+// thread; where it was in the file system is `/` afterwards.
+Status assign(const Assignment& assignment, Standing worker, const cgroup::Groups& groups,
+              const Home& home);
 
 }  // namespace skerry::jail

@@ -22,9 +22,13 @@ void set_limits(const Order& order, const Reporter& reporter) {
     // 1, not 0: the kernel starts a piped core handler even for 0, but not for 1, and a file of one
     // byte is not written either.
     lower(RLIMIT_CORE, 1, reporter);
-    lower(RLIMIT_FSIZE, order.file_bytes_max, reporter);
     lower(RLIMIT_NOFILE, kOpenFilesMax, reporter);
-    lower(RLIMIT_NPROC, order.pids_max, reporter);
+    // A blank runs our code alone until it gets the function's: they can be lowered then, and not
+    // everybody may raise one.
+    if (order.start != Start::blank) {
+        lower(RLIMIT_FSIZE, order.file_bytes_max, reporter);
+        lower(RLIMIT_NPROC, order.pids_max, reporter);
+    }
     lower(RLIMIT_MEMLOCK, 64u << 10, reporter);
     lower(RLIMIT_MSGQUEUE, 0, reporter);
     lower(RLIMIT_NICE, 0, reporter);
@@ -33,7 +37,8 @@ void set_limits(const Order& order, const Reporter& reporter) {
 }
 
 void set_memory_limit(const Order& order, const Reporter& reporter) {
-    if (order.address_space_bytes != 0) lower(RLIMIT_AS, order.address_space_bytes, reporter);
+    if (order.address_space_bytes != 0 && order.start != Start::blank)
+        lower(RLIMIT_AS, order.address_space_bytes, reporter);
 }
 
 }  // namespace skerry::jail

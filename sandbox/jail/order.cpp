@@ -92,9 +92,11 @@ bool is_one_name(const std::string& name) {
 
 Status check(const Plan& plan) {
     const bool api = runtime::speaks_runtime_api(plan.kind);
-    if (plan.start == Start::standby ? !plan.artifact.empty() || !runtime::can_stand_by(plan.kind)
-                                     : !is_absolute(plan.artifacts_dir))
+    if (stands_by(plan.start) ? !plan.artifact.empty() : !is_absolute(plan.artifacts_dir))
         return bad("the artifact must be a folder of an absolute path, or there be none");
+    if ((plan.start == Start::standby && !runtime::can_stand_by(plan.kind)) ||
+        (plan.start == Start::blank && !runtime::can_be_copied(plan.kind)))
+        return bad("workers of its kind can't stand by so");
     if (plan.image_dir.empty() ? api : !is_absolute(plan.image_dir))
         return bad("the runtime image must be an absolute path");
     if (plan.host_uid == 0 || plan.host_uid == ~0u) return bad("the user must not be root");
@@ -105,8 +107,9 @@ Status check(const Plan& plan) {
         std::any_of(plan.channel_fds.begin(), plan.channel_fds.end(),
                     [](int fd) { return fd < 0; }))
         return bad("the channel's descriptors are not what a worker gets");
-    if (snapshot_fds(plan.start) != 0 && plan.snapshot_fd < 0) return bad("there is no snapshot");
-    if (plan.start == Start::copy && plan.restorer_fd < 0) return bad("there is no restorer");
+    if ((plan.start == Start::template_of || plan.start == Start::copy) && plan.snapshot_fd < 0)
+        return bad("there is no snapshot");
+    if (snapshot_fds(plan.start) > 1 && plan.restorer_fd < 0) return bad("there is no restorer");
     if (plan.egress.used && plan.egress_fd < 0) return bad("there is no egress namespace");
     if (plan.environment.size() > kEnvironmentBytesMax ||
         (!plan.environment.empty() && plan.environment.back() != '\0'))
@@ -114,15 +117,16 @@ Status check(const Plan& plan) {
     return ok();
 }
 
+}  // namespace
+
 // A native function is told by malloc() that its memory is used up, and may live on. Interpreters
 // reserve far more address space than they use (Node.js so much that there can't be a limit).
-std::uint64_t address_space_bytes(const Plan& plan, bool memory_in_group) {
-    if (plan.kind == runtime::Kind::nodejs) return 0;
-    if (plan.kind != runtime::Kind::native && memory_in_group) return 0;
-    return (std::uint64_t{plan.memory_mib} << 20) + plan.channel_bytes;
+std::uint64_t address_space_bytes(runtime::Kind kind, std::uint32_t memory_mib,
+                                  std::uint64_t channel_bytes, bool memory_in_group) {
+    if (kind == runtime::Kind::nodejs) return 0;
+    if (kind != runtime::Kind::native && memory_in_group) return 0;
+    return (std::uint64_t{memory_mib} << 20) + channel_bytes;
 }
-
-}  // namespace
 
 Result<UniqueFd> artifact_mount(const std::string& artifacts_dir, const std::string& artifact) {
     const std::string doing =
@@ -151,14 +155,15 @@ Result<Orders> order_of(const Plan& plan, bool memory_in_group) {
     order.pids_max = plan.pids_max;
     order.channel_fd_count = static_cast<std::uint32_t>(plan.channel_fds.size());
     order.file_bytes_max = plan.file_bytes_max;
-    order.address_space_bytes = address_space_bytes(plan, memory_in_group);
+    order.address_space_bytes =
+        address_space_bytes(plan.kind, plan.memory_mib, plan.channel_bytes, memory_in_group);
     order.egress = plan.egress;
     if (!put(order.function, plan.function) || !put(order.version_hex, plan.version_hex) ||
         !put(order.handler, plan.handler) || !put(order.server_name, plan.server_name))
         return bad("a text of the plan is too long");
     order.environment_bytes = static_cast<std::uint32_t>(plan.environment.size());
     std::memcpy(order.environment, plan.environment.data(), plan.environment.size());
-    if (plan.start != Start::standby) {
+    if (!stands_by(plan.start)) {
         auto artifact = artifact_mount(plan.artifacts_dir, plan.artifact);
         if (!artifact) return artifact.error();
         orders.mounts.push_back(std::move(*artifact));

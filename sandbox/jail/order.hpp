@@ -20,8 +20,9 @@ struct RootEntry {
 inline constexpr std::size_t kRootEntriesMax = 12;
 
 // Descriptors that come along: the log, the channel's, of a template and a copy the snapshot, of a
-// copy also the restorer, with egress that network's namespace, unless it stands by the artifact's
-// mount, then the mounts of the entries in their order.
+// blank its end of the link instead, of copies and blanks also the restorer, with egress that
+// network's namespace, unless it stands by the artifact's mount, then the mounts of the entries in
+// their order.
 struct Order {
     runtime::Kind kind = runtime::Kind::native;
     Start start = Start::fresh;
@@ -59,9 +60,14 @@ Result<Orders> order_of(const Plan& plan, bool memory_in_group);
 // What /var/task is to be, not attached anywhere yet.
 Result<UniqueFd> artifact_mount(const std::string& artifacts_dir, const std::string& artifact);
 
-// How many of the descriptors are for templates and copies.
+// The most that a process of the worker may map; 0: not limited.
+std::uint64_t address_space_bytes(runtime::Kind kind, std::uint32_t memory_mib,
+                                  std::uint64_t channel_bytes, bool memory_in_group);
+
+// How many of the descriptors are for templates, copies and blanks.
 constexpr std::size_t snapshot_fds(Start start) {
-    return start == Start::copy ? 2 : start == Start::template_of ? 1 : 0;
+    if (start == Start::copy || start == Start::blank) return 2;
+    return start == Start::template_of ? 1 : 0;
 }
 
 }  // namespace skerry::jail

@@ -124,7 +124,7 @@ int enter_root(const Reporter& reporter) {
 
 void furnish_root(int root_fd, const Order& order, const std::vector<UniqueFd>& mounts,
                   const Reporter& reporter) {
-    const bool has_artifact = order.start != Start::standby;
+    const bool has_artifact = !stands_by(order.start);
     if (has_artifact)
         need_true(attach(mounts.front().get(), root_fd, "var/task"), Step::artifact, reporter);
     std::size_t next = has_artifact ? 1 : 0;

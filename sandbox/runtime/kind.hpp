@@ -48,6 +48,13 @@ constexpr bool can_stand_by(Kind kind) {
     return kind == Kind::nodejs;
 }
 
+// Whether a worker can begin as a copy of one that has initialised (sandbox/template): its
+// processes have one thread then. Node.js has threads of its own; of provided programs nothing is
+// known.
+constexpr bool can_be_copied(Kind kind) {
+    return kind == Kind::native || kind == Kind::python3;
+}
+
 // Where a worker of a kind that speaks it finds the Runtime API, on its own loopback.
 inline constexpr std::uint16_t kRuntimeApiPort = 9001;
 

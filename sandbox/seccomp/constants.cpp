@@ -47,6 +47,7 @@ constexpr Entry kConstants[] = {
     // limits
     NAMED(RLIMIT_FSIZE),
     NAMED(RLIMIT_NPROC),
+    NAMED(RLIMIT_AS),
     // threads, priorities, files
     {"FUTEX_COMMAND_MASK", low(FUTEX_CMD_MASK)},
     NAMED(FUTEX_WAIT),

@@ -20,8 +20,13 @@
 
 namespace skerry::snapshot {
 
-// The descriptor of the memfd, in the template (writable) and in each copy (sealed).
+// The descriptor of the memfd, in the template (writable) and in each copy (sealed); of a restorer
+// that stands by, a socket through which that comes.
 inline constexpr int kSnapshotFd = 100;
+// What comes there: one record, the number of descriptors with it as a uint32_t. The last one is
+// the snapshot, those before become kFirstGivenFd and so on.
+inline constexpr int kFirstGivenFd = 3;
+inline constexpr int kGivenFdsMax = 32;
 // Its value is the number of the memfd; a process that finds it is a template.
 inline constexpr char kSnapshotVariable[] = "SKERRY_SNAPSHOT_FD";
 // Exit codes. Template: 0 after a dump, kRefusedExit + reason when it can't be copied (snapshot.h).

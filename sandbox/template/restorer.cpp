@@ -2,12 +2,14 @@
 // snapshot and goes on where the snapshot was taken. It is trusted code that runs inside the jail
 // with no more rights than the function, so a hostile snapshot gains what a hostile function has.
 //
-// Descriptor kSnapshotFd: the snapshot. Arguments and environment are not looked at: the copy has
-// those of its template. Exits with kRestoreFailedExit after one line on descriptor 2.
+// Descriptor kSnapshotFd: the snapshot, or a socket through which it will come. Arguments and
+// environment are not looked at: the copy has those of its template. Exits with kRestoreFailedExit
+// after one line on descriptor 2.
 #include <fcntl.h>
 #include <linux/auxvec.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "sandbox/template/check.hpp"
@@ -52,6 +54,41 @@ size_t length_of(const char* text) {
 long need(long result, const char* what) {
     if (failed(result)) fail(what, result);
     return result;
+}
+
+// Takes what comes to the numbers where the copy is to have it. The socket is closed before
+// anything of the snapshot is looked at; whoever had the other end is done with it, too.
+void take_descriptors() {
+    uint32_t count = 0;
+    iovec part{&count, sizeof count};
+    alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int) * kGivenFdsMax)];
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const long got = need(raw_call(SYS_recvmsg, kSnapshotFd, number_of(&message), 0), "recvmsg");
+    if (got == 0) raw_exit(kRestoreFailedExit);  // there is nobody who could want this copy
+    const cmsghdr* given = CMSG_FIRSTHDR(&message);
+    if (got != sizeof count || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || count == 0 ||
+        count > kGivenFdsMax || given == nullptr || given->cmsg_level != SOL_SOCKET ||
+        given->cmsg_type != SCM_RIGHTS || given->cmsg_len != CMSG_LEN(sizeof(int) * count))
+        fail("the snapshot did not come");
+    const auto* numbers = reinterpret_cast<const int*>(CMSG_DATA(given));
+    // The kernel gives the lowest that are free, and none of these was taken.
+    for (uint32_t i = 0; i < count; ++i)
+        if (numbers[i] != kFirstGivenFd + static_cast<int>(i))
+            fail("a descriptor is not where it has to be");
+    const auto last = static_cast<uint64_t>(numbers[count - 1]);
+    need(raw_call(SYS_dup2, last, kSnapshotFd), "dup2");
+    raw_call(SYS_close, last);
+}
+
+// In a jail that was made before it was known for what.
+void await_snapshot() {
+    struct stat found;
+    need(raw_call(SYS_fstat, kSnapshotFd, number_of(&found)), "there is no snapshot");
+    if (S_ISSOCK(found.st_mode)) take_descriptors();
 }
 
 Tables map_tables() {
@@ -236,6 +273,7 @@ void* memset(void* to, int value, size_t bytes) {
     const uint64_t all = ~uint64_t{0};
     need(raw_call(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, number_of(&all), 0, sizeof all),
          "rt_sigprocmask");
+    await_snapshot();
     const Tables tables = map_tables();
     const Header& header = *tables.header;
     park_special(header, own_vdso(kernel_stack));

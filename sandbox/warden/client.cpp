@@ -127,8 +127,7 @@ Status Client::spawn(const SpawnRequest& request) {
     order.kind = MessageKind::spawn;
     order.worker_id = request.worker_id;
     order.runtime = request.runtime;
-    if (auto status = request.start == Start::standby ? ok() : put_function(order, request);
-        !status)
+    if (auto status = jail::stands_by(request.start) ? ok() : put_function(order, request); !status)
         return status;
     order.host_uid = request.host_uid;
     order.memory_mib = request.memory_mib;
@@ -158,6 +157,9 @@ Status Client::assign(const AssignRequest& request) {
     Message order;
     order.kind = MessageKind::assign;
     order.worker_id = request.worker_id;
+    order.runtime = request.runtime;
+    order.start = request.start;
+    order.core_count = request.core_count;
     if (auto status = put_checked(order.artifact_dir, request.artifact_dir, "artifact_dir");
         !status)
         return status;
@@ -167,7 +169,8 @@ Status Client::assign(const AssignRequest& request) {
     order.cpu_weight = request.cpu_weight;
     order.pids_max = request.pids_max;
     order.sent_us = jail::monotonic_us();
-    return send(socket_.get(), order, {});
+    if (request.fds.size() > kFdsMax) return Error{EINVAL, "assign: too many descriptors"};
+    return send(socket_.get(), order, request.fds);
 }
 
 Status Client::kill(std::uint64_t worker_id) {

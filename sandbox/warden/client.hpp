@@ -56,15 +56,21 @@ struct SpawnRequest {
     int snapshot_fd = -1;            // template: to be written; copy: opened read-only, sealed
 };
 
-// Of a worker that was spawned with Start::standby; once.
+// Of a worker that was spawned with Start::standby or Start::blank; once.
 struct AssignRequest {
     std::uint64_t worker_id = 0;
+    runtime::Kind runtime = runtime::Kind::nodejs;
+    Start start = Start::fresh;  // Start::copy: of a blank
     std::string artifact_dir;
     std::uint32_t memory_mib = 128;
     std::uint32_t tmp_mib = 16;
     std::uint32_t cpu_percent = 0;
     std::uint32_t cpu_weight = 100;
     std::uint32_t pids_max = 64;
+    // Of a blank. Native: the channel's, as it is to have them from 3 on, of so many cores; then,
+    // of all, the snapshot, opened read-only and sealed.
+    std::uint32_t core_count = 0;
+    std::vector<int> fds = {};
 };
 
 struct Event {

@@ -117,7 +117,6 @@ Status check_log(int log_fd) {
 
 // What it holds is not looked at: nothing that has privileges believes it.
 Status check_snapshot(int fd, jail::Start start) {
-    if (!has_snapshot(start)) return ok();
     struct stat found;
     if (::fstat(fd, &found) != 0) return errno_error("spawn: fstat the snapshot");
     if (!S_ISREG(found.st_mode)) return wrong("the snapshot is not a memfd");
@@ -126,18 +125,8 @@ Status check_snapshot(int fd, jail::Start start) {
     return ok();
 }
 
-// The channel's size; the descriptors are in the order of the protocol.
-Result<std::uint64_t> check_fds(const std::vector<UniqueFd>& fds, const Message& message) {
-    const bool channel_comes = has_channel(message);
-    const std::size_t needed = (channel_comes ? kFixedFds + message.core_count : 1) +
-                               (has_snapshot(message.start) ? 1 : 0);
-    if (fds.size() != needed)
-        return wrong("came with " + std::to_string(fds.size()) + " descriptors, needed are " +
-                     std::to_string(needed));
-    if (auto status = check_log(fds[channel_comes ? 4 : 0].get()); !status) return status.error();
-    if (auto status = check_snapshot(fds.back().get(), message.start); !status)
-        return status.error();
-    if (!channel_comes) return std::uint64_t{0};
+// The size of the channel whose descriptors are the first of `fds`.
+Result<std::uint64_t> check_channel(const std::vector<UniqueFd>& fds) {
     struct stat channel;
     if (::fstat(fds[0].get(), &channel) != 0) return errno_error("spawn: fstat the channel");
     if (!S_ISREG(channel.st_mode)) return wrong("the channel is not a memfd");
@@ -151,6 +140,25 @@ Result<std::uint64_t> check_fds(const std::vector<UniqueFd>& fds, const Message&
     if ((::fcntl(fds[1].get(), F_GETFL) & O_ACCMODE) != O_RDONLY)
         return wrong("the doorbells are not opened read-only");
     return bytes;
+}
+
+// The channel's size, 0 without one; the descriptors are in the order of the protocol.
+Result<std::uint64_t> check_fds(const std::vector<UniqueFd>& fds, const Message& message,
+                                bool log_comes) {
+    const bool channel_comes = has_channel(message);
+    const std::size_t of_channel = channel_comes ? kFixedFds - 1 + message.core_count : 0;
+    const std::size_t needed =
+        of_channel + (log_comes ? 1 : 0) + (has_snapshot(message.start) ? 1 : 0);
+    if (fds.size() != needed)
+        return wrong("came with " + std::to_string(fds.size()) + " descriptors, needed are " +
+                     std::to_string(needed));
+    if (log_comes)
+        if (auto status = check_log(fds[channel_comes ? 4 : 0].get()); !status)
+            return status.error();
+    if (has_snapshot(message.start))
+        if (auto status = check_snapshot(fds.back().get(), message.start); !status)
+            return status.error();
+    return channel_comes ? check_channel(fds) : std::uint64_t{0};
 }
 
 // A log that is a file bounds what can be written to it, and with it every other file; a pipe is
@@ -203,7 +211,9 @@ Status check_has_no_texts(const Message& message) {
 }
 
 Status check_has_no_function(const Message& message) {
-    if (!runtime::can_stand_by(message.runtime)) return wrong("workers of its kind can't stand by");
+    if (message.start == jail::Start::blank ? !runtime::can_be_copied(message.runtime)
+                                            : !runtime::can_stand_by(message.runtime))
+        return wrong("workers of its kind can't stand by so");
     if (message.artifact_dir[0] != '\0') return wrong("it is to stand by, and has an artifact");
     if (message.egress[0] != '\0') return wrong("it is to stand by, and has a network");
     return check_has_no_texts(message);
@@ -224,38 +234,52 @@ Result<std::size_t> network_of(const Message& message, const Fence& fence) {
                  (known.empty() ? "none" : known));
 }
 
-Result<jail::Assignment> assignment_of(const Message& message, const Fence& fence) {
+Result<jail::Assignment> assignment_of(const Message& message, const std::vector<UniqueFd>& fds,
+                                       const Fence& fence) {
     if (auto status = check_has_no_texts(message); !status) return status.error();
-    if (message.runtime != runtime::Kind{} || message.start != jail::Start{} ||
-        message.host_uid != 0 || message.core_count != 0 || message.log_bytes_max != 0 ||
-        message.egress[0] != '\0')
+    const bool of_blank = message.start == jail::Start::copy;
+    if (of_blank ? !runtime::can_be_copied(message.runtime)
+                 : message.start != jail::Start{} || !runtime::can_stand_by(message.runtime))
+        return wrong("no worker that stands by can become this");
+    if (message.host_uid != 0 || message.log_bytes_max != 0 || message.egress[0] != '\0')
         return wrong("it has been started already: only artifact and limits can be assigned");
     auto folder = text_of(message.artifact_dir, "artifact_dir");
     if (!folder) return folder.error();
     auto artifact = artifact_name(*folder, fence);
     if (!artifact) return artifact.error();
-    if (auto status = check_limits(message); !status) return status.error();
-    return jail::Assignment{.artifacts_dir = fence.artifacts_dir,
-                            .artifact = std::move(*artifact),
-                            .memory_mib = message.memory_mib,
-                            .tmp_mib = message.tmp_mib,
-                            .cpu_percent = message.cpu_percent,
-                            .cpu_weight = message.cpu_weight,
-                            .pids_max = message.pids_max};
+    const std::uint32_t cores_max = of_blank && has_channel(message) ? channel::kMaxCores : 0;
+    for (const Status& status :
+         {check_limits(message),
+          check_range("core_count", message.core_count, std::min(1u, cores_max), cores_max)})
+        if (!status) return status.error();
+    auto channel_bytes = check_fds(fds, message, false);
+    if (!channel_bytes) return channel_bytes.error();
+    jail::Assignment assignment{.kind = message.runtime,
+                                .start = message.start,
+                                .artifacts_dir = fence.artifacts_dir,
+                                .artifact = std::move(*artifact),
+                                .memory_mib = message.memory_mib,
+                                .tmp_mib = message.tmp_mib,
+                                .cpu_percent = message.cpu_percent,
+                                .cpu_weight = message.cpu_weight,
+                                .pids_max = message.pids_max,
+                                .channel_bytes = *channel_bytes};
+    for (const UniqueFd& fd : fds) assignment.fds.push_back(fd.get());
+    return assignment;
 }
 
 Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds,
                            const Fence& fence) {
     if (static_cast<std::size_t>(message.runtime) >= runtime::kKindNames.size())
         return wrong("there is no such kind of runtime");
-    if (message.start > jail::Start::standby) return wrong("there is no such way to start");
+    if (message.start > jail::Start::blank) return wrong("there is no such way to start");
     jail::Plan plan;
-    if (auto status = message.start == jail::Start::standby ? check_has_no_function(message)
-                                                            : take_function(message, fence, plan);
+    if (auto status = jail::stands_by(message.start) ? check_has_no_function(message)
+                                                     : take_function(message, fence, plan);
         !status)
         return status.error();
     if (auto status = check_numbers(message); !status) return status.error();
-    auto channel_bytes = check_fds(fds, message);
+    auto channel_bytes = check_fds(fds, message, true);
     if (!channel_bytes) return channel_bytes.error();
     const std::string_view environment(message.environment, message.environment_bytes);
     if (auto status = jail::check_environment(environment); !status)
@@ -277,7 +301,9 @@ Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& 
     plan.cpu_percent = message.cpu_percent;
     plan.cpu_weight = message.cpu_weight;
     plan.pids_max = message.pids_max;
-    plan.channel_bytes = *channel_bytes;
+    const bool has_one_later =
+        message.start == jail::Start::blank && !runtime::speaks_runtime_api(message.runtime);
+    plan.channel_bytes = has_one_later ? kBlankChannelBytes : *channel_bytes;
     take_fds(fds, plan);
     plan.file_bytes_max = file_bytes_max(message, plan.log_fd);
     return plan;

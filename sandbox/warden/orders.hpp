@@ -42,7 +42,8 @@ Result<std::size_t> network_of(const Message& message, const Fence& fence);
 Result<jail::Plan> plan_of(const Message& message, const std::vector<UniqueFd>& fds,
                            const Fence& fence);
 
-// Of an order to assign, which comes without descriptors.
-Result<jail::Assignment> assignment_of(const Message& message, const Fence& fence);
+// Of an order to assign; borrows the descriptors of `fds`.
+Result<jail::Assignment> assignment_of(const Message& message, const std::vector<UniqueFd>& fds,
+                                       const Fence& fence);
 
 }  // namespace skerry::warden

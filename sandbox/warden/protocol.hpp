@@ -13,7 +13,7 @@
 
 namespace skerry::warden {
 
-inline constexpr std::uint32_t kProtocolVersion = 4;
+inline constexpr std::uint32_t kProtocolVersion = 5;
 inline constexpr std::size_t kPathBytes = 512;
 inline constexpr std::size_t kNameBytes = jail::kNameBytesMax + 1;
 // Workers alive at a time. The dataplane has as many channels.
@@ -22,6 +22,10 @@ inline constexpr std::uint32_t kReadyJailsMax = 64;
 // Descriptors of a spawn, native: channel, doorbells, wake, ready, log, then done[core_count].
 inline constexpr std::size_t kFixedFds = 5;
 inline constexpr std::size_t kFdsMax = kFixedFds + channel::kMaxCores + 1;
+// What a blank may have for a channel, until it has one: as a function with one slot and the usual
+// payloads.
+inline constexpr std::uint64_t kBlankChannelBytes =
+    channel::channel_bytes(1, channel::slot_stride(65536, 65536));
 
 enum class MessageKind : std::uint32_t {
     spawn = 1,    // to the warden, with descriptors: those above, or of a kind that speaks the
@@ -32,7 +36,9 @@ enum class MessageKind : std::uint32_t {
                   // speaks the Runtime API with a descriptor: where it will connect to
     failed = 4,   // from the warden: it could not be started; `error_code` and `text` say why
     exited = 5,   // from the warden: reaped; exit_code or signal
-    assign = 6,  // to the warden: a worker that was spawned to stand by gets an artifact and limits
+    assign = 6,   // to the warden: a worker that was spawned to stand by gets an artifact and
+                 // limits; a blank, to become a copy, with descriptors: those of the channel, if it
+                 // is native, without the log, then the snapshot
     assigned = 7,  // from the warden: it has them; or, with an `error_code`, it has been ended
 };
 
@@ -40,8 +46,9 @@ struct Message {
     std::uint32_t version = kProtocolVersion;
     MessageKind kind = MessageKind::kill;
     std::uint64_t worker_id = 0;  // chosen by skerryd, never used twice
-    // spawn; assign: without function, version, handler, runtime, start, host_uid and what follows
-    // pids_max. To stand by: without an artifact, and what is told to functions.
+    // spawn; assign: without function, version, handler, host_uid and what follows pids_max, and
+    // but for blanks, whose `start` is copy then, without start and core_count. To stand by:
+    // without an artifact, and what is told to functions.
     std::uint64_t sent_us = 0;           // CLOCK_MONOTONIC of the order
     char artifact_dir[kPathBytes] = {};  // a folder of the warden's artifacts_dir
     char function[kNameBytes] = {};
@@ -51,7 +58,7 @@ struct Message {
     jail::Start start = jail::Start::fresh;
     std::uint32_t host_uid = 0;
     std::uint32_t memory_mib = 0;
-    std::uint32_t core_count = 0;  // native, and no template: 1 … kMaxCores; else 0
+    std::uint32_t core_count = 0;  // with a channel: 1 … kMaxCores; else 0
     std::uint32_t tmp_mib = 0;
     std::uint32_t cpu_percent = 0;  // of one CPU; 0: no quota
     std::uint32_t cpu_weight = 0;
@@ -82,7 +89,8 @@ struct Message {
 
 // Whether the order comes with the descriptors of a channel.
 constexpr bool has_channel(const Message& order) {
-    return !runtime::speaks_runtime_api(order.runtime) && order.start != jail::Start::template_of;
+    return !runtime::speaks_runtime_api(order.runtime) && order.start != jail::Start::template_of &&
+           order.start != jail::Start::blank;
 }
 
 // How much of a message goes over the socket.

@@ -70,8 +70,8 @@ class Warden {
     [[noreturn]] void finish();
     void spawn(const Message& order, const std::vector<UniqueFd>& fds);
     Status try_spawn(const Message& order, const std::vector<UniqueFd>& fds);
-    void assign(const Message& order);
-    Status try_assign(const Message& order, Message& answer);
+    void assign(const Message& order, const std::vector<UniqueFd>& fds);
+    Status try_assign(const Message& order, const std::vector<UniqueFd>& fds, Message& answer);
     void kill(std::uint64_t worker_id);
     void refuse(std::uint64_t worker_id, const Error& error);
 
@@ -79,7 +79,12 @@ class Warden {
         pid_t pid;
         std::string group;
         Networks::Place place = {};
-        bool stands_by = false;  // and has not been assigned anything
+        // While it stands by, and has not been assigned anything: as what, and what it has.
+        jail::Start start = jail::Start::fresh;
+        runtime::Kind kind = runtime::Kind::native;
+        cgroup::Limits limits = {};
+        std::uint32_t tmp_mib = 0;
+        UniqueFd link = {};
     };
     struct Answer {
         Message message;
@@ -156,7 +161,7 @@ void Warden::obey() {
         return refuse(order.worker_id, Error{EPROTO, "an order of another protocol version"});
     if (order.kind == MessageKind::spawn) return spawn(order, fds);
     if (order.kind == MessageKind::kill && fds.empty()) return kill(order.worker_id);
-    if (order.kind == MessageKind::assign && fds.empty()) return assign(order);
+    if (order.kind == MessageKind::assign) return assign(order, fds);
     refuse(order.worker_id, Error{EINVAL, "an order that makes no sense"});
 }
 
@@ -180,7 +185,11 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
                                    [&] { return nursery_.start(*plan, taken_us, worker.group); });
     if (!started) return started.error();
     worker.pid = started->pid;
-    worker.stands_by = plan->start == jail::Start::standby;
+    worker.start = plan->start;
+    worker.kind = plan->kind;
+    worker.limits = started->limits;
+    worker.tmp_mib = plan->tmp_mib;
+    worker.link = std::move(started->link);
     Message answer;
     put_text(answer.text, worker.group);
     workers_[order.worker_id] = std::move(worker);
@@ -199,11 +208,11 @@ Status Warden::try_spawn(const Message& order, const std::vector<UniqueFd>& fds)
 }
 
 // Of a worker that was refused something its end is the answer to all further questions.
-void Warden::assign(const Message& order) {
+void Warden::assign(const Message& order, const std::vector<UniqueFd>& fds) {
     Message answer;
     answer.kind = MessageKind::assigned;
     answer.worker_id = order.worker_id;
-    if (auto status = try_assign(order, answer); !status) {
+    if (auto status = try_assign(order, fds, answer); !status) {
         answer.error_code = status.error().code;
         put_text(answer.text, status.error().text);
         kill(order.worker_id);
@@ -211,16 +220,25 @@ void Warden::assign(const Message& order) {
     outbox_.push_back({answer});
 }
 
-Status Warden::try_assign(const Message& order, Message& answer) {
+Status Warden::try_assign(const Message& order, const std::vector<UniqueFd>& fds, Message& answer) {
     const std::uint64_t taken_us = jail::monotonic_us();
-    auto assignment = assignment_of(order, fence_);
+    auto assignment = assignment_of(order, fds, fence_);
     if (!assignment) return assignment.error();
     const auto found = workers_.find(order.worker_id);
     if (found == workers_.end()) return Error{ESRCH, "assign: the worker has ended"};
     Worker& worker = found->second;
-    if (!worker.stands_by) return Error{EBUSY, "assign: the worker does not stand by"};
-    worker.stands_by = false;
-    if (auto status = jail::assign(*assignment, worker.pid, worker.group, nursery_.groups(), home_);
+    if (!jail::stands_by(worker.start)) return Error{EBUSY, "assign: the worker does not stand by"};
+    const bool blank = worker.start == jail::Start::blank;
+    worker.start = assignment->start;  // once
+    if (worker.kind != assignment->kind || blank != (assignment->start == jail::Start::copy))
+        return Error{EINVAL, "assign: the worker stands by for something else"};
+    if (auto status = jail::assign(*assignment,
+                                   {.pid = worker.pid,
+                                    .group = worker.group,
+                                    .limits = worker.limits,
+                                    .tmp_mib = worker.tmp_mib,
+                                    .link = std::move(worker.link)},
+                                   nursery_.groups(), home_);
         !status)
         return status;
     answer.queue_us = static_cast<std::uint32_t>(taken_us - std::min(taken_us, order.sent_us));

@@ -203,7 +203,7 @@ def archives():
     yield "recipe-up", b"R" + bytes([0x10, 1, 3, 0x10, 2, 4, 9, 8, 1, 0, 2, 4, 9, 0x10, 1, 0])
 
 
-def order(kind=1, version=4, folder=b"/srv/artifacts/12ab", function=b"echo", digest=b"00ff", uid=210000, cores=2,
+def order(kind=1, version=5, folder=b"/srv/artifacts/12ab", function=b"echo", digest=b"00ff", uid=210000, cores=2,
           runtime=0, handler=b"", environment=b"", start=0, log_bytes=64 << 20, egress=b""):
     """The record of sandbox/warden/protocol.hpp, with its environment behind it."""
     head = struct.pack("<IIQQ512s64s72s128s9I4xQ16s", version, kind, 1, 0, folder, function, digest, handler, runtime,
@@ -235,7 +235,7 @@ def orders():
     yield "egress", b"\0" + order(egress=b"internet")
     yield "elsewhere", b"\0" + order(egress=b"intranet")
     yield "egress-endless", b"\0" + order(egress=b"i" * 16)
-    assignment = {"kind": 6, "function": b"", "digest": b"", "uid": 0, "cores": 0, "log_bytes": 0}
+    assignment = {"kind": 6, "function": b"", "digest": b"", "uid": 0, "cores": 0, "log_bytes": 0, "runtime": 3}
     standby = {"runtime": 3, "start": 3, "cores": 0, "folder": b"", "function": b"", "digest": b""}
     yield "standby", b"\x0e" + order(**standby)
     yield "standby-kind", b"\x0e" + order(**{**standby, "runtime": 2})
@@ -243,6 +243,15 @@ def orders():
     yield "assign", b"\5" + order(**assignment)
     yield "assign-up", b"\5" + order(**{**assignment, "folder": b"/srv/artifacts/.."})
     yield "assign-told", b"\5" + order(**{**assignment, "environment": b"A=1\0"})
+    blank = {**standby, "start": 4}
+    yield "blank", b"\x0e" + order(**{**blank, "runtime": 0})
+    yield "blank-python", b"\x0e" + order(**{**blank, "runtime": 2})
+    yield "blank-kind", b"\x0e" + order(**blank)
+    copy = {**assignment, "start": 2}
+    yield "assign-copy", b"\1" + order(**{**copy, "runtime": 0, "cores": 2})
+    yield "assign-copy-python", b"\x09" + order(**{**copy, "runtime": 2})
+    yield "assign-copy-kind", b"\x09" + order(**copy)
+    yield "assign-copy-bare", b"\5" + order(**{**copy, "runtime": 0, "cores": 2})
     yield "kindless", b"\x0e" + order(runtime=9, cores=0)
 
 

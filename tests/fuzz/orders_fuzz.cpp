@@ -25,7 +25,8 @@ class Skerryd {
     Skerryd()
         : channel_(channel::create_channel({.core_count = 2}).value()),
           doorbells_(channel::create_doorbells().value()),
-          log_(::open("/dev/null", O_WRONLY | O_CLOEXEC)) {
+          log_(::open("/dev/null", O_WRONLY | O_CLOEXEC)),
+          snapshot_(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)) {
         int ends[2];
         SKERRY_CHECK(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
         ours_.reset(ends[0]);
@@ -37,7 +38,11 @@ class Skerryd {
                                 channel_.done[1].get()};
         switch (choice % 8) {
             case 0:
-            case 1:
+                return all;
+            case 1:  // of a blank that gets its function: native, or another
+                all.erase(all.begin() + 4);
+                all.push_back(snapshot_.get());
+                if (choice / 8 % 2 != 0) all = {snapshot_.get()};
                 return all;
             case 2:
                 all.pop_back();
@@ -77,7 +82,7 @@ class Skerryd {
   private:
     channel::HostChannel channel_;
     channel::Doorbells doorbells_;
-    UniqueFd log_, ours_, its_;
+    UniqueFd log_, snapshot_, ours_, its_;
 };
 
 const warden::Fence kFence{"/srv/artifacts", "/srv/runtimes", "pop", -1, {{.name = "internet"}}};
@@ -94,28 +99,40 @@ bool is_folder(const std::string& base, const std::string& name) {
 }
 
 void check(const jail::Plan& plan, std::size_t fd_count) {
-    const bool stands_by = plan.start == jail::Start::standby;
-    SKERRY_CHECK(stands_by ? plan.artifact.empty() && runtime::can_stand_by(plan.kind)
-                           : is_folder(plan.artifacts_dir, plan.artifact));
+    const bool blank = plan.start == jail::Start::blank;
+    const bool stands_by = blank || plan.start == jail::Start::standby;
+    SKERRY_CHECK(stands_by ? plan.artifact.empty() : is_folder(plan.artifacts_dir, plan.artifact));
+    SKERRY_CHECK(!blank || runtime::can_be_copied(plan.kind));
+    SKERRY_CHECK(!stands_by || blank || runtime::can_stand_by(plan.kind));
     SKERRY_CHECK(plan.environment.empty() || plan.environment.back() == '\0');
-    SKERRY_CHECK(plan.channel_fds.empty() == runtime::speaks_runtime_api(plan.kind));
+    SKERRY_CHECK(plan.channel_fds.empty() == (runtime::speaks_runtime_api(plan.kind) || stands_by ||
+                                              plan.start == jail::Start::template_of));
     SKERRY_CHECK(is_one_of(stands_by ? "a" : plan.function,
                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."));
     SKERRY_CHECK(is_one_of(stands_by ? "a" : plan.version_hex, "0123456789abcdef"));
     SKERRY_CHECK(plan.host_uid >= warden::kLowestHostUid && plan.host_uid != ~0u);
     SKERRY_CHECK(plan.memory_mib >= 1 && plan.memory_mib <= warden::kMemoryMibMax);
     SKERRY_CHECK(plan.tmp_mib >= 1 && plan.tmp_mib <= warden::kTmpMibMax);
-    SKERRY_CHECK(plan.channel_fds.size() + 1 == fd_count && fd_count <= warden::kFdsMax);
+    const std::size_t snapshots = plan.snapshot_fd >= 0 ? 1 : 0;
+    SKERRY_CHECK(plan.channel_fds.size() + 1 + snapshots == fd_count);
+    SKERRY_CHECK(fd_count <= warden::kFdsMax);
     SKERRY_CHECK(plan.log_fd >= 0);
     SKERRY_CHECK(!stands_by || (plan.environment.empty() && plan.function.empty() &&
                                 plan.version_hex.empty() && plan.handler.empty()));
 }
 
-void check(const jail::Assignment& assignment) {
+void check(const jail::Assignment& assignment, std::size_t fd_count) {
     SKERRY_CHECK(is_folder(assignment.artifacts_dir, assignment.artifact));
     SKERRY_CHECK(assignment.memory_mib >= 1 && assignment.memory_mib <= warden::kMemoryMibMax);
     SKERRY_CHECK(assignment.tmp_mib >= 1 && assignment.tmp_mib <= warden::kTmpMibMax);
     SKERRY_CHECK(assignment.pids_max >= 1 && assignment.pids_max <= warden::kPidsMax);
+    const bool blank = assignment.start == jail::Start::copy;
+    SKERRY_CHECK(blank ? runtime::can_be_copied(assignment.kind)
+                       : runtime::can_stand_by(assignment.kind));
+    SKERRY_CHECK(assignment.fds.size() == fd_count && fd_count <= warden::kFdsMax);
+    SKERRY_CHECK(assignment.fds.empty() != blank);
+    SKERRY_CHECK((assignment.channel_bytes != 0) ==
+                 (blank && assignment.kind == runtime::Kind::native));
 }
 
 }  // namespace
@@ -132,8 +149,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     SKERRY_CHECK(size - 1 == warden::wire_bytes(order));
-    const auto assignment = warden::assignment_of(order, kFence);
-    if (assignment) check(*assignment);
+    const auto assignment = warden::assignment_of(order, fds, kFence);
+    if (assignment) check(*assignment, fds.size());
     SKERRY_CHECK(assignment || !assignment.error().text.empty());
     const auto plan = warden::plan_of(order, fds, kFence);
     if (plan) check(*plan, fds.size());

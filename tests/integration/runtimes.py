@@ -148,7 +148,7 @@ def test_a_node_worker_that_stood_by_is_like_a_fresh_one(lab):
         folder = artifact(lab, {"handler.cjs": "looks.cjs"})
         lab.ctl("function", "deploy", name, "--artifact", folder, "--runtime", "nodejs", "--handler", "handler.handle",
                 "--place", "pop", "--warm-max", "1", "--tmp-mib", "7", "--pids-max", "50", "--env", setting)
-        tap.eventually(lambda: lab.ctl("status")["standbys"] == 2, "two workers that stand by")
+        tap.eventually(lambda: lab.ctl("status")["standbys"]["nodejs"] == 2, "two workers that stand by")
         client = lab.client()
         before = ways(lab, name)
         found[name] = {part: ask(client, name, {"part": part}) for part in PARTS}
@@ -191,7 +191,7 @@ def test_no_worker_stands_by_when_no_function_needs_one(lab):
     for name in [each["name"] for each in lab.ctl("function", "list")["functions"]]:
         if lab.ctl("function", "describe", name)["runtime"] == "nodejs":
             lab.ctl("function", "delete", name)
-    tap.eventually(lambda: lab.ctl("status")["standbys"] == 0, "no worker stands by")
+    tap.eventually(lambda: lab.ctl("status")["standbys"]["nodejs"] == 0, "no worker stands by")
 
 
 def test_a_handler_that_can_not_be_loaded(lab):

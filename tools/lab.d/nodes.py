@@ -16,7 +16,7 @@ START_PATIENCE_S = 20.0
 # What --set may change. family: 4 (servers have both, and the POP asks its regions over IPv4) or 6 (nothing else).
 SETTINGS = {"family": "4", "idle": "sleep", "cores": "1", "reply_cache_entries": "131072", "idle_timeout_ms": "30000",
             "probe_period_ms": "100", "return_ms": "2000", "workers_max": "64",
-            "standby_nodejs": "2",
+            "standby_native": "2", "standby_python3": "2", "standby_nodejs": "2",
             "more": ""}  # a file that goes to the end of the POP's configuration
 
 
@@ -98,6 +98,8 @@ body_mib = 24
 first_uid = {plan.first_uid + number * 100}
 idle_timeout_ms = {settings["idle_timeout_ms"]}
 max = {settings["workers_max"]}
+standby_native = {settings["standby_native"]}
+standby_python3 = {settings["standby_python3"]}
 standby_nodejs = {settings["standby_nodejs"]}
 runtimes_dir = "{plan.build / "runtimes"}"
 

@@ -60,7 +60,7 @@ void print_workers(const json& v) {
             if (cold.contains("phases") && cold["phases"].contains(phase))
                 std::printf(" %s %s / %s", phase, field(cold["phases"][phase], "p50_us").c_str(),
                             field(cold["phases"][phase], "p99_us").c_str());
-        for (const char* way : {"fresh", "copy", "standby"})
+        for (const char* way : {"fresh", "copy", "standby", "standby_copy"})
             if (cold.contains("ways") && field(cold["ways"], way) != "0")
                 std::printf("; %s: %s", way, field(cold["ways"], way).c_str());
         std::printf("\n");

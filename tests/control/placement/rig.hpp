@@ -83,6 +83,7 @@ class PoolTest : public ::testing::Test {
             }
             if (order.message.kind == warden::MessageKind::assign) {
                 assigned_.push_back(order.message);
+                assigned_fds_ = std::move(order.fds);
                 continue;
             }
             ++spawns;
@@ -124,6 +125,7 @@ class PoolTest : public ::testing::Test {
     std::map<std::uint64_t, Ordered> ordered_;
     std::vector<std::uint64_t> killed_;
     std::vector<warden::Message> assigned_;
+    std::vector<UniqueFd> assigned_fds_;  // of the last of these
     std::uint64_t last_ = 0;
     std::uint64_t now_us_ = 100'000'000;
 };

@@ -21,7 +21,7 @@ class Standing : public PoolTest {
     void make_standby_pool(std::uint32_t wanted, std::uint32_t workers_max) {
         pool_ = std::make_unique<WorkerPool>(
             shared_, *client_, doorbells_,
-            WorkerLimits{.max = workers_max, .standby_nodejs = wanted, .server_name = "pop"});
+            WorkerLimits{.max = workers_max, .standby = {.nodejs = wanted}, .server_name = "pop"});
     }
     std::uint32_t open_node(const std::function<void(VersionSpec&)>& change = {}) {
         VersionSpec spec;

@@ -10,39 +10,14 @@
 #include <thread>
 
 #include "tests/sandbox/warden/api_rig.hpp"
+#include "tests/sandbox/warden/leftovers.hpp"
 
 namespace skerry::test {
 namespace {
 
 using warden::MessageKind;
 
-class Ends : public ApiTest {
-  protected:
-    // The folders in which owners' folders lie.
-    static std::set<std::string> places() {
-        const cgroup::Hierarchy found = cgroup::discover();
-        std::set<std::string> all = {found.unified, found.memory, found.cpu, found.cpuacct,
-                                     found.pids};
-        all.erase("");
-        return all;
-    }
-    // How many of the owner's folders there are.
-    static std::size_t groups_of(const std::string& owner) {
-        std::size_t count = 0;
-        for (const std::string& place : places())
-            count += std::filesystem::exists(place + "/" + owner) ? 1 : 0;
-        return count;
-    }
-    static std::size_t wait_for_groups(const std::string& owner, std::size_t wanted) {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (groups_of(owner) != wanted && std::chrono::steady_clock::now() < deadline)
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        return groups_of(owner);
-    }
-    bool mounted() const {
-        return read_all("/proc/self/mountinfo").find(folder_.path()) != std::string::npos;
-    }
-};
+class Ends : public ApiTest {};
 
 TEST_F(Ends, ClientThatClosesLeavesNothing) {
     const std::string owner = client_->groups().owner();
@@ -53,7 +28,7 @@ TEST_F(Ends, ClientThatClosesLeavesNothing) {
     client_.reset();
     EXPECT_EQ(processes_of_workers(), 0);
     EXPECT_EQ(groups_of(owner), 0u);
-    EXPECT_FALSE(mounted());
+    EXPECT_FALSE(mounted(folder_));
 }
 
 TEST_F(Ends, GroupOfAWorkerGoesWithIt) {
@@ -86,7 +61,7 @@ TEST_F(Ends, WardenThatIsKilledIsCleanedUpAfter) {
     client_.reset();
     EXPECT_EQ(processes_of_workers(), 0);
     EXPECT_EQ(groups_of(owner), 0u);
-    EXPECT_FALSE(mounted());
+    EXPECT_FALSE(mounted(folder_));
 }
 
 // A skerryd that has one worker, as a process of its own.
@@ -139,7 +114,7 @@ TEST_F(ServerEnds, WardenCleansUpAfterASkerrydThatIsKilled) {
     wait_for_end(server.warden);
     EXPECT_EQ(processes_of_workers(), 0);
     EXPECT_EQ(wait_for_groups(server.owner, 0), 0u);
-    EXPECT_FALSE(mounted());
+    EXPECT_FALSE(mounted(folder_));
 }
 
 TEST_F(ServerEnds, NextStartCleansUpAfterBoth) {

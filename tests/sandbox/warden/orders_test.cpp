@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include "sandbox/channel/host.hpp"
 #include "sandbox/warden/transport.hpp"
@@ -255,21 +256,87 @@ TEST_F(Orders, OneThatStandsByHasNoFunction) {
         order_.runtime = kind;
         EXPECT_TRUE(refused_for("can't stand by"));
     }
-    order_.start = static_cast<jail::Start>(4);
+    order_.start = static_cast<jail::Start>(5);
     EXPECT_TRUE(refused_for("no such way to start"));
+}
+
+TEST_F(Orders, ABlankHasNoFunctionAndNoChannel) {
+    order_.start = jail::Start::blank;
+    EXPECT_TRUE(refused_for("has an artifact"));
+    order_.artifact_dir[0] = order_.function[0] = order_.version_hex[0] = '\0';
+    EXPECT_TRUE(refused_for("core_count"));
+    order_.core_count = 0;
+    EXPECT_TRUE(refused_for("descriptors, needed are 1"));
+    fds_.resize(1);
+    fds_[0] = UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    auto plan = plan_of(order_, fds_, fence_);
+    ASSERT_TRUE(plan) << plan.error().text;
+    EXPECT_EQ(plan->artifact, "");
+    EXPECT_TRUE(plan->channel_fds.empty());
+    EXPECT_EQ(plan->channel_bytes, kBlankChannelBytes);
+    EXPECT_EQ(plan->snapshot_fd, -1);
+    put_text(order_.egress, "internet");
+    EXPECT_TRUE(refused_for("has a network"));
+    order_.egress[0] = '\0';
+    for (const runtime::Kind kind : {runtime::Kind::provided, runtime::Kind::nodejs}) {
+        order_.runtime = kind;
+        EXPECT_TRUE(refused_for("can't stand by"));
+    }
+}
+
+TEST_F(Orders, AnAssignmentOfABlankComesWithItsDescriptors) {
+    Message order;
+    order.kind = MessageKind::assign;
+    order.start = jail::Start::copy;
+    put_text(order.artifact_dir, "/srv/artifacts/12ab");
+    order.memory_mib = 256;
+    order.tmp_mib = 16;
+    order.cpu_weight = 100;
+    order.pids_max = 64;
+    order.core_count = order_.core_count;
+    const auto refused = [&](const char* why) {
+        const auto assignment = assignment_of(order, fds_, fence_);
+        if (assignment) return ::testing::AssertionFailure() << "it was accepted";
+        if (assignment.error().text.find(why) != std::string::npos)
+            return ::testing::AssertionSuccess();
+        return ::testing::AssertionFailure() << assignment.error().text;
+    };
+    fds_.erase(fds_.begin() + 4);  // the log
+    EXPECT_TRUE(refused("descriptors, needed are"));
+    fds_.emplace_back(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    auto assignment = assignment_of(order, fds_, fence_);
+    ASSERT_TRUE(assignment) << assignment.error().text;
+    EXPECT_EQ(assignment->fds.size(), fds_.size());
+    EXPECT_GT(assignment->channel_bytes, 0u);
+    fds_.back() = UniqueFd(::memfd_create("writable", MFD_CLOEXEC));
+    EXPECT_TRUE(refused("not opened read-only"));
+    fds_.back() = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    EXPECT_TRUE(refused("not a memfd"));
+    order.core_count = channel::kMaxCores + 1;
+    EXPECT_TRUE(refused("core_count"));
+    order.core_count = 0;
+    order.runtime = runtime::Kind::nodejs;
+    EXPECT_TRUE(refused("can become this"));
+    fds_.clear();
+    fds_.emplace_back(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    order.runtime = runtime::Kind::python3;
+    assignment = assignment_of(order, fds_, fence_);
+    ASSERT_TRUE(assignment) << assignment.error().text;
+    EXPECT_EQ(assignment->channel_bytes, 0u);
 }
 
 TEST_F(Orders, AnAssignmentIsAnArtifactAndLimits) {
     const auto refusal_of = [this](auto&& change) {
         Message order;
         order.kind = MessageKind::assign;
+        order.runtime = runtime::Kind::nodejs;
         put_text(order.artifact_dir, "/srv/artifacts/12ab");
         order.memory_mib = 256;
         order.tmp_mib = 16;
         order.cpu_weight = 100;
         order.pids_max = 64;
         change(order);
-        auto assignment = assignment_of(order, fence_);
+        auto assignment = assignment_of(order, {}, fence_);
         if (assignment) return assignment->artifacts_dir + ", " + assignment->artifact;
         return assignment.error().text;
     };
@@ -291,9 +358,11 @@ TEST_F(Orders, AnAssignmentIsAnArtifactAndLimits) {
     has("something to tell", [](Message& m) { put_text(m.handler, "f"); });
     has("something to tell", [](Message& m) { m.environment_bytes = 1; });
     has("already", [](Message& m) { m.host_uid = 1000; });
-    has("already", [](Message& m) { m.runtime = runtime::Kind::nodejs; });
-    has("already", [](Message& m) { m.start = jail::Start::standby; });
-    has("already", [](Message& m) { m.core_count = 1; });
+    has("already", [](Message& m) { put_text(m.egress, "internet"); });
+    has("can become this", [](Message& m) { m.runtime = runtime::Kind::native; });
+    has("can become this", [](Message& m) { m.start = jail::Start::standby; });
+    has("can become this", [](Message& m) { m.start = jail::Start::copy; });
+    has("core_count", [](Message& m) { m.core_count = 1; });
 }
 
 }  // namespace
