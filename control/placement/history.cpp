@@ -7,7 +7,7 @@
 namespace skerry::placement {
 namespace {
 
-constexpr std::array<std::uint32_t StartPhases::*, kPhaseCount - 1> kFields = {
+constexpr std::array<std::uint32_t StartPhases::*, kFirstAnswerPhase> kFields = {
     &StartPhases::queue_us,    &StartPhases::namespaces_us, &StartPhases::mounts_us,
     &StartPhases::identity_us, &StartPhases::exec_us,       &StartPhases::init_us,
     &StartPhases::total_us};
@@ -35,7 +35,18 @@ void History::started(const StartPhases& phases, Way way) {
 }
 
 void History::first_answer(std::uint32_t took_us) {
-    first_answers_[answered_++ % kKept] = took_us;
+    first_answers_.add(took_us);
+}
+
+void History::cold_answer(std::uint32_t took_us) {
+    cold_answers_.add(took_us);
+}
+
+PhaseSummary History::Answers::summary() const {
+    const auto end =
+        kept_us.begin() + static_cast<std::ptrdiff_t>(std::min(count, std::uint64_t{kKept}));
+    std::vector<std::uint32_t> values(kept_us.begin(), end);
+    return summary_of(values);
 }
 
 void History::crashed(const warden::Event& event) {
@@ -55,10 +66,8 @@ StartSummary History::starts() const {
         for (std::size_t i = 0; i < count; ++i) values[i] = kept_[i].*kFields[phase];
         summary.phases[phase] = summary_of(values);
     }
-    values.assign(first_answers_.begin(),
-                  first_answers_.begin() +
-                      static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(answered_, kKept)));
-    summary.phases[kPhaseCount - 1] = summary_of(values);
+    summary.phases[kFirstAnswerPhase] = first_answers_.summary();
+    summary.phases[kColdAnswerPhase] = cold_answers_.summary();
     return summary;
 }
 

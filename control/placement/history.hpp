@@ -19,6 +19,7 @@ class History {
     void started(const StartPhases& phases, Way way);
     // Of a worker; see kPhaseNames.
     void first_answer(std::uint32_t took_us);
+    void cold_answer(std::uint32_t took_us);
     // One that was ended for its invocation's CPU time.
     void over_cpu() { ++over_cpu_; }
     // One that ended without being told to.
@@ -35,8 +36,14 @@ class History {
     std::array<StartPhases, kKept> kept_{};
     std::uint64_t starts_ = 0;
     std::array<std::uint64_t, kWayNames.size()> ways_{};
-    std::array<std::uint32_t, kKept> first_answers_{};
-    std::uint64_t answered_ = 0;
+    struct Answers {
+        std::array<std::uint32_t, kKept> kept_us{};
+        std::uint64_t count = 0;
+
+        void add(std::uint32_t took_us) { kept_us[count++ % kKept] = took_us; }
+        PhaseSummary summary() const;
+    };
+    Answers first_answers_, cold_answers_;
     std::uint64_t over_cpu_ = 0;
     std::uint64_t crashed_ = 0, out_of_memory_ = 0;
     std::map<std::string, std::uint64_t> denied_;

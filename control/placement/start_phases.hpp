@@ -25,11 +25,13 @@ struct StartPhases {
     std::uint32_t init_us = 0;        // the worker's own, until it is ready
     std::uint32_t total_us = 0;       // from the order to readiness
 };
-// The last one is no part of a start: from when a worker was ready, and its first request there,
-// until the answer to that. Of workers that have been asked at all.
-inline constexpr std::size_t kPhaseCount = 8;
+// The last two are no parts of a start. First answer: from when a worker was ready, and its first
+// request there, until the answer to that; of workers that have been asked at all. Cold answer: all
+// that somebody waited who found no worker, from when the request was there until its answer.
+inline constexpr std::size_t kFirstAnswerPhase = 7, kColdAnswerPhase = 8, kPhaseCount = 9;
 inline constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
-    "queue", "namespaces", "mounts", "identity", "exec", "init", "total", "first_answer"};
+    "queue", "namespaces", "mounts",       "identity",   "exec",
+    "init",  "total",      "first_answer", "cold_answer"};
 
 struct PhaseSummary {
     std::uint32_t p50_us = 0, p99_us = 0;

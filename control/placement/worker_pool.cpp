@@ -290,10 +290,14 @@ void WorkerPool::note_first_answer(Worker& worker) {
     const std::uint64_t answer_us = worker.channel->first_answer_us.load(std::memory_order_acquire);
     if (answer_us == 0) return;
     worker.first_answer_told = true;
-    const std::uint64_t from_us = std::max(
-        worker.started_us, worker.channel->first_arrival_us.load(std::memory_order_relaxed));
-    entries_[worker.entry].history.first_answer(
-        static_cast<std::uint32_t>(answer_us - std::min(answer_us, from_us)));
+    const std::uint64_t arrival_us =
+        worker.channel->first_arrival_us.load(std::memory_order_relaxed);
+    const auto since = [answer_us](std::uint64_t from_us) {
+        return static_cast<std::uint32_t>(answer_us - std::min(answer_us, from_us));
+    };
+    History& history = entries_[worker.entry].history;
+    history.first_answer(since(std::max(worker.started_us, arrival_us)));
+    if (arrival_us < worker.started_us) history.cold_answer(since(arrival_us));
 }
 
 void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {

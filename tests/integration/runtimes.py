@@ -187,6 +187,28 @@ def test_a_worker_that_stood_by_serves_one_function_only(lab):
     assert ways(lab, "one")["standby"] + ways(lab, "two")["standby"] > 0, (ways(lab, "one"), ways(lab, "two"))
 
 
+def test_copies_begin_in_jails_that_stood_by(lab):
+    """Native and Python, with templates and without; each worker has one invocation, so each of them is a new one."""
+    client = lab.client()
+    native = {"artifact": lab.plan.build / "tools/functions/echo/bootstrap", "options": ()}
+    python = {"artifact": artifact(lab, KINDS["snake"][1]), "options": KINDS["snake"][0]}
+    for kind, made in (("native", native), ("python3", python)):
+        for forbidden in (False, True):
+            name = f"blank-{kind}-{forbidden}".lower()
+            lab.ctl("function", "deploy", name, "--artifact", made["artifact"], *made["options"], "--place", "pop", "--single-use",
+                    "--warm-max", "2", *(("--no-templates",) if forbidden else ()))
+            for number in range(8):
+                if not forbidden and number > 1:  # the first has no template yet
+                    tap.eventually(lambda k=kind: lab.ctl("status")["standbys"][k] > 0, "one that stands by")
+                equal(ask(client, name, {"n": number})[0], "ok", f"{name} {number}")
+            found = ways(lab, name)
+            if forbidden:
+                equal({each for each, count in found.items() if count}, {"fresh"}, name)
+            else:
+                assert found["standby_copy"] >= 4, (name, found)
+    client.close()
+
+
 def test_no_worker_stands_by_when_no_function_needs_one(lab):
     for name in [each["name"] for each in lab.ctl("function", "list")["functions"]]:
         if lab.ctl("function", "describe", name)["runtime"] == "nodejs":

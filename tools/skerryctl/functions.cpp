@@ -55,8 +55,8 @@ void print_workers(const json& v) {
     if (!field(cold, "starts").empty() && field(cold, "starts") != "0") {
         std::printf("\n%s: %s cold start(s); p50 / p99 in us:", shown.c_str(),
                     field(cold, "starts").c_str());
-        for (const char* phase :
-             {"queue", "namespaces", "mounts", "identity", "exec", "init", "total", "first_answer"})
+        for (const char* phase : {"queue", "namespaces", "mounts", "identity", "exec", "init",
+                                  "total", "first_answer", "cold_answer"})
             if (cold.contains("phases") && cold["phases"].contains(phase))
                 std::printf(" %s %s / %s", phase, field(cold["phases"][phase], "p50_us").c_str(),
                             field(cold["phases"][phase], "p99_us").c_str());

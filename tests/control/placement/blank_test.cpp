@@ -49,7 +49,6 @@ class Blanks : public Templates {
         message.kind = MessageKind::assigned;
         message.worker_id = id;
         message.error_code = error;
-        message.phases.mounts_us = 77;
         warden::put_text(message.text, error != 0 ? "no mount" : "");
         ASSERT_EQ(warden::send_message(warden_.get(), message, {}), 0);
     }
@@ -154,7 +153,6 @@ TEST_F(Blanks, MayBeReadyBeforeTheNewsOfTheirAssignment) {
     step();
     EXPECT_EQ(pool_->ready(entry), 2u);
     EXPECT_EQ(copies_of_blanks(entry), 1u);
-    EXPECT_EQ(pool_->history(entry).starts().phases[2].p99_us, 77u);
 }
 
 TEST_F(Blanks, AnAssignmentThatFailsIsNobodysFaultAndAnOrdinaryCopyComes) {

@@ -60,14 +60,19 @@ TEST_F(Ends, TheFirstAnswerIsMeasuredFromReadinessOrTheRequest) {
         channel->first_arrival_us = arrival;
         channel->first_answer_us = answer;
         step();
-        return pool_->history(entry).starts().phases[kPhaseCount - 1].p50_us;
+        return pool_->history(entry).starts().phases[kFirstAnswerPhase].p50_us;
     };
     ready_worker(entry);
-    EXPECT_EQ(pool_->history(entry).starts().phases[kPhaseCount - 1].p50_us, 0u);
+    EXPECT_EQ(pool_->history(entry).starts().phases[kFirstAnswerPhase].p50_us, 0u);
     // The request was there before the worker; then, long after.
-    EXPECT_EQ(first_answer(0, 1, now_us_ + 700), 700u);
+    const auto cold_answer = [&] {
+        return pool_->history(entry).starts().phases[kColdAnswerPhase].p99_us;
+    };
+    EXPECT_EQ(first_answer(0, now_us_ - 2'000, now_us_ + 700), 700u);
+    EXPECT_EQ(cold_answer(), 2'700u) << "from when the request was there";
     ready_worker(entry);
     EXPECT_EQ(first_answer(1, now_us_ + 5'000'000, now_us_ + 5'000'300), 300u);
+    EXPECT_EQ(cold_answer(), 2'700u) << "nobody waited for the second worker";
 }
 
 TEST_F(Ends, AKillThatTheWardenHasNoRoomForIsSentLater) {

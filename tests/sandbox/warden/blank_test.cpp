@@ -91,9 +91,9 @@ TEST_F(Blank, IsLikeACopyThatWasStartedAsOne) {
     become_copy(*blank);
     become_ordinary_copy(*copy);
     if (HasFatalFailure()) return;
+    EXPECT_EQ(parse(blank->core.ask("identity").bytes)["fds"], "0,1,2,3,4,5,6,7,8");
     for (const char* question : {"identity", "limits", "files", "doorbells"})
         EXPECT_EQ(ask(*blank, question), ask(*copy, question)) << question;
-    EXPECT_EQ(parse(blank->core.ask("identity").bytes)["fds"], "0,1,2,3,4,5,6,7,8");
     EXPECT_EQ(parse(blank->core.ask("limits").bytes)["fsize"], "3145728/3145728");
     auto own = parse(blank->core.ask("namespaces").bytes);
     for (const auto& [kind, name] : parse(copy->core.ask("namespaces").bytes))
