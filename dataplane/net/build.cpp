@@ -108,11 +108,12 @@ void build_v6(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint1
     std::memcpy(ip, header.words, sizeof header.words);
 }
 
-// The checksum into a TCP header whose own is 0 (RFC 9293 §3.1), or what the port starts from.
+// The checksum into a TCP header whose own is 0 (RFC 9293 §3.1), or what the port starts from: that
+// has no length when the port makes several of it (rte_mbuf_core.h, RTE_MBUF_F_TX_TCP_SEG).
 void write_tcp_sum(std::uint8_t* tcp, std::uint16_t tcp_bytes, std::uint64_t addresses_sum,
-                   bool offloaded) {
+                   bool offloaded, bool is_cut) {
     std::uint64_t sum = add_carry(addresses_sum, std::uint64_t{IPPROTO_TCP} << 8);
-    sum = add_carry(sum, __builtin_bswap16(tcp_bytes));
+    if (!is_cut) sum = add_carry(sum, __builtin_bswap16(tcp_bytes));
     std::uint16_t checksum = fold(sum);
     if (!offloaded)
         checksum = static_cast<std::uint16_t>(~fold(add_carry(sum, partial_sum(tcp, tcp_bytes))));
@@ -208,22 +209,26 @@ void build(rte_mbuf* mbuf, const Path& path, const PortView& port) {
                    path.peer.is_v4() ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
 }
 
-void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port) {
+void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint16_t cut_bytes) {
     mbuf->ol_flags = port.tx_tcp_checksum ? RTE_MBUF_F_TX_TCP_CKSUM : 0;
+    if (cut_bytes != 0) {
+        mbuf->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+        mbuf->tso_segsz = cut_bytes;
+    }
     auto* tcp = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
     const auto tcp_bytes = static_cast<std::uint16_t>(mbuf->pkt_len);
     mbuf->l4_len = static_cast<std::uint8_t>((tcp[12] >> 4) * 4);
     if (path.peer.is_v4()) {
         const std::uint64_t addresses =
             std::uint64_t{path.local.v4_network_order()} + path.peer.v4_network_order();
-        write_tcp_sum(tcp, tcp_bytes, addresses, port.tx_tcp_checksum);
+        write_tcp_sum(tcp, tcp_bytes, addresses, port.tx_tcp_checksum, cut_bytes != 0);
         if (port.tx_tcp_checksum) mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4;
         write_v4(mbuf, prepend<rte_ipv4_hdr>(mbuf), path, port, IPPROTO_TCP, tcp_bytes);
         build_ethernet(mbuf, path.peer_mac, port, path.vlan_tci, RTE_ETHER_TYPE_IPV4);
         return;
     }
     const V6Words header(path, IPPROTO_TCP, tcp_bytes);
-    write_tcp_sum(tcp, tcp_bytes, header.addresses_sum(), port.tx_tcp_checksum);
+    write_tcp_sum(tcp, tcp_bytes, header.addresses_sum(), port.tx_tcp_checksum, cut_bytes != 0);
     if (port.tx_tcp_checksum) mbuf->ol_flags |= RTE_MBUF_F_TX_IPV6;
     mbuf->l3_len = sizeof(rte_ipv6_hdr);
     std::memcpy(prepend<rte_ipv6_hdr>(mbuf), header.words, sizeof header.words);

@@ -20,12 +20,24 @@ inline std::uint64_t load(const std::uint8_t* from) {
     return value;
 }
 
-// Partial sum of `bytes` bytes, to be folded. Two accumulators: additions of one chain wait for
-// each other's carry.
+// Partial sum of `bytes` bytes, to be folded. Several accumulators: additions of one chain wait for
+// each other's carry. Four pay for what it costs to put them together when there is much to add.
 inline std::uint64_t partial_sum(const void* data, std::size_t bytes) {
     const auto* at = static_cast<const std::uint8_t*>(data);
     std::uint64_t even = 0;
     std::uint64_t odd = 0;
+    if (bytes >= 256) {
+        std::uint64_t third = 0;
+        std::uint64_t fourth = 0;
+        for (; bytes >= 32; bytes -= 32, at += 32) {
+            even = add_carry(even, load<std::uint64_t>(at));
+            odd = add_carry(odd, load<std::uint64_t>(at + 8));
+            third = add_carry(third, load<std::uint64_t>(at + 16));
+            fourth = add_carry(fourth, load<std::uint64_t>(at + 24));
+        }
+        even = add_carry(even, third);
+        odd = add_carry(odd, fourth);
+    }
     for (; bytes >= 16; bytes -= 16, at += 16) {
         even = add_carry(even, load<std::uint64_t>(at));
         odd = add_carry(odd, load<std::uint64_t>(at + 8));

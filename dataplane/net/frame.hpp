@@ -41,6 +41,9 @@ struct PortView {
     bool tx_ip_checksum = false;
     bool tx_udp_checksum = false;
     bool tx_tcp_checksum = false;
+    // The port cuts segments of up to so many bytes of payload, in several buffers, into those that
+    // the path takes (TSO); 0: it can't. Needs both checksums.
+    std::uint32_t tso_bytes = 0;
     bool tcp = false;                // TCP is spoken here; otherwise it is drop_ip_protocol
     bool sticky = true;              // all datagrams of one source come to one queue
     std::uint16_t return_first = 0;  // kReturnPorts UDP ports from here are ours too; 0: none
@@ -90,8 +93,10 @@ void build(rte_mbuf* mbuf, const Path& path, const PortView& port);
 
 // Puts Ethernet and IP headers in front of the mbuf's data, which is a TCP segment, header and all,
 // with a checksum of 0, in one piece; sets lengths and checksums (left to the port where it can).
-// The caller guarantees kMaxTcpHeadroom of headroom.
-void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port);
+// The caller guarantees kMaxTcpHeadroom of headroom. `cut_bytes` not 0: the payload is for the port
+// to cut into pieces of so many bytes; then it may go on in further buffers, and be at most
+// port.tso_bytes.
+void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint16_t cut_bytes = 0);
 
 // The address we use towards `peer`: of its family, and of its network if we have one there.
 // nullptr: none on that port.

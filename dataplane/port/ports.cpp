@@ -20,6 +20,14 @@ constexpr std::uint64_t kRxOffloads =
 constexpr std::uint64_t kTxOffloads =
     RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 
+// TSO: what is cut lies in several buffers, and its checksums are the port's.
+constexpr std::uint64_t kTsoOffloads = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+constexpr std::uint64_t kTsoNeeds =
+    kTsoOffloads | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+// Of an IP packet's 65535 bytes, what headers leave; and buffers hold at least so much each.
+constexpr std::uint32_t kMostTsoBytes = 65535 - 60 - 60;
+constexpr std::uint32_t kLeastBufferBytes = 1900;
+
 Error port_error(const PortSpec& spec, const std::string& what, int code) {
     return Error{std::abs(code), "port \"" + spec.devargs + "\": " + what +
                                      (code != 0 ? ": " + std::string(rte_strerror(std::abs(code)))
@@ -55,6 +63,7 @@ rte_eth_conf configuration(const rte_eth_dev_info& device, const PortSpec& spec,
     conf.rxmode.mtu = spec.mtu;
     conf.rxmode.offloads = device.rx_offload_capa & kRxOffloads;
     conf.txmode.offloads = device.tx_offload_capa & kTxOffloads;
+    if ((device.tx_offload_capa & kTsoNeeds) == kTsoNeeds) conf.txmode.offloads |= kTsoOffloads;
     const std::uint64_t hash =
         device.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
     if (cores > 1 && hash != 0) {
@@ -168,6 +177,8 @@ Status Ports::open_port(const PortSpec& spec, const QueueSpec& queues) {
     view.tx_tcp_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
     view.tx_ip_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
     view.tx_udp_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+    if ((conf.txmode.offloads & kTsoNeeds) == kTsoNeeds)
+        view.tso_bytes = std::min(kMostTsoBytes, device.tx_desc_lim.nb_seg_max * kLeastBufferBytes);
     view.tcp = queues.tcp;
     view.sticky = cores == 1 || conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS;
     if (steerings_.back().steers_any()) view.return_first = queues.return_first;

@@ -129,6 +129,16 @@ def test_net_tap(build):
         host.inside("ip", "addr", "add", f"{CLIENT}/24", "dev", "port0")
         host.inside("ip", "link", "set", "port0", "up")
         ask(host, host.name)
+        # And it offers to cut segments: a body over our TCP to the kernel's and back.
+        body = pathlib.Path(host.folder.name) / "body"
+        body.write_bytes(os.urandom(900_000))
+        host.ctl("function", "deploy", "large", "--artifact", host.build / "tools/functions/echo", "--warm-min", 1,
+                 "--max-payload-bytes", 1 << 20)
+        for _ in range(3):
+            done = host.inside("curl", "-sS", "--max-time", "20", "--data-binary", f"@{body}", "-o", f"{body}.back",
+                               f"http://{SERVER}:8080/2015-03-31/functions/large/invocations", check=False)
+            equal(done.returncode, 0, done.stderr)
+            assert pathlib.Path(f"{body}.back").read_bytes() == body.read_bytes(), "it came back changed"
 
 
 def test_net_af_xdp(build):

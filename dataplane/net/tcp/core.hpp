@@ -166,8 +166,14 @@ class Core {
     // acknowledged.
     static std::uint32_t data_end(const Connection& c) { return c.una + c.queue.bytes(); }
     bool retransmit_one(Connection& c, std::uint32_t id);
+    struct Room {
+        std::uint32_t window, congestion;  // bytes that each of them lets go
+        bool network_empty;
+    };
+    Room room_to_send(const Connection& c) const;
     std::uint32_t next_new_bytes(Connection& c, bool& fin);
-    bool send_new(Connection& c, std::uint32_t bytes, bool fin);
+    std::uint32_t segments_at_once(const Connection& c, std::uint32_t most) const;
+    bool send_new(Connection& c, std::uint32_t bytes, bool fin, std::uint32_t segments = 1);
     void want_output(Connection& c) { output_list.push(connections.get(), index(c)); }
     void acknowledge_now(Connection& c) {
         c.ack_now = true;
@@ -185,7 +191,8 @@ class Core {
     bool emit(const Path& path, Segment segment, Connection* from, std::uint32_t offset,
               std::uint32_t bytes);
     bool emit_in(rte_mbuf* used, const Path& path, Segment segment);
-    void send(rte_mbuf* mbuf, const Path& path, std::uint32_t bytes);
+    bool add_payload(rte_mbuf* mbuf, Connection& from, std::uint32_t offset, std::uint32_t bytes);
+    void send(rte_mbuf* mbuf, const Path& path, std::uint16_t cut_bytes = 0);
     void fill_header(Connection& c, Segment& segment);
     std::uint32_t timestamp_now(const Connection& c) const {
         return static_cast<std::uint32_t>(now_us / 1000) + c.ts_offset;

@@ -19,8 +19,37 @@ bool Core::emit(const Path& path, Segment segment, Connection* from, std::uint32
     segment.destination = path.peer_udp;
     auto* at = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
     const std::uint32_t header_bytes = tcp::emit(at, segment);
-    if (bytes != 0) from->queue.copy(blocks, offset, bytes, at + header_bytes);
-    send(mbuf, path, header_bytes + bytes);
+    const std::uint32_t first_bytes = std::min(bytes, pool_payload_bytes);
+    if (bytes != 0) from->queue.copy(blocks, offset, first_bytes, at + header_bytes);
+    mbuf->data_len = static_cast<std::uint16_t>(header_bytes + first_bytes);
+    mbuf->pkt_len = mbuf->data_len;
+    if (bytes > first_bytes && !add_payload(mbuf, *from, offset + first_bytes, bytes - first_bytes))
+        [[unlikely]] {
+        rte_pktmbuf_free(mbuf);
+        count(Reason::drop_no_mbuf);
+        return false;
+    }
+    const bool is_cut = bytes != 0 && bytes > from->mss && ports[path.port].tso_bytes != 0;
+    send(mbuf, path, is_cut ? from->mss : std::uint16_t{0});
+    return true;
+}
+
+// More than one buffer holds, in further ones: for a port that cuts. false: there are none.
+bool Core::add_payload(rte_mbuf* mbuf, Connection& from, std::uint32_t offset,
+                       std::uint32_t bytes) {
+    for (rte_mbuf* last = mbuf; bytes != 0;) {
+        rte_mbuf* more = rte_pktmbuf_alloc(pool);
+        if (more == nullptr) return false;
+        const std::uint32_t part = std::min<std::uint32_t>(bytes, rte_pktmbuf_tailroom(more));
+        from.queue.copy(blocks, offset, part, rte_pktmbuf_mtod(more, std::uint8_t*));
+        more->data_len = static_cast<std::uint16_t>(part);
+        last->next = more;
+        last = more;
+        ++mbuf->nb_segs;
+        mbuf->pkt_len += part;
+        offset += part;
+        bytes -= part;
+    }
     return true;
 }
 
@@ -36,16 +65,17 @@ bool Core::emit_in(rte_mbuf* used, const Path& path, Segment segment) {
     rte_pktmbuf_reset(used);
     segment.source = path.local_udp;
     segment.destination = path.peer_udp;
-    send(used, path, tcp::emit(rte_pktmbuf_mtod(used, std::uint8_t*), segment));
+    used->data_len =
+        static_cast<std::uint16_t>(tcp::emit(rte_pktmbuf_mtod(used, std::uint8_t*), segment));
+    used->pkt_len = used->data_len;
+    send(used, path);
     return true;
 }
 
-// `bytes`: header and payload, in place.
-void Core::send(rte_mbuf* mbuf, const Path& path, std::uint32_t bytes) {
-    mbuf->data_len = static_cast<std::uint16_t>(bytes);
-    mbuf->pkt_len = mbuf->data_len;
-    build_tcp(mbuf, path, ports[path.port]);
-    stats.segments_out.add();
+// Header and payload are in place. `cut_bytes`: what the port is to make of it.
+void Core::send(rte_mbuf* mbuf, const Path& path, std::uint16_t cut_bytes) {
+    stats.segments_out.add(cut_bytes == 0 ? 1 : (mbuf->pkt_len + cut_bytes - 1) / cut_bytes);
+    build_tcp(mbuf, path, ports[path.port], cut_bytes);
     sink.send(sink.context, mbuf, path.port);
 }
 

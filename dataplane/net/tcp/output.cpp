@@ -1,6 +1,8 @@
 // What a connection sends when it is its turn: lost segments first, then new data as far as the
 // windows reach (RFC 9293 §3.8.6.2.1, RFC 5681 §3.1, RFC 6675 §5), then a bare acknowledgement if
 // one is still owed.
+#include <algorithm>
+
 #include "dataplane/net/tcp/core.hpp"
 #include "dataplane/net/tcp/seq.hpp"
 
@@ -46,8 +48,12 @@ Core::Sent Core::output(Connection& c, std::uint32_t quota, std::uint32_t& sent)
         const std::uint32_t bytes = next_new_bytes(c, fin);
         if (bytes == 0 && !fin) break;
         if (quota == 0) return finish_output(c, Sent::more, new_data);
-        if (!send_new(c, bytes, fin)) return finish_output(c, Sent::blocked, new_data);
+        const std::uint32_t segments = bytes == c.mss ? segments_at_once(c, quota) : 1;
+        if (!send_new(c, segments * bytes, fin, segments))
+            return finish_output(c, Sent::blocked, new_data);
         new_data = true;
+        sent += segments - 1;
+        quota -= segments - 1;
     }
     if (c.ack_now) {
         if (quota == 0) return finish_output(c, Sent::more, new_data);
@@ -117,23 +123,37 @@ bool Core::retransmit_one(Connection& c, std::uint32_t id) {
     return true;
 }
 
+Core::Room Core::room_to_send(const Connection& c) const {
+    const std::int32_t left = distance(c.nxt, c.una + c.send_window);
+    const std::uint32_t in_network = c.flight.pipe_bytes();
+    const std::uint32_t congestion_window = c.congestion.window();
+    return {left > 0 ? static_cast<std::uint32_t>(left) : 0,
+            congestion_window > in_network ? congestion_window - in_network : 0, in_network == 0};
+}
+
+// How many full segments go to the port as one, for it to cut (TSO). One by one in recovery: what
+// may be sent there is measured with each.
+std::uint32_t Core::segments_at_once(const Connection& c, std::uint32_t most) const {
+    const std::uint32_t port_bytes = ports[c.path.port].tso_bytes;
+    if (port_bytes < 2u * c.mss || c.recovery != Recovery::none) return 1;
+    const Room room = room_to_send(c);
+    const std::uint32_t bytes =
+        std::min({unsent_bytes(c), room.window, room.congestion, port_bytes});
+    return std::clamp(bytes / c.mss, 1u, most);
+}
+
 // The size of the next new segment; 0 and no `fin`: none may go now.
 std::uint32_t Core::next_new_bytes(Connection& c, bool& fin) {
     fin = fin_unsent(c);
     const std::uint32_t unsent = unsent_bytes(c);
     if (unsent == 0 && !fin) return 0;
-    const std::int32_t left = distance(c.nxt, c.una + c.send_window);
-    const std::uint32_t window_left = left > 0 ? static_cast<std::uint32_t>(left) : 0;
-    const std::uint32_t in_network = c.flight.pipe_bytes();
-    const std::uint32_t congestion_window = c.congestion.window();
-    const std::uint32_t congestion_left =
-        congestion_window > in_network ? congestion_window - in_network : 0;
+    const Room room = room_to_send(c);
     const std::uint32_t wanted = std::min<std::uint32_t>(unsent, c.mss);
-    const std::uint32_t bytes = std::min(wanted, window_left);
-    fin = fin && bytes == unsent && bytes < window_left;
+    const std::uint32_t bytes = std::min(wanted, room.window);
+    fin = fin && bytes == unsent && bytes < room.window;
     if (bytes + std::uint32_t{fin} == 0) return 0;
     // Whole segments, as long as something is out that will make room for one.
-    if (congestion_left < bytes && in_network != 0) {
+    if (room.congestion < bytes && !room.network_empty) {
         fin = false;
         return 0;
     }
@@ -145,11 +165,11 @@ std::uint32_t Core::next_new_bytes(Connection& c, bool& fin) {
     return 0;
 }
 
-bool Core::send_new(Connection& c, std::uint32_t bytes, bool fin) {
+bool Core::send_new(Connection& c, std::uint32_t bytes, bool fin, std::uint32_t segments) {
     const std::uint32_t end = c.nxt + bytes + std::uint32_t{fin};
     if (!flights.room_for_new()) return false;
     if (!emit_data(c, c.nxt, end)) return false;
-    c.flight.sent(flights, c.nxt, end, 1, now_us);
+    c.flight.sent(flights, c.nxt, end, static_cast<std::uint16_t>(segments), now_us);
     c.nxt = end;
     if (c.recovery == Recovery::fast) c.congestion.recovery_sent(bytes);
     c.sent_ms = clock_ms();

@@ -101,6 +101,67 @@ TEST(Exchange, TinyWindows) {
     exchange(world, 100'000, 100'000, 900'000'000);
 }
 
+TEST(Exchange, ThePortCuts) {
+    for (const bool v6 : {false, true})
+        for (const std::uint32_t tso_bytes : {3000u, 9000u, 65415u}) {
+            SCOPED_TRACE(tso_bytes);
+            World world;
+            world.client.port_cuts(tso_bytes);
+            world.server.port_cuts(tso_bytes);
+            exchange(world, 2'000'000, 1 << 20, 60'000'000, v6);
+            const Stats& stats = world.client.stack->stats();
+            EXPECT_EQ(stats.retransmitted_segments.get(), 0u);
+            // Of 1400 segments, most in frames of as many as one may have.
+            const std::uint64_t most = std::min(tso_bytes / 1428, 8u);
+            EXPECT_GT(world.client.cut_frames(), 1400 / most * 3 / 4);
+            EXPECT_LT(world.client.cut_frames(), 1400 / most * 5 / 3);
+            EXPECT_GT(stats.segments_out.get(), 1400u) << "counted as they are on the wire";
+        }
+}
+
+TEST(Exchange, ThePortCutsOnHostileLinks) {
+    for (const Rule& rule : kRules)
+        for (const std::uint64_t seed : {4, 5}) {
+            SCOPED_TRACE(rule.name + std::string(" seed ") + std::to_string(seed));
+            Options options = default_options();
+            options.sack = seed == 4;
+            World world(options, default_options(), seed);
+            world.both(rule.rules);
+            world.client.port_cuts(65415);
+            world.server.port_cuts(9000);
+            exchange(world, 700'000, 500'000, 900'000'000, seed == 5);
+            EXPECT_GT(world.client.cut_frames(), 0u);
+        }
+}
+
+// Buffers that are not enough for a whole one: it goes later, and none is lost.
+TEST(Exchange, ThePortCutsAndBuffersAreScarce) {
+    World world;
+    world.client.port_cuts(65415);
+    Exchange e(world, 300'000, 0);
+    std::vector<rte_mbuf*> held;
+    const auto give_back = [&] {
+        for (rte_mbuf* mbuf : held) rte_pktmbuf_free(mbuf);
+        held.clear();
+    };
+    int turns = 0;
+    const auto pump = world.applications;
+    world.applications = [&] {
+        give_back();
+        pump();
+        if (++turns % 2 == 0) return;  // all but three, every other turn
+        while (rte_mempool_avail_count(world.pool.get()) > 3)
+            held.push_back(rte_pktmbuf_alloc(world.pool.get()));
+    };
+    EXPECT_TRUE(world.run([&] { return e.done(); }, 900'000'000));
+    EXPECT_FALSE(e.server.wrong);
+    EXPECT_GT(world.client.count(Reason::drop_no_mbuf), 0u);
+    give_back();
+    world.applications = pump;
+    e.close();
+    world.run_for(300'000'000);
+}
+
 TEST(Exchange, AHundredMegabytesBothWays) {
     World world(default_options(), default_options(), 3);
     world.both(

@@ -16,6 +16,7 @@
 #include "dataplane/net/tcp/stack.hpp"
 #include "sandbox/base/check.hpp"
 #include "tests/dataplane/frames.hpp"
+#include "tests/dataplane/tcp/cutting_port.hpp"
 
 namespace skerry::net::tcp::test {
 
@@ -71,7 +72,7 @@ class Host {
         environment.pool = pool_;
         environment.counters = counters_.get();
         environment.sink = {[](void* self, rte_mbuf* frame, std::uint8_t) {
-                                static_cast<Host*>(self)->out_.push_back(frame);
+                                static_cast<Host*>(self)->send(frame);
                             },
                             this};
         stack.reset();
@@ -93,6 +94,13 @@ class Host {
             rte_pktmbuf_free(mbuf);
         }
     }
+    // From now on it makes checksums, and cuts (TSO).
+    void port_cuts(std::uint32_t tso_bytes) {
+        view_.tx_ip_checksum = view_.tx_tcp_checksum = true;
+        view_.tso_bytes = tso_bytes;
+    }
+    std::uint64_t cut_frames() const { return cut_frames_; }
+
     void take_burst(std::uint64_t now_us) {
         stack->input(burst_, now_us);
         burst_.clear();
@@ -109,7 +117,17 @@ class Host {
     std::unique_ptr<Stack> stack;
 
   private:
+    void send(rte_mbuf* frame) {
+        cut_frames_ += (frame->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+        if (view_.tx_tcp_checksum) {
+            CuttingPort::send(frame, pool_, out_);
+        } else {
+            out_.push_back(frame);
+        }
+    }
+
     rte_mempool* pool_;
+    std::uint64_t cut_frames_ = 0;
     std::unique_ptr<CoreCounters> counters_;
     std::vector<IpPrefix> addresses_;
     PortView view_;
