@@ -82,14 +82,18 @@ bool WorkerPool::assign(Worker& worker, std::uint32_t index, std::uint64_t now_u
     if (blank && worker.api)
         worker.api->listen(std::move(worker.listener), arn_of(spec), *worker.channel);
     worker.doorbells.reset();
-    if (limits_.logs != nullptr) {
-        collect_log(spec, worker, std::move(worker.output));
-        limits_.logs->spawned(worker.id, worker.pid);
-    }
     ++totals_.started;
     ++totals_.stood_by;
     totals_.copies += worker.is_copy;
     return true;
+}
+
+// Of one that stood by: what it says is its function's from now on. Not before the warden has been
+// told, which somebody waits for; a pipe keeps what is said meanwhile.
+void WorkerPool::claim_log(Worker& worker) {
+    if (!worker.output || limits_.logs == nullptr) return;
+    collect_log(entries_[worker.entry].spec, worker, std::move(worker.output));
+    limits_.logs->spawned(worker.id, worker.pid);
 }
 
 // Nothing that goes wrong here is the function's fault: it starts without.
@@ -97,6 +101,7 @@ void WorkerPool::on_assigned(Worker& worker, const warden::Event& event) {
     const bool ready = worker.state == Worker::State::ready;  // it was faster than this news of it
     if (worker.state != Worker::State::starting && !(ready && worker.is_copy)) return;
     std::string why = event.error_code != 0 ? event.text : std::string();
+    claim_log(worker);
     if (why.empty() && !worker.is_copy && !worker.api->stands_by()) why = "it has hung up";
     if (!why.empty() && !ready) {
         standby_failed(worker.kind, why, now_us_);

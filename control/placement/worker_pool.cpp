@@ -272,6 +272,7 @@ void WorkerPool::on_ended(Worker& worker, const warden::Event& event, std::uint6
             (now_us - worker.started_us < kEarlyEnd_us && !is_claimed(*shared_.capacity, worker));
         if (early && !copy_failed(worker, why)) start_failed(worker.entry, why, now_us);
     }
+    claim_log(worker);
     if (limits_.logs != nullptr) limits_.logs->ended(worker.id, why);
     // Nobody has ever heard of the slots of a worker that was not ready.
     if (worker.state == Worker::State::starting) worker.owned = worker.slots;
@@ -344,6 +345,7 @@ void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
         worker.phases.init_us = static_cast<std::uint32_t>(now_us - worker.spawned_us);
         entry.history.started(worker.phases, way_of(worker));
     }
+    claim_log(worker);
     worker.state = Worker::State::ready;
     quiet_since_us_ = now_us;
     worker.started_us = worker.used_us = worker.memory_watched_us = now_us;

@@ -188,6 +188,7 @@ class WorkerPool {
     Worker* standby_for(const Entry& entry, std::uint64_t now_us);
     bool assign(Worker& worker, std::uint32_t index, std::uint64_t now_us);
     Status order_assignment(const Entry& entry, Worker& worker);
+    void claim_log(Worker& worker);
     void on_assigned(Worker& worker, const warden::Event& event);
     std::string arn_of(const VersionSpec& spec) const;
     void introduce_channel(Worker& worker, const VersionSpec& spec);
