@@ -83,7 +83,7 @@ class Pop:
     def load(self, path, seconds, *more):
         """One run of skerry-load; the report. From an address of its own, so that no connection meets an earlier one."""
         self.runs += 1
-        port = f"net_memif0,role=client,id=0,socket={self.folder}/memif,socket-abstract=no,rsize=11"
+        port = f"net_memif0,role=client,id=0,socket={self.folder}/memif,socket-abstract=no"
         words = [self.build / "tools/load/skerry-load", "http", f"http://{SERVER}:8080{path}", "--port", port, "--address",
                  f"10.79.{self.runs}.1/16", "--spin", "--quiet", "--json", "--warm-up", "0.5", "--duration", seconds, *more]
         if path == ECHO:
