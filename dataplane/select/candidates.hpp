@@ -23,10 +23,13 @@ struct alignas(64) Candidates {
     // Names the region whatever its lane is: a hash of its name. Ties and hashes use it, so that
     // the order of candidates means nothing. No two regions have the same.
     Column<std::uint32_t> id{};
-    Column<std::int32_t> rtt_us{};       // smoothed round trip, an empty request's
-    Column<std::int32_t> wait_us{};      // expected wait for a slot there (load.hpp)
-    Column<std::int32_t> region_us{};    // time a request spends in the region, as it reports
-    Column<std::int32_t> service_us{};   // of it, execution alone
+    Column<std::int32_t> rtt_us{};      // smoothed round trip, an empty request's
+    Column<std::int32_t> wait_us{};     // expected wait for a slot there (load.hpp)
+    Column<std::int32_t> region_us{};   // time a request spends in the region, as it reports
+    Column<std::int32_t> service_us{};  // of it, execution alone
+    // How much longer than usual it takes to execute, of a thousand; 1000: as usual. Reported only
+    // when it is plain (load.hpp), so that noise moves nobody.
+    Column<std::int32_t> slow_permille{};
     Column<std::int32_t> response_us{};  // peak EWMA of what this POP saw, way included; 0: nothing
     Column<std::int32_t> outstanding{};  // sent by this POP and not answered yet
     Column<std::int32_t> in_flight{};    // as the region reports, all POPs' requests
@@ -48,8 +51,9 @@ struct Function {
     // Expected extra time at region r because it may be cold there (warmth.hpp); kMaxCandidates
     // lanes, never negative, or nullptr: nothing is known, all alike.
     const std::int32_t* cold_us = nullptr;
-    bool explore = false;   // worth a control group: Trial::worth_exploring()
-    bool reverted = false;  // the policy's choices proved slower: Trial::reverted()
+    std::int32_t run_us = 0;  // usual execution time; 0: not known
+    bool explore = false;     // worth a control group: Trial::worth_exploring()
+    bool reverted = false;    // the policy's choices proved slower: Trial::reverted()
 };
 
 // The request and its instant.

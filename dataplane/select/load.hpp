@@ -17,4 +17,11 @@ struct Load {
 // At most a minute.
 std::int32_t expected_wait_us(const Load& load);
 
+// How much longer than usual executions take there (Candidates::slow_permille), from the decayed
+// mean of what they took over what they usually take. 1000 unless it is plain, at most 100 times.
+constexpr std::int32_t slow_permille(double mean_ratio) {
+    if (!(mean_ratio > 1.5)) return 1000;
+    return static_cast<std::int32_t>((mean_ratio < 100.0 ? mean_ratio : 100.0) * 1000.0);
+}
+
 }  // namespace skerry::select

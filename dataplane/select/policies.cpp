@@ -17,10 +17,15 @@ void score_expected_time(const Candidates& c, const Function& function, Scores& 
     const std::int32_t* cold =
         function.cold_us != nullptr ? function.cold_us : kNothingKnown.data();
     const std::uint32_t n = lanes(c.count);
-    for (std::uint32_t r = 0; r < n; ++r)
-        out[r] = std::min(kWorst, std::min(c.rtt_us[r], 300'000'000) +
-                                      std::min(c.wait_us[r], 300'000'000) +
-                                      std::min(cold[r], 300'000'000));
+    const auto run = static_cast<float>(function.run_us);
+    for (std::uint32_t r = 0; r < n; ++r) {
+        // Execution itself is the same everywhere, but for regions that are slower than usual.
+        const auto cold_r = static_cast<float>(std::min(cold[r], 300'000'000));
+        const auto slower = static_cast<float>(std::max(0, c.slow_permille[r] - 1000)) * 0.001f;
+        const float work = cold_r + (run + cold_r) * slower;
+        out[r] = std::min(c.rtt_us[r], 300'000'000) + std::min(c.wait_us[r], 300'000'000) +
+                 static_cast<std::int32_t>(work < 3.0e8f ? work : 3.0e8f);
+    }
 }
 
 void score_round_trip(const Candidates& c, Scores& out) {

@@ -60,6 +60,7 @@ class Engine {
 
     // engine_choice.cpp
     select::Choice choose(Flight& flight, std::int64_t now_us);
+    void take_report(PopSim& pop, std::uint32_t region, const Report& report);
     void refresh(PopSim& pop, std::uint32_t index, std::int64_t now_us);
     void make_row(const PopSim& pop, const PopFunction& mine, const Flight& flight,
                   std::int64_t now_us);
@@ -98,10 +99,13 @@ class Engine {
     std::vector<bool> in_band_;
     select::WarmthView view_;
     select::Column<std::int32_t> row_{};
+    select::Column<float> age_s_{};
+    std::int64_t report_us_;
     std::int64_t warm_up_us_, next_report_us_ = 0;
     std::int64_t failed_from_us_;
     std::vector<bool> was_down_;
     double keep_s_;
+    float rate_half_life_s_;
     Metrics m_;
 };
 

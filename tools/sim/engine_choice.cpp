@@ -14,23 +14,29 @@ float seconds(std::int64_t us) {
 
 }  // namespace
 
+void Engine::take_report(PopSim& pop, std::uint32_t r, const Report& report) {
+    if (report.at_us < 0 || report.at_us == pop.seen_us[r]) return;
+    select::Candidates& c = pop.regions;
+    pop.seen_us[r] = report.at_us;
+    c.in_flight[r] = static_cast<std::int32_t>(report.in_flight);
+    c.waiting[r] = static_cast<std::int32_t>(report.waiting);
+    c.wait_us[r] = report.wait_us;
+    c.service_us[r] = report.service_us;
+    c.region_us[r] = report.region_us;
+    c.slow_permille[r] = report.slow_permille;
+    pop.keep_s[r] = report.keep_s;
+    pop.crowding[r] = report.crowding;
+}
+
 // What has arrived of the regions' reports, and of the answers to probes.
 void Engine::refresh(PopSim& pop, std::uint32_t, std::int64_t now_us) {
     select::Candidates& c = pop.regions;
     for (std::uint32_t r = 0; r < c.count; ++r) {
         std::int64_t late_us = c.rtt_us[r] / 2;
         if (!faults_.none()) late_us += faults_.stale_us(r, now_us);
-        const Report& report = regions_[r].report(now_us - late_us);
-        if (report.at_us >= 0 && report.at_us != pop.seen_us[r]) {
-            pop.seen_us[r] = report.at_us;
-            c.in_flight[r] = static_cast<std::int32_t>(report.in_flight);
-            c.waiting[r] = static_cast<std::int32_t>(report.waiting);
-            c.wait_us[r] = report.wait_us;
-            c.service_us[r] = report.service_us;
-            c.region_us[r] = report.region_us;
-            pop.keep_s[r] = report.keep_s;
-            pop.crowding[r] = report.crowding;
-        }
+        // No newer one can be here yet: most of the time there is nothing to look up.
+        const bool due = pop.seen_us[r] < 0 || now_us - late_us >= pop.seen_us[r] + report_us_;
+        if (due) take_report(pop, r, regions_[r].report(now_us - late_us));
         if (faults_.concerns(r)) {
             pop.probers[r].step(faults_, now_us);
             c.fresh_until_ms[r] =
@@ -58,21 +64,25 @@ void Engine::make_row(const PopSim& pop, const PopFunction& mine, const Flight& 
     const std::uint32_t f = flight.arrival.function;
     const Cell* cells = cells_.data() + f * stride_;
     const float now_s = seconds(now_us);
-    const float decay = 0.69314718f / static_cast<float>(keep_s_);
+    const float decay = 0.69314718f / rate_half_life_s_;
     view_.own_rate = mine.rate;
     view_.cold_cost_us = world_.functions[f].cold_us;
-    view_.key = mix64(f + 1);
     view_.busy = 0;
     for (std::uint32_t r = 0; r < view_.count; ++r) {
         const Cell& cell = cells[r];
         const float seen_s = seconds(pop.seen_us[r]);
-        const float used_s = cell.changed_s <= seen_s ? cell.used_s : cell.before_s;
-        view_.idle_s[r] = now_s - used_s;
-        view_.rate[r] = cell.rate * select::exp_minus(decay * std::max(0.0f, now_s - cell.rate_s));
+        const bool reported = cell.changed_s <= seen_s;
+        view_.idle_s[r] = now_s - (reported ? cell.used_s : cell.before_s);
+        view_.rate[r] = cell.rate;
+        age_s_[r] = now_s - cell.rate_s;
+        view_.busy |= std::uint64_t{reported && cell.busy_until_s > now_s} << r;
+    }
+    const std::uint32_t n = select::lanes(view_.count);
+    for (std::uint32_t r = 0; r < n; ++r) {  // apart, so that it becomes vectors
+        const float age_s = age_s_[r] > 0.0f ? age_s_[r] : 0.0f;
+        view_.rate[r] *= select::exp_minus(decay * age_s);
         view_.keep_s[r] = pop.keep_s[r];
         view_.crowding[r] = pop.crowding[r];
-        if (cell.busy_until_s > now_s && cell.changed_s <= seen_s)
-            view_.busy |= std::uint64_t{1} << r;
     }
     if (mine.sent_to != 0) {
         const std::uint32_t r = mine.sent_to - 1u;
@@ -82,7 +92,7 @@ void Engine::make_row(const PopSim& pop, const PopFunction& mine, const Flight& 
     }
     const auto model = brain_.settings.policy == select::Policy::skerry ? select::Warmth::stream
                                                                         : select::Warmth::now;
-    select::expected_cold_us(model, view_, pop.regions.id.data(), row_.data());
+    select::expected_cold_us(model, view_, row_.data());
 }
 
 // Bit r: region r has the function's current version.
@@ -126,6 +136,7 @@ select::Choice Engine::choose(Flight& flight, std::int64_t now_us) {
     select::Function function{.key = mix64(a.function + 1),
                               .allowed = holders(a.function, now_us),
                               .cold_us = row_.data(),
+                              .run_us = static_cast<std::int32_t>(world_.usual_run_us(a.function)),
                               .explore = false,
                               .reverted = false};
     if (brain_.kind == Brain::Kind::greedy) return greedy(flight, function, pop, now, now_us);

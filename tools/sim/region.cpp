@@ -61,6 +61,8 @@ RegionSim::Outcome RegionSim::serve(Cell* cells, std::size_t stride, const Deman
         ++started_[later(outcome.start_us)];
     }
     service_us_ += (work_us - service_us_) * kForget;
+    const double usual_us = demand.usual_run_us + (outcome.cold ? demand.usual_cold_us : 0.0f);
+    if (usual_us > 0) slow_ += (std::min(work_us / usual_us, 100.0) - slow_) * kForget * 8;
     region_us_ += (static_cast<double>(outcome.done_us - now_us) - region_us_) * kForget;
     return outcome;
 }
@@ -209,6 +211,7 @@ void RegionSim::publish(std::int64_t now_us) {
     report.in_flight = in_flight_;
     report.waiting = waiting_;
     report.service_us = static_cast<std::int32_t>(service_us_);
+    report.slow_permille = select::slow_permille(slow_);
     report.region_us = static_cast<std::int32_t>(region_us_);
     report.wait_us = select::expected_wait_us(
         {.in_flight = in_flight_,

@@ -20,8 +20,9 @@ struct Report {
     std::int32_t wait_us = 0;     // expected
     std::int32_t service_us = 0;  // mean of late
     std::int32_t region_us = 0;   // mean time in the region of late
-    float keep_s = 0;             // how long an idle worker survives at present
-    float crowding = 0;           // share of evictions that were regretted
+    std::int32_t slow_permille = 1000;
+    float keep_s = 0;    // how long an idle worker survives at present
+    float crowding = 0;  // share of evictions that were regretted
 };
 
 // What is known of one function's warmth at one region, true and as it was before the last change:
@@ -48,6 +49,7 @@ class RegionSim {
         std::uint32_t function = 0;
         std::uint32_t version = 0;
         float run_us = 0, cold_us = 0, memory_mib = 0;
+        float usual_run_us = 0, usual_cold_us = 0;  // means
     };
 
     RegionSim(const Scenario& scenario, std::uint32_t index);
@@ -105,7 +107,7 @@ class RegionSim {
     std::uint32_t in_flight_ = 0, waiting_ = 0;
     std::array<std::uint32_t, kFuture> done_{}, started_{};  // by report interval
     std::int64_t counted_ = 0;                               // intervals
-    double service_us_ = 0, region_us_ = 0;
+    double service_us_ = 0, region_us_ = 0, slow_ = 1;
     double keep_s_, evictions_ = 0, regrets_ = 0;
     std::uint64_t digest_changes_ = 0;
 };

@@ -9,6 +9,8 @@ World::World(const Scenario& s, std::uint64_t seed)
     : pops(pop_places(s.pops.count)),
       run_noise_(s.functions.run_noise),
       cold_noise_(s.functions.cold_noise),
+      run_mean_(static_cast<float>(std::exp(run_noise_ * run_noise_ / 2))),
+      cold_mean_(static_cast<float>(std::exp(cold_noise_ * cold_noise_ / 2))),
       regions_(s.regions.count) {
     for (const Place& pop : pops) {
         pop_weight.push_back(pop.people_m);

@@ -34,6 +34,10 @@ class World {
     float run_us(std::uint32_t function, std::uint64_t request) const;
     float cold_us(std::uint32_t function, std::uint64_t request) const;
 
+    // Their means.
+    float usual_run_us(std::uint32_t f) const { return functions[f].run_us * run_mean_; }
+    float usual_cold_us(std::uint32_t f) const { return functions[f].cold_us * cold_mean_; }
+
     std::vector<Place> pops;
     std::vector<double> pop_weight;
     std::vector<FunctionTraits> functions;  // most popular first
@@ -42,6 +46,7 @@ class World {
   private:
     Normal normal_;
     double run_noise_, cold_noise_;
+    float run_mean_, cold_mean_;  // of a log-normal distribution, over its median
     std::uint32_t regions_;
     std::vector<std::int32_t> rtt_us_;
 };

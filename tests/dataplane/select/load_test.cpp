@@ -27,6 +27,14 @@ TEST(Load, GrowsWithLoadAndQueue) {
     EXPECT_NEAR(queued, last + 10'000, 2);
 }
 
+TEST(Load, SlownessIsReportedWhenItIsPlain) {
+    EXPECT_EQ(slow_permille(0.2), 1000);
+    EXPECT_EQ(slow_permille(1.3), 1000);
+    EXPECT_EQ(slow_permille(2.0), 2000);
+    EXPECT_EQ(slow_permille(1e9), 100'000);
+    EXPECT_EQ(slow_permille(0.0 / 0.0), 1000);
+}
+
 TEST(Load, NeverMoreThanAMinute) {
     EXPECT_EQ(expected_wait_us({.in_flight = ~0u, .waiting = ~0u, .slots = 1, .service_us = ~0u}),
               60'000'000);

@@ -28,6 +28,17 @@ TEST(Policies, ExpectedTimeAddsItsParts) {
     }
 }
 
+TEST(Policies, ExpectedTimeKnowsSlowRegions) {
+    World world(2);
+    world.regions.rtt_us = {10'000, 40'000};
+    world.function.run_us = 20'000;
+    EXPECT_EQ(world.choose(Policy::skerry).region, 0);
+    world.regions.slow_permille[0] = 2000;
+    EXPECT_EQ(world.choose(Policy::skerry).region, 0);
+    world.regions.slow_permille[0] = 4000;
+    EXPECT_EQ(world.choose(Policy::skerry).region, 1);
+}
+
 TEST(Policies, PeakEwmaCountsWhatIsOutstanding) {
     World world(2);
     world.regions.response_us = {30'000, 50'000};

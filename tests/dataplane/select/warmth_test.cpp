@@ -11,16 +11,14 @@ namespace {
 
 struct Row : testing::Test {
     WarmthView view;
-    Column<std::uint32_t> ids{};
     Column<std::int32_t> cost{};
     Row() {
         view.count = 3;
         view.cold_cost_us = 250'000;
         view.keep_s.fill(600);
         view.idle_s.fill(kNeverUsed_s);
-        for (std::uint32_t r = 0; r < kMaxCandidates; ++r) ids[r] = r * 77 + 5;
     }
-    void make(Warmth model) { expected_cold_us(model, view, ids.data(), cost.data()); }
+    void make(Warmth model) { expected_cold_us(model, view, cost.data()); }
 };
 
 TEST_F(Row, WhatIsWarmNowCostsLittle) {
@@ -45,6 +43,15 @@ TEST_F(Row, AStreamKeepsItsRegionWarmWhereverItIs) {
     make(Warmth::stream);
     EXPECT_GT(cost[0], 150'000);
     EXPECT_LT(cost[1], 1'000);
+}
+
+TEST_F(Row, ACatchmentCountsTheRequestsItCouldHave) {
+    view.rate[2] = 0.01f;  // all of them go there now
+    view.catchment[1] = 0.5f;
+    make(Warmth::stream);
+    EXPECT_NEAR(cost[1], 250'000 * std::exp(-0.005 * 600), 500);
+    EXPECT_NEAR(cost[0], 250'000, 1);
+    EXPECT_LT(cost[2], 1'000);
 }
 
 TEST_F(Row, BusyIsBetweenWarmAndCold) {

@@ -55,6 +55,7 @@ struct World {
         move(other.regions.wait_us, regions.wait_us);
         move(other.regions.region_us, regions.region_us);
         move(other.regions.service_us, regions.service_us);
+        move(other.regions.slow_permille, regions.slow_permille);
         move(other.regions.response_us, regions.response_us);
         move(other.regions.outstanding, regions.outstanding);
         move(other.regions.in_flight, regions.in_flight);
@@ -86,6 +87,7 @@ inline World arbitrary(std::mt19937_64& random) {
         c.wait_us[r] = random() % 4 == 0 ? below(0x7fffffff) : 0;
         c.region_us[r] = below(400'000);
         c.service_us[r] = below(100'000);
+        c.slow_permille[r] = random() % 4 == 0 ? below(0x7fffffff) : 1000;
         c.response_us[r] = random() % 3 == 0 ? 0 : below(0x7fffffff);
         c.outstanding[r] = below(random() % 2 == 0 ? 3 : 1'000'000);
         c.in_flight[r] = below(1000);
@@ -96,6 +98,7 @@ inline World arbitrary(std::mt19937_64& random) {
         world.cold[r] = random() % 10 == 0 ? 300'000'000 : below(300'000);
     }
     world.function.key = random();
+    world.function.run_us = below(0x7fffffff);
     world.function.allowed &= random() % 3 == 0 ? random() & random() : ~0ull;
     world.function.explore = random() % 2 == 0;
     world.function.reverted = random() % 8 == 0;

@@ -17,7 +17,8 @@ struct Region : testing::Test {
         return *region;
     }
     RegionSim::Outcome serve(std::uint32_t function, std::int64_t at_us, float memory = 100) {
-        return region->serve(cells.data(), 1, {function, 0, 20'000, 200'000, memory}, at_us, 1.0);
+        return region->serve(cells.data(), 1,
+                             {function, 0, 20'000, 200'000, memory, 20'000, 200'000}, at_us, 1.0);
     }
 };
 
@@ -71,12 +72,25 @@ TEST_F(Region, UnderPressureTheLeastRecentlyUsedGoes) {
     EXPECT_GT(region->report(9 * kSecond_us).crowding, 0);  // 1 was asked for again
 }
 
+TEST_F(Region, SaysThatItIsSlow) {
+    make();
+    for (int i = 0; i < 200; ++i)
+        region->serve(cells.data(), 1, {0, 0, 20'000, 200'000, 100, 20'000, 200'000},
+                      i * kSecond_us, i < 100 ? 1.0 : 4.0);
+    region->publish(99 * kSecond_us + 1);
+    region->publish(200 * kSecond_us);
+    EXPECT_NEAR(region->report(200 * kSecond_us).slow_permille, 4000, 400);
+}
+
 TEST_F(Region, AnOldVersionIsNotWarm) {
     make();
     serve(0, 0);
     EXPECT_TRUE(region->is_warm(cells[0], 0, kSecond_us));
     EXPECT_FALSE(region->is_warm(cells[0], 1, kSecond_us));
-    EXPECT_TRUE(region->serve(cells.data(), 1, {0, 1, 20'000, 200'000, 100}, kSecond_us, 1.0).cold);
+    EXPECT_TRUE(
+        region
+            ->serve(cells.data(), 1, {0, 1, 20'000, 200'000, 100, 20'000, 200'000}, kSecond_us, 1.0)
+            .cold);
 }
 
 TEST_F(Region, LosesEverythingWhenItGoesDown) {
