@@ -1,11 +1,8 @@
 // Replies with the tail of their invocation's log; the test plays the log collector.
-#include <sys/eventfd.h>
-
-#include <deque>
-
 #include "tests/dataplane/loop/api_worker.hpp"
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/forwarding.hpp"
+#include "tests/dataplane/loop/log_collector.hpp"
 
 namespace skerry::test {
 namespace {
@@ -16,16 +13,10 @@ class Tail : public LoopTest {
   protected:
     void start() {
         LoopTest::start();
-        shared.tail_requests[0] = rte_ring_create_elem("tail-requests", sizeof(TailRequest), 4,
-                                                       SOCKET_ID_ANY, RING_F_SP_ENQ);
-        shared.tail_answers[0] = rte_ring_create_elem("tail-answers", sizeof(TailAnswer), 4,
-                                                      SOCKET_ID_ANY, RING_F_SP_ENQ);
-        bell_ = UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-        shared.tail_bell_fd = bell_.get();
+        collector_.attach(shared);
     }
     void TearDown() override {
-        rte_ring_free(shared.tail_requests[0]);
-        rte_ring_free(shared.tail_answers[0]);
+        collector_.detach();
         LoopTest::TearDown();
     }
     void request(std::uint64_t id, const std::string& payload = "in") {
@@ -34,22 +25,11 @@ class Tail : public LoopTest {
         send(client(), header, payload);
         turn();
     }
-    std::optional<TailRequest> asked() {
-        TailRequest taken;
-        if (rte_ring_dequeue_elem(shared.tail_requests[0], &taken, sizeof taken) != 0)
-            return std::nullopt;
-        return taken;
-    }
+    std::optional<TailRequest> asked() { return collector_.asked(); }
     void tell(const TailRequest& request, const std::string& tail) {
-        TailAnswer answer;
-        answer.token = request.token;
-        answer.bytes = static_cast<std::uint32_t>(tail.copy(answer.text, sizeof answer.text));
-        EXPECT_EQ(rte_ring_enqueue_elem(shared.tail_answers[0], &answer, sizeof answer), 0);
+        EXPECT_TRUE(collector_.tell(request, tail));
     }
-    bool rung() {
-        std::uint64_t count = 0;
-        return ::read(bell_.get(), &count, sizeof count) == sizeof count;
-    }
+    bool rung() { return collector_.rung(); }
     static std::string tail_of(const Message& reply) {
         return reply.payload.substr(reply.payload.size() - wire::tail_of(reply.header));
     }
@@ -57,7 +37,7 @@ class Tail : public LoopTest {
     std::uint64_t retired() const { return shared.capacity->entries[0].take_retired(); }
     std::uint64_t missed() const { return core->context().counters.tails_missed.get(); }
 
-    UniqueFd bell_;
+    PlayedCollector collector_;
 };
 
 TEST_F(Tail, ComesBehindThePayload) {
@@ -238,12 +218,12 @@ TEST_F(Tail, OfAWorkerThatSpeaksTheRuntimeApi) {
 
 class ForwardedTail : public Forward {
   protected:
-    Message forwarded() {
+    Message forwarded(const Peer& from = client()) {
         start();
         set_region(0, 1000);
-        wire::Header header = request_header(shared, client(), 1);
+        wire::Header header = request_header(shared, from, 1);
         header.flags.set(wire::flag::want_tail);
-        send(client(), header, "payload");
+        send(from, header, "payload");
         turn();
         return next();
     }
@@ -267,6 +247,40 @@ TEST_F(ForwardedTail, ThatIsMoreThanThereIsIsNone) {
     const Message reply = reply_with(forwarded(), "out", 4);
     EXPECT_EQ(reply.payload, "out");
     EXPECT_EQ(reply.header.tail_bytes.get(), 0u);
+}
+
+// A datagram over IPv6 has room for 20 bytes less than the one over IPv4 that it came in.
+TEST_F(ForwardedTail, IsCutToWhatFitsTheWayToTheClient) {
+    const std::string payload(1300, 'p'),
+        tail = "what is cut off is what was said first, and not the last words";
+    const Message request = forwarded(client6());
+    const Message reply = reply_with(request, payload + tail.substr(2), 60);
+    EXPECT_EQ(reply.status(), ReplyStatus::ok);
+    EXPECT_EQ(reply.payload, payload + tail.substr(22));
+    EXPECT_EQ(reply.header.payload_bytes.get(), 1340u);
+    EXPECT_EQ(reply.header.tail_bytes.get(), 40u);
+    // What is kept for retransmits is what was sent.
+    wire::Header again = request_header(shared, client6(), 1);
+    again.flags.set(wire::flag::want_tail);
+    send(client6(), again, "payload");
+    turn();
+    EXPECT_EQ(next().payload, reply.payload);
+}
+
+TEST_F(ForwardedTail, IsCutToNothing) {
+    const Message reply =
+        reply_with(forwarded(client6()), std::string(1340, 'p') + std::string(20, 't'), 20);
+    EXPECT_EQ(reply.status(), ReplyStatus::ok);
+    EXPECT_EQ(reply.payload, std::string(1340, 'p'));
+    EXPECT_EQ(reply.header.tail_bytes.get(), 0u);
+}
+
+TEST_F(ForwardedTail, DoesNotHelpIfThePayloadItselfDoesNotFit) {
+    const Message reply =
+        reply_with(forwarded(client6()), std::string(1341, 'p') + std::string(19, 't'), 19);
+    EXPECT_EQ(reply.status(), ReplyStatus::answer_too_large);
+    EXPECT_TRUE(reply.payload.empty());
+    EXPECT_EQ(count(Reason::failed_answer_too_large), 1u);
 }
 
 class CpuLimit : public LoopTest {
