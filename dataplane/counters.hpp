@@ -82,6 +82,11 @@ struct alignas(64) CoreCounters {
     Gauge in_flight;          // slots this core has in use
     Gauge waiting;            // requests waiting for a slot
     Gauge pending;            // requests that regions have
+    // Ten times a second.
+    Gauge connections;      // of TCP, in any state but TIME-WAIT
+    Gauge exchanges;        // requests of clients that are not answered yet
+    Gauge payload_buffers;  // in use
+    Gauge packet_buffers;   // in use, those that wait in queues of ports among them
     std::array<FunctionCounters, kMaxFunctions> functions;
     std::array<RegionCounters, kMaxRegions> regions;
     // Requests sent to region r for function f: what this POP knows of the region's warmth.

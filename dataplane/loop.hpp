@@ -80,6 +80,7 @@ class Core {
     std::uint32_t neighbours();
     std::uint32_t segments();
     std::uint32_t transmit();
+    void gauges();
     void idle(bool worked);
 
     struct Verdicts {
@@ -135,6 +136,7 @@ class Core {
     std::uint64_t next_neighbours_tsc_ = 0;
     bool news_ = false;  // for the control thread, when it is due
     std::uint64_t next_news_tsc_ = 0;
+    std::uint64_t next_gauges_tsc_ = 0;
     std::uint64_t spread_ = 0x9e3779b97f4a7c15ull;
     std::array<bool, 8> receive_armed_{};
 };

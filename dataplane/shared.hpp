@@ -76,6 +76,8 @@ struct HttpInfo {
     std::uint32_t idle_ms = 60000;  // these two: an hour at most, they are kept in µs
     std::uint32_t head_ms = 10000;
     std::uint32_t min_bytes_per_s = 1024;
+    std::uint32_t reader_patience_ms = 5000;  // before who reads an answer may have to give way
+    std::string allow_origin;               // whose web pages may call and read: "*", one; or none
     std::array<std::uint8_t, 16> secret{};  // of TCP: keys what strangers must not guess
     // Where the ids of requests begin. Clients see ids, and can work it out: not part of a secret.
     std::uint64_t first_id = 0;

@@ -292,8 +292,22 @@ std::uint32_t Core::transmit() {
     context_.counters.in_flight.set(dispatcher_.in_flight());
     context_.counters.waiting.set(waiting_.size());
     context_.counters.pending.set(forwarder_.pending());
+    if (context_.now_tsc >= next_gauges_tsc_) gauges();
     ring_->submit();
     return sent;
+}
+
+// What would not go back to where it was, if something were lost. Counting a pool's buffers visits
+// all lcores' caches: so not each turn.
+void Core::gauges() {
+    next_gauges_tsc_ = context_.now_tsc + context_.tsc_hz / 10;
+    CoreCounters& counters = context_.counters;
+    counters.packet_buffers.set(rte_mempool_in_use_count(context_.pool));
+    if (front_ == nullptr) return;
+    const net::tcp::Stats& tcp = front_->tcp_stats();
+    counters.connections.set(tcp.connections.get() - tcp.time_waits.get());
+    counters.exchanges.set(front_->exchanges().open_exchanges());
+    counters.payload_buffers.set(rte_mempool_in_use_count(resources_.payload_pool));
 }
 
 }  // namespace skerry

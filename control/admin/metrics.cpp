@@ -139,6 +139,10 @@ void add_cores(Families& f, const std::vector<CoreView>& cores) {
         {"in_flight", "Slots in use", &CoreCounters::in_flight},
         {"waiting", "Requests waiting for a slot", &CoreCounters::waiting},
         {"pending", "Requests that regions have", &CoreCounters::pending},
+        {"connections", "TCP connections, those in TIME-WAIT left out", &CoreCounters::connections},
+        {"exchanges", "HTTP requests that are not answered yet", &CoreCounters::exchanges},
+        {"payload_buffers", "Buffers that hold bodies and answers", &CoreCounters::payload_buffers},
+        {"packet_buffers", "Buffers that hold packets", &CoreCounters::packet_buffers},
     };
     const auto each = [&](auto&& value) {
         for (std::size_t c = 0; c < cores.size(); ++c)

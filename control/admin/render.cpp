@@ -285,6 +285,10 @@ json stats_json(const std::vector<CoreView>& cores, std::uint64_t tsc_hz) {
                        {"in_flight", c.in_flight.get()},
                        {"waiting", c.waiting.get()},
                        {"pending", c.pending.get()},
+                       {"connections", c.connections.get()},
+                       {"exchanges", c.exchanges.get()},
+                       {"payload_buffers", c.payload_buffers.get()},
+                       {"packet_buffers", c.packet_buffers.get()},
                        {"stages", stages_of(c)},
                        {"reasons", std::move(reasons)}});
     }

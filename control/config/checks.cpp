@@ -220,6 +220,18 @@ bool is_absolute_path(const std::string& text) {
            std::none_of(text.begin(), text.end(), [](char c) { return c > 0 && c < ' '; });
 }
 
+// As browsers write one (RFC 6454 §6.2), or the star.
+bool is_origin(const std::string& text) {
+    if (text == "*") return true;
+    const auto host = text.find("://");
+    if (host == std::string::npos || text.size() > 128) return false;
+    const std::string scheme = text.substr(0, host);
+    if (scheme != "http" && scheme != "https") return false;
+    const std::string rest = text.substr(host + 3);
+    return !rest.empty() &&
+           rest.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.:[]") == std::string::npos;
+}
+
 bool is_socket_path(const std::string& text) {
     return is_absolute_path(text) && text.size() < sizeof(sockaddr_un::sun_path);
 }

@@ -22,6 +22,7 @@ inline constexpr char kHostPortAllowed[] =
 
 bool is_name(const std::string& text);
 bool is_absolute_path(const std::string& text);
+bool is_origin(const std::string& text);
 bool is_socket_path(const std::string& text);
 bool is_host_port(const std::string& text);
 bool is_devargs(const std::string& text);

@@ -93,6 +93,7 @@ struct Http {                             // [http]; per core unless it says oth
     std::uint32_t idle_ms = 60000;        // a connection between requests
     std::uint32_t head_ms = 10000;        // a head, from its first byte to its last
     std::uint32_t min_body_bytes_per_s = 1024;  // of a body on its way in, or an answer out
+    std::string allow_origin;  // whose web pages may call: "*", or one origin; empty: nobody's
 
     std::uint16_t port_of(Role role) const {
         return port.value_or(role == Role::pop ? std::uint16_t{8080} : std::uint16_t{0});

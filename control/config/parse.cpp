@@ -21,6 +21,8 @@ constexpr std::size_t kMaxFileBytes = 64 << 10;
 constexpr std::size_t kMaxDotsPerLine = 40;
 constexpr std::size_t kMaxInlineTables = 80;
 
+constexpr char kOriginAllowed[] =
+    "\"*\", or an origin like \"https://app.example\": a scheme, a host, perhaps a port";
 constexpr char kPathAllowed[] = "an absolute path, at most 400 bytes";
 
 // Before toml++ sees it. Reports at most one problem of each kind.
@@ -151,6 +153,7 @@ void read_http(Reader& top, Http& h, Problems& problems) {
     r.integer("idle_ms", h.idle_ms, 100, 3600000);
     r.integer("head_ms", h.head_ms, 100, 3600000);
     r.integer("min_body_bytes_per_s", h.min_body_bytes_per_s, 1, 1 << 30);
+    r.text("allow_origin", h.allow_origin, kOriginAllowed, is_origin);
     r.finish();
 }
 

@@ -132,6 +132,7 @@ Status Server::make_http(HttpInfo& info) const {
     info.idle_ms = http.idle_ms;
     info.head_ms = http.head_ms;
     info.min_bytes_per_s = http.min_body_bytes_per_s;
+    info.allow_origin = http.allow_origin;
     if (getrandom(info.secret.data(), info.secret.size(), 0) !=
             static_cast<ssize_t>(info.secret.size()) ||
         getrandom(&info.first_id, sizeof info.first_id, 0) !=

@@ -99,6 +99,7 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
     }
     record.serial = call.exchange.serial;
     record.payload_limit = target->max_payload_bytes;
+    record.since_ms = context_.now_ms;
     record.state = State::receiving;
     join(receiving_, record);
     ++open_;
@@ -135,21 +136,63 @@ bool Exchanges::append(Record& record, const void* bytes, std::uint32_t count) {
     return true;
 }
 
-// For the record: the request that has been coming in for longest is refused, and its buffers are
-// free. So who sends slowly does not hold what others need. False: there is no other.
+// For the record: who has held buffers for longest loses them, be it a request that is coming in or
+// an answer that is being read. So who is slow does not hold what others need. False: there is
+// nobody else.
 bool Exchanges::make_room(const Record& record) {
-    std::uint32_t oldest = receiving_.first;
-    if (oldest == index_of(record)) oldest = record.next;
-    if (oldest == kNoExchange) return false;
-    Record& victim = records_[oldest];
+    std::uint32_t incoming = receiving_.first;
+    if (incoming == index_of(record)) incoming = record.next;
+    const std::uint32_t reader = slow_reader();
+    if (incoming == kNoExchange && reader == kNoExchange) return false;
+    const auto age_ms = [&](std::uint32_t index) {
+        return context_.now_ms - records_[index].since_ms;
+    };
+    if (reader != kNoExchange && (incoming == kNoExchange || age_ms(reader) > age_ms(incoming))) {
+        give_up(reader);
+    } else {
+        refuse_incoming(incoming);
+    }
+    return true;
+}
+
+bool Exchanges::reads_slower(const Record& a, const Record& b) const {
+    const auto age_ms = [&](const Record& record) {
+        return std::uint64_t{context_.now_ms - record.since_ms};
+    };
+    return a.payload_bytes * age_ms(b) < b.payload_bytes * age_ms(a);
+}
+
+// Of those who have had their time.
+std::uint32_t Exchanges::slow_reader() const {
+    const std::uint32_t patience_ms = context_.shared.server.http.reader_patience_ms;
+    std::uint32_t slowest = kNoExchange;
+    std::uint32_t at = readers_.first;
+    for (std::uint32_t i = 0; i < kReadersLookedAt && at != kNoExchange; ++i) {
+        const Record& record = records_[at];
+        if (context_.now_ms - record.since_ms < patience_ms) break;
+        if (slowest == kNoExchange || reads_slower(record, records_[slowest])) slowest = at;
+        at = record.next;
+    }
+    return slowest;
+}
+
+// Its client sees the answer broken off.
+void Exchanges::give_up(std::uint32_t reader) {
+    Record& record = records_[reader];
+    context_.counters.count(Reason::http_reader_gave_way);
+    SKERRY_CHECK(server_->answer_failed({reader, record.serial}));
+    forget(record);
+}
+
+void Exchanges::refuse_incoming(std::uint32_t incoming) {
+    Record& victim = records_[incoming];
     leave(receiving_, victim);
     rte_pktmbuf_free(victim.first);
     victim.first = victim.last = nullptr;
     victim.state = State::answering;
     http::Answer answer;
     refuse(answer, Reason::refused_no_buffer);
-    SKERRY_CHECK(server_->answered({oldest, victim.serial}, answer));
-    return true;
+    SKERRY_CHECK(server_->answered({incoming, victim.serial}, answer));
 }
 
 // What there are no buffers for is refused, not waited for: who has part of its buffers waits for
@@ -262,6 +305,7 @@ void Exchanges::pump(Record& record) {
     record.pumping = true;
     while (record.released && record.first != nullptr) {
         rte_mbuf* done = record.first;
+        record.payload_bytes += done->data_len;
         record.first = done->next;
         done->next = nullptr;
         done->nb_segs = 1;
@@ -282,6 +326,7 @@ bool Exchanges::ready() {
 }
 
 void Exchanges::forget(Record& record) {
+    if (record.reading) leave(readers_, record);
     rte_pktmbuf_free(record.first);
     rte_pktmbuf_free(record.log);
     if (record.state != State::free) --open_;
@@ -371,6 +416,10 @@ void Exchanges::deliver(Record& record, http::Answer& answer, bool kept) {
         answer.payload = rte_pktmbuf_mtod(record.first, const std::uint8_t*);
         answer.payload_bytes = record.first->data_len;
         answer.more = record.first->next != nullptr;
+        record.payload_bytes = 0;
+        record.since_ms = context_.now_ms;
+        record.reading = true;
+        join(readers_, record);
     }
     record.pumping = true;  // a release() from within is seen to below
     const bool heard = server_->answered({index, record.serial}, answer);

@@ -5,9 +5,12 @@
 // Owned by one core. One exchange at a time of each connection, so a connection's index names its
 // exchange: that is the number an Invocation carries. Allocates in the constructor only; what is
 // kept of payloads is bounded by the pool of buffers that it is given:
-//   none left for a request   the one that has been coming in for longest makes room: its client is
-//                             told (429), nothing was executed; if there is none, this one's is
-//   none left for an answer   the client is told (failed_answer_no_room); it was executed
+//   none left for a request   who has held some for longest makes room: the request that has been
+//                             coming in (its client is told, 429, nothing was executed), or the
+//                             client that reads its answer slowly (it is reset); if there is
+//                             neither, this one's client is told
+//   none left for an answer   the same; and this one's client is told failed_answer_no_room: it was
+//                             executed
 // An answer that its connection has room for needs none.
 //
 // The course of a record
@@ -35,6 +38,9 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
   public:
     // Of one buffer of the pool, without its headroom: an answer's log must fit.
     static constexpr std::uint32_t kBufferBytes = kTailBytes + 256;
+
+    // Of readers, the slowest of those who have been at it for longest makes room.
+    static constexpr std::uint32_t kReadersLookedAt = 16;
 
     // `buffers`: a pool of buffers of kBufferBytes at least; of this core alone.
     Exchanges(Context& context, rte_mempool* buffers, std::uint32_t connections);
@@ -78,12 +84,15 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         std::uint32_t invocation = kNoInvocation;
         rte_mbuf* first = nullptr;  // receiving, complete: the message; answering: what is kept
         rte_mbuf* last = nullptr;
-        rte_mbuf* log = nullptr;          // a Held, and the tail of the invocation's log
-        std::uint32_t payload_bytes = 0;  // so far
+        rte_mbuf* log = nullptr;  // a Held, and the tail of the invocation's log
+        std::uint32_t payload_bytes =
+            0;  // so far; of what is kept of an answer: taken by its client
         std::uint32_t payload_limit = 0;
-        std::uint32_t next = kNoExchange;  // receiving, complete: the list of those, oldest first
+        std::uint32_t next = kNoExchange;  // of receiving_, complete_ or readers_
         std::uint32_t previous = kNoExchange;
+        std::uint32_t since_ms = 0;  // receiving; or answering, of readers_
         State state = State::free;
+        bool reading = false;   // in readers_
         bool released = false;  // answering: Server is done with the last piece
         bool pumping = false;   // pump() is at it
     };
@@ -106,6 +115,10 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     void refuse(http::Answer& answer, Reason reason, std::uint64_t limit_bytes = 0);
     void forget(Record& record);
     bool make_room(const Record& record);
+    std::uint32_t slow_reader() const;
+    bool reads_slower(const Record& a, const Record& b) const;
+    void give_up(std::uint32_t reader);
+    void refuse_incoming(std::uint32_t incoming);
     void join(List& list, Record& record);
     void leave(List& list, const Record& record);
     void pump(Record& record);
@@ -123,8 +136,9 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     http::Server* server_ = nullptr;
     http::Transport* transport_ = nullptr;
     std::uint32_t open_ = 0;
-    List receiving_;
+    List receiving_;  // these three: oldest first
     List complete_;
+    List readers_;                     // answers that are kept, of those that were not cut short
     std::vector<std::uint32_t> gone_;  // room for all invocations
 };
 

@@ -27,6 +27,7 @@ http::Options http_options(const HttpInfo& info, std::uint32_t core) {
     options.times.head_us = info.head_ms * 1000;
     options.times.min_bytes_per_s = info.min_bytes_per_s;
     // Request ids of two cores, or of two starts of a server, are never the same.
+    options.allow_origin = info.allow_origin;
     options.seed = info.first_id ^ std::uint64_t{core + 1} << 56;
     return options;
 }

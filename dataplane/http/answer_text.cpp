@@ -20,6 +20,9 @@ void begin(Writer& out, const Envelope& envelope, std::uint16_t status) {
         out << "Connection: close\r\n";
     else if (envelope.is_1_0)
         out << "Connection: keep-alive\r\n";
+    if (!envelope.allow_origin.empty())
+        out << "Access-Control-Allow-Origin: " << envelope.allow_origin
+            << "\r\nAccess-Control-Expose-Headers: *\r\n";
 }
 
 void request_id(Writer& out, const Envelope& envelope) {
@@ -207,7 +210,13 @@ std::string_view page_text(AnswerBuffer buffer, const Envelope& envelope, std::u
 std::string_view options_text(AnswerBuffer buffer, const Envelope& envelope, Route route) {
     Writer out(buffer.data(), buffer.size());
     begin(out, envelope, 204);
-    out << "Allow: " << allowed(route) << "\r\n\r\n";
+    out << "Allow: " << allowed(route) << "\r\n";
+    // The star does not stand for Authorization.
+    if (!envelope.allow_origin.empty())
+        out << "Access-Control-Allow-Methods: " << allowed(route)
+            << "\r\nAccess-Control-Allow-Headers: *, Authorization\r\n"
+               "Access-Control-Max-Age: 600\r\n";
+    out << "\r\n";
     return written(buffer, out);
 }
 

@@ -13,7 +13,7 @@
 
 namespace skerry::http {
 
-inline constexpr std::size_t kAnswerBytesMax = 1280;
+inline constexpr std::size_t kAnswerBytesMax = 1536;
 using AnswerBuffer = std::span<char, kAnswerBytesMax>;
 
 // What an answer's head says of its request.
@@ -23,6 +23,8 @@ struct Envelope {
     bool keep_alive = true;
     bool head_only = false;  // HEAD: no body follows, whatever the fields say
     std::uint64_t request_id_hi = 0, request_id_lo = 0;
+    std::string_view allow_origin =
+        {};  // a web page asks, and one of there may (at most 128 bytes)
 };
 
 // An error, whole.
@@ -45,7 +47,8 @@ std::string_view log_result_text(std::span<char, kLogResultBytesMax> buffer, std
 // The service's own pages.
 std::string_view page_text(AnswerBuffer buffer, const Envelope& envelope, std::uint16_t status,
                            std::string_view body);
-// 204 with Allow.
+// 204 with Allow; to a web page's browser, with what it may ask for (the Fetch standard's
+// preflight).
 std::string_view options_text(AnswerBuffer buffer, const Envelope& envelope, Route route);
 // 204 to a dry run that would have been executed.
 std::string_view dry_run_text(AnswerBuffer buffer, const Envelope& envelope);

@@ -22,7 +22,8 @@ Envelope Server::envelope(const Session& session) const {
             .keep_alive = session.keep_alive,
             .head_only = session.head_only,
             .request_id_hi = session.request_id_hi,
-            .request_id_lo = session.request_id_lo};
+            .request_id_lo = session.request_id_lo,
+            .allow_origin = session.from_page ? options_.allow_origin : std::string_view{}};
 }
 
 // There is room: that was looked at before the request was read.
@@ -44,7 +45,7 @@ void Server::refuse(std::uint32_t connection, Refusal refusal, Route route) {
         // Its head was never understood.
         buffers_.give_back(session.buffer);
         session.buffer = HeadBuffers::kNone;
-        session.is_1_0 = session.head_only = false;
+        session.is_1_0 = session.head_only = session.from_page = false;
     }
     session.keep_alive = false;
     if (transport_.room(connection) >= kAnswerBytesMax)
@@ -90,6 +91,8 @@ void Server::on_head(std::uint32_t connection, std::string_view text) {
     session.is_1_0 = head_.is_1_0;
     session.keep_alive = head_.keep_alive;
     session.head_only = head_.method == Method::head;
+    session.from_page =
+        !options_.allow_origin.empty() && refusal == Refusal::none && !head_.find("origin").empty();
     if (refusal == Refusal::none) refusal = session.body.begin(head_, options_.limits);
     if (refusal != Refusal::none) return refuse(connection, refusal);
     // Whether the body comes after a final answer that was not 100 is the client's choice

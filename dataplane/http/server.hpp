@@ -45,6 +45,8 @@ struct Options {
     // Of request ids: random, unlike any other core's or start's. They tell it to everybody, so it
     // must not be part of a key.
     std::uint64_t seed = 0;
+    // Whose web pages may call, and read the answers: "*", or one origin. Outlives the server.
+    std::string_view allow_origin = {};
 };
 
 class Server {
@@ -94,6 +96,7 @@ class Server {
         bool is_1_0 = false;
         bool keep_alive = true;
         bool head_only = false;
+        bool from_page = false;  // with Origin: a browser asks for a web page
         bool peer_closed = false;
         bool started = false;       // Invocations has the exchange
         bool head_pending = false;  // the answer's head was not written yet

@@ -152,7 +152,7 @@ class Run {
             const std::uint8_t count = which >> 6;
             frames::put(h.options, Bytes{1, 1, 5, static_cast<std::uint8_t>(2 + 8 * count)});
             for (int i = 0; i < count; ++i) {
-                const std::uint32_t left = h.ack + static_cast<std::uint32_t>(p.near() * 16);
+                const std::uint32_t left = h.ack + static_cast<std::uint32_t>(p.near()) * 16u;
                 put32(h.options, left);
                 put32(h.options, left + p.byte() * 24u);
             }

@@ -66,6 +66,18 @@ TEST(ConfigParse, WaitsOfHttpAreAnHourAtMost) {
     EXPECT_FALSE(parse(std::string(kPop) + "[http]\nhead_ms = 3600001\n", "s"));
 }
 
+TEST(ConfigParse, OriginsOfWebPages) {
+    const auto taken = [](const std::string& origin) {
+        return bool(parse(std::string(kPop) + "[http]\nallow_origin = \"" + origin + "\"\n", "s"));
+    };
+    for (const char* good : {"*", "http://localhost:3000", "https://[fd00::1]:8443"})
+        EXPECT_TRUE(taken(good)) << good;
+    for (const char* bad : {"", "null", "app.example", "https://", "https://App.example",
+                            "https://a.example/", "https://a, https://b", "https://a\\r\\nX: y"})
+        EXPECT_FALSE(taken(bad)) << bad;
+    EXPECT_FALSE(taken("https://" + std::string(128, 'a')));
+}
+
 TEST(ConfigParse, WhatConnectionsReceiveTakesPacketBuffers) {
     auto config = parse(std::string(kPop) + "[http]\nreceive_mib = 64\n", "s.toml");
     ASSERT_FALSE(config);
@@ -125,6 +137,7 @@ body_bytes = 1000
 idle_ms = 200
 head_ms = 300
 min_body_bytes_per_s = 10
+allow_origin = "https://app.example:8443"
 [management]
 listen = "[fd00::7]:4601"
 tls_cert = "/c"
@@ -162,6 +175,7 @@ devargs = "0000:03:00.1"
     EXPECT_EQ(h.connections + h.body_mib + h.send_mib + h.receive_mib + h.head_bytes +
                   h.body_bytes + h.idle_ms + h.head_ms + h.min_body_bytes_per_s,
               100u + 3 + 4 + 5 + 4096 + 1000 + 200 + 300 + 10);
+    EXPECT_EQ(h.allow_origin, "https://app.example:8443");
     EXPECT_EQ(config->management.listen, "[fd00::7]:4601");
     EXPECT_EQ(config->ports.size(), 2u);
     EXPECT_EQ(config->ports[0].mtu, 9000);

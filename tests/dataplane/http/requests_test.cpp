@@ -149,6 +149,46 @@ TEST(HttpRequests, DryRuns) {
     EXPECT_TRUE(large.starts_with("HTTP/1.1 413 Content Too Large\r\n")) << large;
 }
 
+// The Fetch standard's protocol: what a browser must read before a web page may.
+TEST(HttpRequests, WebPagesThatMay) {
+    Options options;
+    options.allow_origin = "https://app.example";
+    Rig rig(options);
+    const auto c = rig.open();
+    const std::string path = "/2015-03-31/functions/echo/invocations";
+    rig.send(c, "OPTIONS " + path +
+                    " HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example\r\n"
+                    "Access-Control-Request-Method: POST\r\n\r\n");
+    const std::string preflight = rig.heard(c);
+    EXPECT_TRUE(preflight.starts_with("HTTP/1.1 204 ")) << preflight;
+    for (const char* field : {"Access-Control-Allow-Origin: https://app.example\r\n",
+                              "Access-Control-Allow-Methods: POST, OPTIONS\r\n",
+                              "Access-Control-Allow-Headers: *, Authorization\r\n"})
+        EXPECT_NE(preflight.find(field), std::string::npos) << field << preflight;
+    rig.send(c, post("{}", "Origin: https://app.example\r\n"));
+    rig.answer(0, "1");
+    EXPECT_NE(rig.heard(c).find("Access-Control-Allow-Origin: https://app.example\r\n"
+                                "Access-Control-Expose-Headers: *\r\n"),
+              std::string::npos);
+    // Errors can be read, too; and who is no page is told nothing of it.
+    rig.send(c, "GET /x HTTP/1.1\r\nHost: a\r\nOrigin: null\r\n\r\n");
+    EXPECT_NE(rig.heard(c).find("Access-Control-Allow-Origin"), std::string::npos);
+    rig.send(c, get());
+    EXPECT_EQ(rig.heard(c).find("Access-Control"), std::string::npos);
+    // A head that was not understood has no Origin, whatever the one before had.
+    rig.send(c, "GET /x HTTP/1.1\r\nHost: a\r\nOrigin: null\r\n\r\n");
+    rig.heard(c);
+    rig.send(c, "nonsense\r\n\r\n");
+    EXPECT_EQ(rig.heard(c).find("Access-Control"), std::string::npos);
+}
+
+TEST(HttpRequests, WebPagesThatMayNot) {
+    Rig rig;
+    const auto c = rig.open();
+    rig.send(c, get("/healthz", "Origin: https://app.example\r\n"));
+    EXPECT_EQ(rig.heard(c).find("Access-Control"), std::string::npos);
+}
+
 TEST(HttpRequests, WhatTheFieldsSayIsPassedOn) {
     Rig rig;
     const auto c = rig.open();
@@ -246,6 +286,7 @@ TEST(HttpRequests, FailedFunctionsAre200) {
 }
 
 TEST(HttpRequests, EveryAnswerFits) {
+    const std::string origin(128, 'o');
     // The longest name and qualifier, in the longest message.
     Rig rig;
     rig.invocations.refusal = {.status = ReplyStatus::no_such_version,
@@ -255,7 +296,7 @@ TEST(HttpRequests, EveryAnswerFits) {
     EXPECT_TRUE(rig.heard(c).ends_with(std::string(128, 'q') + "\"}"));
     for (std::size_t i = 1; i < kRefusalCount; ++i) {
         std::array<char, kAnswerBytesMax> buffer;
-        const Envelope envelope{.date = "Sat, 28 Nov 2026 20:00:00 GMT"};
+        const Envelope envelope{.date = "Sat, 28 Nov 2026 20:00:00 GMT", .allow_origin = origin};
         EXPECT_NE(refusal_text(AnswerBuffer(buffer), envelope, static_cast<Refusal>(i),
                                Route::invoke, ~0ull),
                   "");
@@ -263,7 +304,8 @@ TEST(HttpRequests, EveryAnswerFits) {
     for (std::size_t status = 0; status < kStatusCount; ++status) {
         for (std::size_t reason = 0; reason < kReasonCount; ++reason) {
             std::array<char, kAnswerBytesMax> buffer;
-            const Envelope envelope{.date = "Sat, 28 Nov 2026 20:00:00 GMT"};
+            const Envelope envelope{.date = "Sat, 28 Nov 2026 20:00:00 GMT",
+                                    .allow_origin = origin};
             Answer answer;
             answer.status = static_cast<ReplyStatus>(status);
             answer.reason = static_cast<Reason>(reason);

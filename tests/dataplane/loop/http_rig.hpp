@@ -135,8 +135,9 @@ class HttpTest : public LoopTest {
         return text;
     }
     // Until an answer's end, as its Content-Length has it.
-    std::string answer(net::tcp::Handle connection) {
-        std::string text;
+    std::string answer(net::tcp::Handle connection) { return answer_rest(connection, {}); }
+    // The same, what has been heard of it included.
+    std::string answer_rest(net::tcp::Handle connection, std::string text) {
         EXPECT_TRUE(step_until([&] {
             text += heard(connection);
             const std::size_t end = text.find("\r\n\r\n");

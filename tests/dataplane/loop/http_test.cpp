@@ -162,6 +162,85 @@ TEST_F(HttpTest, WhenNoBufferIsLeftTheOldestRequestMakesRoom) {
     EXPECT_EQ(body_of(answer(quick)), "served");
 }
 
+class SlowReaders : public HttpTest {
+  protected:
+    SlowReaders() { window = 16 * 1024; }
+    void SetUp() override {
+        HttpTest::SetUp();
+        targets[0].max_payload_bytes = 1 << 20;
+        info.http.send_blocks = 64;
+        info.http.reader_patience_ms = 50;
+    }
+    net::tcp::Handle ask(PlayedWorker& worker, std::size_t answer_bytes) {
+        const net::tcp::Handle connection = connect();
+        say(connection, post("f0", "x"));
+        EXPECT_TRUE(step_until([&] { return worker.take() == 1; }));
+        const std::uint32_t before = payload_buffers_in_use();
+        worker.respond(0, std::string(answer_bytes, 'z'));
+        EXPECT_TRUE(step_until([&] { return payload_buffers_in_use() > before + 30; }));
+        return connection;
+    }
+    void wait_ms(std::uint64_t ms) {
+        const std::uint64_t end = now_us() + ms * 1000;
+        while (now_us() < end) step();
+    }
+};
+
+TEST_F(SlowReaders, TheSlowestMakesRoomForAnAnswer) {
+    payload_buffers = 200;  // two answers of 69
+    start();
+    PlayedWorker worker(shared, 0, 1, 0, 1 << 20);
+    const net::tcp::Handle better = ask(worker, 300'000), slow = ask(worker, 300'000);
+    std::string read;
+    EXPECT_TRUE(step_until([&] { return (read += heard(better)).size() > 100'000; }));
+    wait_ms(60);
+    const net::tcp::Handle third = connect();
+    say(third, post("f0", "x"));
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    worker.respond(0, std::string(500'000, 'y'));
+    EXPECT_EQ(body_of(answer(third)).size(), 500'000u);
+    EXPECT_EQ(count(Reason::http_reader_gave_way), 1u);
+    EXPECT_EQ(client_->info(slow).state, net::tcp::State::closed);
+    EXPECT_EQ(body_of(answer_rest(better, read)).size(), 300'000u);
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+TEST_F(SlowReaders, AndForARequest) {
+    payload_buffers = 105;  // of which the answer keeps 70, when TCP has taken what it takes
+    start();
+    PlayedWorker worker(shared, 0, 1, 0, 1 << 20);
+    ask(worker, 450'000);
+    wait_ms(60);
+    const net::tcp::Handle quick = connect();
+    say(quick, post("f0", std::string(200'000, 'q')));
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    EXPECT_EQ(count(Reason::http_reader_gave_way), 1u);
+    EXPECT_EQ(count(Reason::refused_no_buffer), 0u);
+    worker.respond(0, "served");
+    EXPECT_EQ(body_of(answer(quick)), "served");
+}
+
+// Who has just begun to read is left alone, and so is who has held buffers for less long than a
+// request that does not come to its end.
+TEST_F(SlowReaders, AreLeftAloneForAWhile) {
+    payload_buffers = 100;
+    start();
+    PlayedWorker worker(shared, 0, 1, 0, 1 << 20);
+    const net::tcp::Handle holding = connect();
+    say(holding, post("f0", std::string(100'000, 'h')).substr(0, 90'000));
+    ASSERT_TRUE(step_until([&] { return payload_buffers_in_use() > 20; }));
+    const net::tcp::Handle reader = ask(worker, 300'000);
+    wait_ms(60);
+    const net::tcp::Handle quick = connect();
+    say(quick, post("f0", std::string(170'000, 'q')));
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    EXPECT_EQ(count(Reason::http_reader_gave_way), 0u);
+    EXPECT_EQ(count(Reason::refused_no_buffer), 1u);
+    worker.respond(0, "served");
+    EXPECT_EQ(body_of(answer(quick)), "served");
+    EXPECT_EQ(body_of(answer(reader)).size(), 300'000u);
+}
+
 TEST_F(HttpTest, ADrainedServerIsNotReady) {
     start();
     const net::tcp::Handle connection = connect();
