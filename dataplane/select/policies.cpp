@@ -99,8 +99,9 @@ void score_rendezvous(const Settings& settings, const Candidates& c, const Funct
         settings.band_us == 0 ? kWorst : std::min(nearest, kWorst / 2) + settings.band_us;
     // The request itself counts, so that the bound is never below one.
     const std::int64_t total = std::int64_t{load} + 1;
-    const auto most = static_cast<std::int32_t>(
-        (total * settings.bound_permille + present * 1000 - 1) / (std::max(1, present) * 1000));
+    const std::int64_t shared = std::int64_t{present} * 1000;
+    const auto most = static_cast<std::int32_t>((total * settings.bound_permille + shared - 1) /
+                                                std::max<std::int64_t>(1000, shared));
     const std::uint32_t salt = fold(function.key);
     for (std::uint32_t r = 0; r < n; ++r) {
         // Exponential draws, scaled by the weight: the least wins in proportion to its weight.

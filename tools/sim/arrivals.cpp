@@ -22,7 +22,8 @@ class Origin {
         if (local_share_ == 0 || random.uniform() >= local_share_)
             return static_cast<std::uint16_t>(people_(random.next()));
         const std::uint32_t home = world_.functions[function].home;
-        return world_.neighbours[home * World::kNeighbours + random.next() % World::kNeighbours];
+        return world_.neighbours[std::size_t{home} * World::kNeighbours +
+                                 random.next() % World::kNeighbours];
     }
 
   private:

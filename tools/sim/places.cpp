@@ -71,7 +71,8 @@ std::vector<Place> pop_places(std::uint32_t count) {
     std::vector<Place> made;
     for (std::uint32_t i = 0; i < count; ++i) {
         Place place = all[i % all.size()];
-        const auto again = static_cast<double>(i / all.size());
+        const std::size_t round = i / all.size();
+        const auto again = static_cast<double>(round);
         // A second POP of the same people, about 50 km away.
         place.latitude = std::clamp(place.latitude + 0.4 * again, -89.0, 89.0);
         place.longitude += 0.2 * again;
