@@ -83,7 +83,15 @@ struct Context {
 
     bool ring_control = false;  // the control thread has something to look at
 
-    ExchangeSink* exchanges = nullptr;  // who answers exchanges; none: there are none
+    // Who answers exchanges: HTTP's, and those of trunks. None: there are none.
+    ExchangeSink* exchanges = nullptr;
+    ExchangeSink* trunk_exchanges = nullptr;
+
+    ExchangeSink& sink_of(std::uint32_t exchange) const {
+        ExchangeSink* sink = (exchange & kTrunkExchange) != 0 ? trunk_exchanges : exchanges;
+        SKERRY_CHECK(sink != nullptr);
+        return *sink;
+    }
 
     struct Tx {
         std::uint32_t count = 0;

@@ -13,10 +13,11 @@ Result<std::unique_ptr<Core>> Core::create(Shared& shared, std::uint32_t core,
     auto ring = Ring::create();
     if (!ring) return ring.error();
     std::unique_ptr<Core> made(new Core(shared, core, resources, std::move(*ring)));
-    if (shared.server.http.port != 0) {
-        auto front = Front::create(made->context_, resources.payload_pool);
+    if (shared.server.speaks_tcp()) {
+        auto front = Front::create(made->context_, resources.payload_pool, made->forwarder_);
         if (!front) return front.error();
         made->front_ = std::move(*front);
+        made->forwarder_.use(made->front_->trunks());
     }
     return made;
 }
@@ -51,13 +52,14 @@ std::span<const RegionView> Core::region_views(const Target& target) {
             RegionNumbers numbers;
             views_[r] = {};
             if (!context_.shared.region_numbers[r].read(numbers)) continue;
-            views_[r] = {.rtt_us = numbers.rtt_us,
-                         .rtt_variation_us = numbers.rtt_variation_us,
-                         .waiting_us = numbers.waiting_us,
-                         .expected_cold_us = 0,
-                         .weight_permille = numbers.weight_permille,
-                         .max_payload_bytes = context_.snapshot->regions()[r].max_payload_bytes,
-                         .fresh = numbers.fresh_until_tsc > context_.now_tsc};
+            views_[r] = {
+                .rtt_us = numbers.rtt_us,
+                .rtt_variation_us = numbers.rtt_variation_us,
+                .waiting_us = numbers.waiting_us,
+                .expected_cold_us = 0,
+                .weight_permille = numbers.weight_permille,
+                .max_payload_bytes = forwarder_.payload_limit(static_cast<std::uint8_t>(r)),
+                .fresh = numbers.fresh_until_tsc > context_.now_tsc};
         }
     }
     const auto& cold = context_.shared.warmth->expected_cold_us[target.function];
@@ -72,10 +74,12 @@ Decision Core::judge(const Target& target, const Request& request, Claim& claim)
     const bool here = may_run_here(target, server.is_pop) && !context_.snapshot->draining() &&
                       request.deadline_us != 0;
     if (here) claim = dispatcher_.claim(target.entry);
-    const LocalView local{.slot_free = claim.channel != nullptr,
-                          .may_queue = waiting_.has_room(target.entry),
-                          .is_pop = server.is_pop,
-                          .draining = context_.snapshot->draining()};
+    const LocalView local{
+        .slot_free = claim.channel != nullptr,
+        .may_queue = waiting_.has_room(target.entry),
+        .is_pop = server.is_pop,
+        .draining = context_.snapshot->draining(),
+        .trunk_payload_bytes = server.trunks.per_region == 0 ? 0 : trunk::kPayloadBytesMax};
     const Decision decision = skerry::decide(
         target, local,
         local.slot_free || !server.is_pop ? std::span<const RegionView>{} : region_views(target),
@@ -110,7 +114,7 @@ std::uint32_t Core::open(const Arrival& arrival) {
     if (arrival.exchange == kNoExchange) {
         context_.cache.bind(arrival.cache_entry, index);
     } else {
-        context_.exchanges->opened(arrival.exchange, index);
+        context_.sink_of(arrival.exchange).opened(arrival.exchange, index);
     }
     return index;
 }
@@ -151,12 +155,14 @@ void Core::start_local(std::uint32_t index, const Claim& claim) {
     invocation.message = nullptr;
 }
 
-// Nobody waits for the answer any more. What has not been started is taken back; what may have been
-// runs on, and its end is counted as drop_client_gone.
+// Nobody waits for the answer any more. What has not been started is taken back, and a region told
+// so if a trunk leads there; what may have been started runs on, and its end is counted as
+// drop_client_gone.
 void Core::client_gone(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
     SKERRY_CHECK(invocation.exchange != kNoExchange && invocation.progress != Progress::free);
     invocation.exchange = kExchangeGone;
+    if (invocation.progress == Progress::forwarded) return forwarder_.client_gone(index);
     if (invocation.progress == Progress::local) invocation.progress = Progress::abandoned;
     if (invocation.progress != Progress::waiting) return;
     wait_no_more(index);
@@ -204,6 +210,11 @@ bool Core::serve_first(std::uint32_t index) {
 // A region refused it or fell silent: here, another region, or nobody.
 void Core::decide_again(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
+    if (invocation.exchange == kExchangeGone) {
+        context_.counters.count(Reason::drop_client_gone);
+        finish(context_, index);
+        return;
+    }
     const Target* target =
         context_.snapshot->find(invocation.header.function_key.get(), invocation.version_key);
     Decision decision{Verdict::refuse, 0, Reason::refused_no_version};

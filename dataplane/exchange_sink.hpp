@@ -7,6 +7,8 @@
 #include "dataplane/reasons.hpp"
 #include "dataplane/wire/message.hpp"
 
+struct rte_mbuf;
+
 namespace skerry {
 
 struct ExchangeAnswer {
@@ -17,6 +19,9 @@ struct ExchangeAnswer {
     // The request's header had flag::want_tail, and tail() comes next. Of a region's reply the tail
     // is here already: the last wire::tail_of(reply) bytes of the payload.
     bool tail_follows = false;
+    // Instead of `payload`: all of its bytes, in buffers of the core's payload pool. They are the
+    // sink's from here on.
+    rte_mbuf* kept = nullptr;
 };
 
 class ExchangeSink {
@@ -24,6 +29,9 @@ class ExchangeSink {
     // It has become this invocation of the core's, until answer(). One that is refused at once is
     // never opened.
     virtual void opened(std::uint32_t exchange, std::uint32_t invocation) = 0;
+    // It has been taken in, and will be answered: its header had flag::want_accepted. Once, before
+    // answer(). What is told so goes out before a worker starts.
+    virtual void accepted(std::uint32_t exchange, const wire::Header& accepted) = 0;
     // The end of the exchange's invocation: called once, on the core's thread. Must not fail: what
     // it can't deliver it counts.
     virtual void answer(std::uint32_t exchange, const ExchangeAnswer& answer) = 0;

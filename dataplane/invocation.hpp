@@ -22,6 +22,11 @@ inline constexpr std::uint32_t kNoInvocation = ~0u;
 // Who is answered: not a datagram's sender, but an exchange of a connection (exchange_sink.hpp).
 inline constexpr std::uint32_t kNoExchange = ~0u;        // a datagram's sender, by its path
 inline constexpr std::uint32_t kExchangeGone = ~0u - 1;  // nobody any more
+// Of the others: those with this bit are streams of trunks, those without are HTTP's.
+inline constexpr std::uint32_t kTrunkExchange = 1u << 30;
+
+// The stream of a trunk that a forwarded request has: number of the trunk, and place.
+inline constexpr std::uint32_t kNoStream = ~0u;
 
 enum class Progress : std::uint8_t {
     free,
@@ -47,6 +52,7 @@ struct alignas(64) Invocation {
     wire::Header* message = nullptr;  // the invocation message, in the first segment of `request`
     rte_mbuf* reply = nullptr;        // made, and not sent yet: header and payload
     std::uint32_t exchange = kNoExchange;
+    std::uint32_t stream = kNoStream;  // forwarded: by a trunk; else by datagram
 
     Progress progress = Progress::free;
     RetryPolicy retry = RetryPolicy::unstarted;
@@ -76,7 +82,8 @@ struct alignas(64) Invocation {
     Channel* channel = nullptr;
     std::uint32_t slot = 0;                  // in the channel
     std::uint32_t table_slot = 0;            // in the capacity entry
-    std::uint32_t next = kNoInvocation;      // free list, or queue of waiting ones
+    std::uint32_t next = kNoInvocation;      // free list, queue of waiting ones, or of those
+                                             // to be decided again
     std::uint32_t previous = kNoInvocation;  // queue of waiting ones
 };
 

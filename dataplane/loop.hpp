@@ -26,7 +26,7 @@ namespace skerry {
 
 struct CoreResources {
     rte_mempool* pool = nullptr;  // with room for the largest frame of every port
-    // For payloads of HTTP requests and answers; a private one. None without ServerInfo::http.
+    // For payloads of HTTP and of trunks; a private one. None without ServerInfo::speaks_tcp().
     rte_mempool* payload_pool = nullptr;
     // Blocking sockets that get a copy of what a port receives: they wake a sleeping core
     // (dataplane/port/wake.hpp). A port without one is looked at every kShortSleep_us.
@@ -112,7 +112,7 @@ class Core {
     Forwarder forwarder_;
     Prober prober_;
     Messages messages_;
-    std::unique_ptr<Front> front_;  // none: HTTP is off
+    std::unique_ptr<Front> front_;  // none: no HTTP, no trunks
 
     struct Received {
         rte_mbuf* mbuf;

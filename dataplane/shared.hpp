@@ -83,6 +83,14 @@ struct HttpInfo {
     std::uint64_t first_id = 0;
 };
 
+// Trunks (docs/protocol.md), of each core. They share TCP's limits, and the payload buffers, with
+// HTTP.
+struct TrunkInfo {
+    std::uint32_t per_region = 0;  // POP: kept to each region; 0: none. At most kTrunksPerRegion
+    std::uint32_t regions = 0;     // POP: how many there are
+    std::uint32_t accepted = 0;    // region: taken from POPs; 0: none
+};
+
 // Constant after start.
 struct ServerInfo {
     bool is_pop = true;
@@ -102,6 +110,10 @@ struct ServerInfo {
     std::uint32_t reply_window_ms = 5000;
     int control_fd = -1;  // eventfd: a core rings the control thread (EFD_NONBLOCK)
     HttpInfo http;
+    TrunkInfo trunks;
+    bool speaks_tcp() const {
+        return http.port != 0 || trunks.per_region != 0 || trunks.accepted != 0;
+    }
     std::vector<net::PortView> ports;
 };
 

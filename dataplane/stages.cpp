@@ -3,17 +3,10 @@
 #include <new>
 
 #include "dataplane/loop.hpp"
+#include "dataplane/net/flow.hpp"
 #include "dataplane/reply/replies.hpp"
 
 namespace skerry {
-namespace {
-
-std::uint64_t spread(const net::Path& path) {
-    const std::uint64_t ports = std::uint64_t{path.local_udp} << 16 | path.peer_udp;
-    return (path.peer.high() ^ path.peer.low() ^ ports) * 0x9e3779b97f4a7c15ull >> 32;
-}
-
-}  // namespace
 
 std::uint32_t Core::receive() {
     received_count_ = 0;
@@ -83,7 +76,7 @@ std::uint32_t Core::headers() {
 void Core::take_segment(rte_mbuf* mbuf, const net::Frame& frame) {
     const ServerInfo& server = context_.shared.server;
     if (!server.ports[frame.path.port].sticky) [[unlikely]] {
-        const auto owner = static_cast<std::uint32_t>(spread(frame.path) % server.core_count);
+        const std::uint32_t owner = net::owner_of_flow(frame.path, server.core_count);
         if (owner != context_.core) {
             messages_.hand_over(mbuf, owner);
             return;
@@ -106,12 +99,12 @@ std::uint32_t Core::exchanges() {
     // All of them, before one ends by itself: bounded by what turn() looks at.
     std::uint32_t gone[kTimersPerTurn];
     for (;;) {
-        const std::uint32_t count = front_->exchanges().take_gone(gone);
+        const std::uint32_t count = front_->take_gone(gone);
         for (std::uint32_t i = 0; i < count; ++i) client_gone(gone[i]);
         if (count < kTimersPerTurn) break;
     }
-    const std::uint32_t arrived = front_->exchanges().take(
-        std::span(arrivals_).subspan(arrival_count_, kBatch - arrival_count_));
+    const std::uint32_t arrived =
+        front_->take(std::span(arrivals_).subspan(arrival_count_, kBatch - arrival_count_));
     arrival_count_ += arrived;
     return segment_count_ + work + arrived;
 }
@@ -171,7 +164,10 @@ std::uint32_t Core::dispatch() {
     }
     // The word that it has been started leaves before the worker can start: if this server dies in
     // between, the POP errs on the side of "may have been executed".
-    if (said_accepted) transmit();
+    if (said_accepted) {
+        (void)segments();
+        transmit();
+    }
     ring_workers();
     return started;
 }

@@ -139,9 +139,12 @@ void add_cores(Families& f, const std::vector<CoreView>& cores) {
         {"in_flight", "Slots in use", &CoreCounters::in_flight},
         {"waiting", "Requests waiting for a slot", &CoreCounters::waiting},
         {"pending", "Requests that regions have", &CoreCounters::pending},
+        {"trunks", "Trunks that are up", &CoreCounters::trunks},
+        {"trunk_streams", "Requests that are on trunks", &CoreCounters::trunk_streams},
         {"connections", "TCP connections, those in TIME-WAIT left out", &CoreCounters::connections},
         {"exchanges", "HTTP requests that are not answered yet", &CoreCounters::exchanges},
-        {"payload_buffers", "Buffers that hold bodies and answers", &CoreCounters::payload_buffers},
+        {"payload_buffers", "Buffers for payloads of HTTP and trunks",
+         &CoreCounters::payload_buffers},
         {"packet_buffers", "Buffers that hold packets", &CoreCounters::packet_buffers},
     };
     const auto each = [&](auto&& value) {

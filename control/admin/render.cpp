@@ -285,6 +285,8 @@ json stats_json(const std::vector<CoreView>& cores, std::uint64_t tsc_hz) {
                        {"in_flight", c.in_flight.get()},
                        {"waiting", c.waiting.get()},
                        {"pending", c.pending.get()},
+                       {"trunks", c.trunks.get()},
+                       {"trunk_streams", c.trunk_streams.get()},
                        {"connections", c.connections.get()},
                        {"exchanges", c.exchanges.get()},
                        {"payload_buffers", c.payload_buffers.get()},

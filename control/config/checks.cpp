@@ -75,9 +75,9 @@ void check_mbufs(const Config& config, const Lines& lines, Problems& problems) {
     constexpr std::uint64_t kRings = 2048, kAboutToBeSent = 512;  // RX and TX; bursts, cache
     const Dataplane& d = config.dataplane;
     constexpr std::uint64_t kBufferBytes = 2048 + 128;  // what the Stack counts one as, at least
-    const bool http = config.http.port_of(config.role) != 0;
+    const bool tcp = config.speaks_tcp();
     const std::uint64_t received =
-        http ? (std::uint64_t{config.http.receive_mib} << 20) / kBufferBytes : 0;
+        tcp ? (std::uint64_t{config.http.receive_mib} << 20) / kBufferBytes : 0;
     const std::uint64_t least =
         config.ports.size() * (kRings + kAboutToBeSent) + d.pending + d.queue + received;
     if (d.mbufs < least)
@@ -85,7 +85,7 @@ void check_mbufs(const Config& config, const Lines& lines, Problems& problems) {
                      "at least " + std::to_string(least) +
                          ": 2560 for each port, one for "
                          "each of pending and queue" +
-                         (http ? ", and 482 for each of http.receive_mib" : ""));
+                         (tcp ? ", and 482 for each of http.receive_mib" : ""));
 }
 
 void check_return_ports(const Config& config, const Lines& lines, Problems& problems) {
@@ -105,14 +105,14 @@ void check_memory(const Config& config, const Lines& lines, Problems& problems) 
     const std::uint64_t bytes = static_cast<std::uint64_t>(config.dataplane.cores) *
                                 config.dataplane.mbufs * (mtu + kBufferOverhead);
     std::uint64_t mib = (bytes + (1u << 20) - 1) >> 20;
-    const bool http = config.http.port_of(config.role) != 0;
-    if (http) mib += std::uint64_t{config.dataplane.cores} * config.http.body_mib;
+    const bool tcp = config.speaks_tcp();
+    if (tcp) mib += std::uint64_t{config.dataplane.cores} * config.http.body_mib;
     if (mib > config.dataplane.memory_mib)
         problems.add(
             lines.memory_mib, "dataplane.memory_mib", std::to_string(config.dataplane.memory_mib),
             "at least " + std::to_string(mib) + ": " + std::to_string(config.dataplane.cores) +
                 " cores with " + std::to_string(config.dataplane.mbufs) + " mbufs for an MTU of " +
-                std::to_string(mtu) + (http ? ", and http.body_mib for each core" : ""));
+                std::to_string(mtu) + (tcp ? ", and http.body_mib for each core" : ""));
 }
 
 void check_gateways(const Port& port, const PortLines& at, const std::string& key,
@@ -282,6 +282,9 @@ void check_together(const Config& config, const Lines& lines, Problems& problems
     check_mbufs(config, lines, problems);
     check_ports(config, lines, problems);
     check_regions(config, lines, problems);
+    if (config.trunks_from_pops() != 0 && config.http.port_of(config.role) == config.udp_port)
+        problems.add(lines.http_port, "http.port", std::to_string(config.udp_port),
+                     "another port than udp_port: trunks come to that one over TCP");
     check_management(config, lines, problems);
     const std::uint64_t longest_period = config.prober.period_ms + config.prober.period_ms / 5;
     if (config.prober.fresh_ms < longest_period)

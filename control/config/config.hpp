@@ -100,6 +100,12 @@ struct Http {                             // [http]; per core unless it says oth
     }
 };
 
+struct Trunks {  // [trunks]; between POP and regions, of each core
+    std::uint32_t per_core =
+        2;                   // POP: to each region; 0: datagrams only. Without HTTP there are none
+    std::uint32_t max = 64;  // region: from POPs; 0: none
+};
+
 struct Management {        // [management]; mutual TLS on a kernel socket
     std::string listen;    // "host:port"; empty: off
     std::string tls_cert;  // PEM files
@@ -118,10 +124,17 @@ struct Config {
     Prober prober;
     Admission admission;
     Http http;
+    Trunks trunks;
     Management management;
     std::vector<Port> ports;
     std::vector<Region> regions;
     std::vector<egress::Network> egress;  // [[egress]]: what functions may be granted
+
+    std::uint32_t trunks_to_regions() const {
+        return role == Role::pop && http.port_of(role) != 0 ? trunks.per_core : 0;
+    }
+    std::uint32_t trunks_from_pops() const { return role == Role::region ? trunks.max : 0; }
+    bool speaks_tcp() const { return http.port_of(role) != 0 || trunks_from_pops() != 0; }
 };
 
 // All problems found, not the first only: `error().text` has one line each.

@@ -10,6 +10,7 @@
 #include "control/config/egress.hpp"
 #include "control/config/reader.hpp"
 #include "dataplane/net/return_ports.hpp"
+#include "dataplane/snapshot/snapshot.hpp"
 #include "sandbox/base/unique_fd.hpp"
 
 namespace skerry::config {
@@ -138,12 +139,13 @@ void read_admission(Reader& top, Admission& a, Problems& problems) {
     r.finish();
 }
 
-void read_http(Reader& top, Http& h, Problems& problems) {
+void read_http(Reader& top, Http& h, Lines& lines, Problems& problems) {
     const toml::table* table = top.table("http");
     if (table == nullptr) return;
     Reader r(*table, "http.", problems);
     std::uint16_t port = 0;
     if (r.integer("port", port, 0, 65535)) h.port = port;
+    lines.http_port = r.line("port");
     r.integer("connections", h.connections, 16, 1 << 24);
     r.integer("body_mib", h.body_mib, 1, 1 << 16);
     r.integer("send_mib", h.send_mib, 1, 1 << 16);
@@ -154,6 +156,15 @@ void read_http(Reader& top, Http& h, Problems& problems) {
     r.integer("head_ms", h.head_ms, 100, 3600000);
     r.integer("min_body_bytes_per_s", h.min_body_bytes_per_s, 1, 1 << 30);
     r.text("allow_origin", h.allow_origin, kOriginAllowed, is_origin);
+    r.finish();
+}
+
+void read_trunks(Reader& top, Trunks& t, Problems& problems) {
+    const toml::table* table = top.table("trunks");
+    if (table == nullptr) return;
+    Reader r(*table, "trunks.", problems);
+    r.integer("per_core", t.per_core, 0, kTrunksPerRegion);
+    r.integer("max", t.max, 0, 1024);
     r.finish();
 }
 
@@ -252,7 +263,8 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_workers(r, config.workers, lines, problems);
     read_prober(r, config.prober, lines, problems);
     read_admission(r, config.admission, problems);
-    read_http(r, config.http, problems);
+    read_http(r, config.http, lines, problems);
+    read_trunks(r, config.trunks, problems);
     read_management(r, config.management, lines, problems);
 
     std::size_t index = 0;

@@ -14,6 +14,8 @@
 #include <cstring>
 
 #include "control/controller/notify.hpp"
+#include "dataplane/net/flow.hpp"
+#include "dataplane/net/return_ports.hpp"
 #include "dataplane/net/tcp/stack.hpp"
 #include "dataplane/port/eal.hpp"
 #include "sandbox/base/check.hpp"
@@ -71,7 +73,7 @@ Status Server::open_ports() {
     auto ports = port::Ports::open(specs, {.cores = config_.dataplane.cores,
                                            .mbufs = config_.dataplane.mbufs,
                                            .wake = config_.dataplane.idle == config::Idle::sleep,
-                                           .tcp = config_.http.port_of(config_.role) != 0,
+                                           .tcp = config_.speaks_tcp(),
                                            .return_first = config_.dataplane.return_ports});
     if (!ports) return ports.error();
     ports_ = std::move(*ports);
@@ -104,6 +106,9 @@ Status Server::make_shared() {
     info.reply_window_ms = dataplane.reply_window_ms;
     info.ports = ports_->views();
     if (const Status http = make_http(info.http); !http) return http;
+    info.trunks = {.per_region = config_.trunks_to_regions(),
+                   .regions = static_cast<std::uint32_t>(config_.regions.size()),
+                   .accepted = config_.trunks_from_pops()};
 
     auto doorbells = channel::create_doorbells();
     if (!doorbells) return doorbells.error();
@@ -141,9 +146,9 @@ Status Server::make_http(HttpInfo& info) const {
     return ok();
 }
 
-// What HTTP gathers payloads in; packet buffers stay for packets.
+// What HTTP and trunks gather payloads in; packet buffers stay for packets.
 Result<rte_mempool*> Server::make_payload_pool(std::uint32_t core) const {
-    if (shared_.server.http.port == 0) return nullptr;
+    if (!shared_.server.speaks_tcp()) return nullptr;
     constexpr std::uint32_t kRoom = Exchanges::kBufferBytes;
     const auto buffers = static_cast<std::uint32_t>((std::uint64_t{config_.http.body_mib} << 20) /
                                                     (kRoom + RTE_PKTMBUF_HEADROOM));
@@ -200,6 +205,30 @@ void Server::steer(RegionInfo& region) {
     for (std::uint16_t core = 0; core < config_.dataplane.cores; ++core)
         region.return_udp[core] =
             ports_->steering(region.port).return_port(answer, core, port.return_first);
+    steer_trunks(region, {region.address, *own, region.udp_port, 0});
+}
+
+// The TCP ports that each core makes its trunks from: those whose segments come back to it, by RSS
+// or by being handed over.
+void Server::steer_trunks(RegionInfo& region, port::Inbound segment) {
+    const net::PortView& port = shared_.server.ports[region.port];
+    const port::Steering& steering = ports_->steering(region.port);
+    const std::uint32_t cores = config_.dataplane.cores;
+    const bool by_rss = port.sticky && steering.steers_tcp(segment.from);
+    if (cores == 1 || (port.sticky && !by_rss)) return;
+    std::array<std::uint32_t, channel::kMaxCores> found{};
+    for (std::uint32_t i = 0; i < net::kTrunkPorts; ++i) {
+        segment.to_udp = static_cast<std::uint16_t>(net::kFirstTrunkPort + i);
+        const net::Path path{.local = segment.to,
+                             .peer = segment.from,
+                             .peer_mac = {},
+                             .local_udp = segment.to_udp,
+                             .peer_udp = segment.from_udp};
+        const std::uint32_t core =
+            by_rss ? steering.queue(segment) : net::owner_of_flow(path, cores);
+        if (core < cores && found[core] < RegionInfo::kTrunkPorts)
+            region.trunk_tcp[core][found[core]++] = segment.to_udp;
+    }
 }
 
 // Which port leads to each region, and through which next hop.

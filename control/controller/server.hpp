@@ -35,6 +35,7 @@ class Server {
     Status make_rings();
     Status add_regions();
     void steer(RegionInfo& region);
+    void steer_trunks(RegionInfo& region, port::Inbound segment);
     Status lock_state();
     Status open_state();
     Status start_cores();

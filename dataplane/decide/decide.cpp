@@ -89,7 +89,10 @@ Decision decide(const Target& target, const LocalView& local, std::span<const Re
     // Nobody else will: waiting here within the deadline beats a refusal, if there is room to wait.
     if (here && local.may_queue) return {Verdict::queue, 0, Reason::served_local};
     if (may_forward && last_hop && !here) return refuse(Reason::refused_hops);
-    if (choice.too_large) return refuse(Reason::refused_too_large);
+    // Too large for a datagram, and the trunks are down: that passes.
+    if (choice.too_large && request.payload_bytes > local.trunk_payload_bytes)
+        return refuse(Reason::refused_too_large);
+    if (choice.too_large) return refuse(Reason::refused_no_region);
     if (may_forward && request.tried == 0 && !here) return refuse(Reason::refused_no_region);
     return refuse(Reason::refused_no_capacity);
 }

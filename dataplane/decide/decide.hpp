@@ -20,6 +20,7 @@ struct LocalView {
                              // of this server has room
     bool is_pop = false;     // has regions behind it
     bool draining = false;
+    std::uint32_t trunk_payload_bytes = 0;  // what a trunk carries, if one is up; 0: none is kept
 };
 
 struct RegionView {
@@ -28,7 +29,7 @@ struct RegionView {
     std::uint32_t waiting_us = 0;
     std::uint32_t expected_cold_us = 0;
     std::uint16_t weight_permille = 0;
-    std::uint16_t max_payload_bytes = 0;  // that one datagram carries on the way there
+    std::uint32_t max_payload_bytes = 0;  // that a trunk carries there, or one datagram
     bool fresh = false;
 };
 
@@ -55,7 +56,7 @@ enum class Eligibility : std::uint8_t {
     ejected,
     returning,  // healthy again, and this request is not in its share yet
     too_far,    // the reply could not be here before the deadline
-    too_large,  // one datagram on the way there does not carry it
+    too_large,  // no trunk is up, and one datagram on the way there does not carry it
 };
 
 struct Candidate {

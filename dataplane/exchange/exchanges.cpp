@@ -5,6 +5,7 @@
 #include <new>
 
 #include "dataplane/http/answer_text.hpp"
+#include "dataplane/payload_chain.hpp"
 #include "dataplane/reply/replies.hpp"
 #include "sandbox/base/check.hpp"
 
@@ -344,8 +345,9 @@ void Exchanges::opened(std::uint32_t exchange, std::uint32_t invocation) {
 void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     Record& record = records_[exchange];
     SKERRY_CHECK(record.state == State::running);
-    const std::uint32_t tail_bytes = wire::tail_of(answer.reply);  // of a region's
+    std::uint32_t tail_bytes = wire::tail_of(answer.reply);  // of a region's
     SKERRY_CHECK(tail_bytes <= answer.payload_bytes);
+    if (tail_bytes > kTailBytes) tail_bytes = 0;  // a region that says so is believed nothing
     http::Answer to_client;
     to_client.status = static_cast<ReplyStatus>(answer.reply.status);
     to_client.reason = answer.reason;
@@ -354,6 +356,11 @@ void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     std::memcpy(to_client.place, answer.reply.place, sizeof to_client.place);
     to_client.payload = static_cast<const std::uint8_t*>(answer.payload);
     to_client.payload_bytes = answer.payload_bytes - tail_bytes;
+    if (answer.kept != nullptr) {
+        adopt(record, answer.kept, to_client, tail_bytes);
+        deliver(record, to_client, true);
+        return;
+    }
     if (tail_bytes != 0)
         to_client.tail = {static_cast<const char*>(answer.payload) + to_client.payload_bytes,
                           tail_bytes};
@@ -362,6 +369,29 @@ void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     } else {
         deliver(record, to_client, false);
     }
+}
+
+// An answer that lies in buffers of ours already: the record has them from here on, its tail apart.
+void Exchanges::adopt(Record& record, rte_mbuf* payload, http::Answer& answer,
+                      std::uint32_t tail_bytes) {
+    if (tail_bytes != 0) {
+        char text[kTailBytes];
+        std::uint32_t skip = answer.payload_bytes, got = 0;
+        for (const rte_mbuf* at = payload; at != nullptr; at = at->next) {
+            const std::uint32_t passed = std::min<std::uint32_t>(skip, at->data_len);
+            skip -= passed;
+            std::memcpy(text + got, rte_pktmbuf_mtod_offset(at, const char*, passed),
+                        at->data_len - passed);
+            got += at->data_len - passed;
+        }
+        SKERRY_CHECK(got == tail_bytes);
+        // Without a buffer for it the answer goes without.
+        if (keep_log(record, answer, {text, tail_bytes}))
+            answer.tail = {rte_pktmbuf_mtod_offset(record.log, const char*, sizeof(Held)),
+                           tail_bytes};
+        payload = keep_first_bytes(payload, answer.payload_bytes);
+    }
+    record.first = payload;
 }
 
 // Until tail(). Without buffers for it nothing is kept, and tail() says so.

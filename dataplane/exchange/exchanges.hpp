@@ -73,6 +73,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
 
     // ExchangeSink
     void opened(std::uint32_t exchange, std::uint32_t invocation) override;
+    void accepted(std::uint32_t, const wire::Header&) override {}  // HTTP has no word for it
     void answer(std::uint32_t exchange, const ExchangeAnswer& answer) override;
     void tail(std::uint32_t exchange, const char* text, std::uint32_t bytes) override;
 
@@ -123,6 +124,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     void leave(List& list, const Record& record);
     void pump(Record& record);
     void hold(Record& record, const http::Answer& answer);
+    void adopt(Record& record, rte_mbuf* payload, http::Answer& answer, std::uint32_t tail_bytes);
     void deliver(Record& record, http::Answer& answer, bool kept);
     bool keep_log(Record& record, const http::Answer& answer, std::string_view tail);
     std::uint32_t index_of(const Record& record) const {

@@ -9,18 +9,27 @@
 namespace skerry {
 namespace {
 
-net::tcp::Options tcp_options(const HttpInfo& info) {
+// Of HTTP and trunks together. Of trunks, twice as many as there can be: some linger in TIME-WAIT.
+std::uint32_t connections(const ServerInfo& server) {
+    const TrunkInfo& trunks = server.trunks;
+    return (server.http.port == 0 ? 64 : server.http.connections) +
+           2 * (trunks.accepted + trunks.per_region * trunks.regions);
+}
+
+net::tcp::Options tcp_options(const ServerInfo& server) {
+    const HttpInfo& info = server.http;
     net::tcp::Options options;
-    options.limits.connections = info.connections;
+    options.limits.connections = connections(server);
     options.limits.core_receive_bytes = info.receive_bytes;
     options.limits.send_blocks = info.send_blocks;
     options.secret = info.secret;
     return options;
 }
 
-http::Options http_options(const HttpInfo& info, std::uint32_t core) {
+http::Options http_options(const ServerInfo& server, std::uint32_t core) {
+    const HttpInfo& info = server.http;
     http::Options options;
-    options.connections = info.connections;
+    options.connections = connections(server);  // it goes by the Stack's numbers
     options.limits.head_bytes = info.head_bytes;
     options.limits.body_bytes = info.body_bytes;
     options.times.idle_us = info.idle_ms * 1000;
@@ -38,42 +47,119 @@ void send(void* context, rte_mbuf* frame, std::uint8_t port) {
 
 }  // namespace
 
-Result<std::unique_ptr<Front>> Front::create(Context& context, rte_mempool* payloads) {
+Result<std::unique_ptr<Front>> Front::create(Context& context, rte_mempool* payloads,
+                                             StreamOwner& owner) {
     const ServerInfo& server = context.shared.server;
     const std::uint64_t per_ms = context.tsc_hz / 1000;
-    auto stack = net::tcp::Stack::create(tcp_options(server.http),
+    auto stack = net::tcp::Stack::create(tcp_options(server),
                                          {.ports = server.ports,
                                           .pool = context.pool,
                                           .counters = &context.counters,
                                           .sink = {.send = send, .context = &context}},
                                          rte_rdtsc() / per_ms * 1000);
     if (!stack) return stack.error();
-    if (!(*stack)->listen(server.http.port)) return Error{EADDRINUSE, "TCP port of HTTP"};
-    return std::unique_ptr<Front>(new Front(context, payloads, std::move(*stack)));
+    if (server.http.port != 0 && !(*stack)->listen(server.http.port))
+        return Error{EADDRINUSE, "TCP port of HTTP"};
+    if (server.trunks.accepted != 0 && !(*stack)->listen(server.udp_port))
+        return Error{EADDRINUSE, "TCP port of trunks"};
+    return std::unique_ptr<Front>(new Front(context, payloads, owner, std::move(*stack)));
 }
 
-Front::Front(Context& context, rte_mempool* payloads, std::unique_ptr<net::tcp::Stack> stack)
+Front::Front(Context& context, rte_mempool* payloads, StreamOwner& owner,
+             std::unique_ptr<net::tcp::Stack> stack)
     : context_(context),
+      payloads_(payloads),
       stack_(std::move(stack)),
-      exchanges_(context, payloads, context.shared.server.http.connections),
-      transport_(*stack_, context.shared.server.http.connections),
-      server_(http_options(context.shared.server.http, context.core), transport_, exchanges_,
+      exchanges_(context, payloads, connections(context.shared.server)),
+      transport_(*stack_, connections(context.shared.server)),
+      server_(http_options(context.shared.server, context.core), transport_, exchanges_,
               context.counters) {
     exchanges_.serve(server_, transport_);
     context.exchanges = &exchanges_;
+    const TrunkInfo& trunks = context.shared.server.trunks;
+    if (trunks.per_region * trunks.regions != 0)
+        trunks_ = std::make_unique<Trunks>(context, *stack_, payloads, owner);
+    if (trunks.accepted != 0) {
+        trunk_exchanges_ =
+            std::make_unique<TrunkExchanges>(context, *stack_, payloads, trunks.accepted);
+        context.trunk_exchanges = trunk_exchanges_.get();
+    }
+}
+
+// Each to whom its connection belongs: trunks have a tag, or come to their own port.
+std::uint32_t Front::take_events(std::uint64_t now) {
+    std::array<net::tcp::Event, kEventsPerTurn> events;
+    const std::uint32_t count = stack_->poll(events);
+    const std::uint16_t port = context_.shared.server.udp_port;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const net::tcp::Event& event = events[i];
+        const bool accepted = (event.bits & net::tcp::kAccepted) != 0;
+        const bool of_trunk =
+            (event.tag & trunk::kTag) != 0 || (accepted && event.local_port == port);
+        if (!of_trunk) {
+            transport_.tell(server_, event);
+        } else if (trunk_exchanges_ != nullptr) {
+            trunk_exchanges_->event(event, now);
+        } else {
+            trunks_->event(event, now);
+        }
+    }
+    return count;
 }
 
 std::uint32_t Front::turn() {
     const std::uint64_t now = now_us();
     std::uint32_t work = stack_->advance(now);
     server_.begin_turn(now, context_.unix_ms(context_.now_tsc) / 1000);
-    work += transport_.take_events(server_, kEventsPerTurn);
+    work += take_events(now);
     work += server_.advance();
+    if (trunks_ != nullptr) trunks_->advance(now);
+    if (trunk_exchanges_ != nullptr) trunk_exchanges_->advance(now);
+    if (now >= next_gauges_us_) update_gauges(now);
     return work;
 }
 
+void Front::update_gauges(std::uint64_t now) {
+    next_gauges_us_ = now + kGauges_us;
+    CoreCounters& counters = context_.counters;
+    counters.payload_buffers.set(rte_mempool_in_use_count(payloads_));
+    if (trunks_ != nullptr) {
+        counters.trunks.set(trunks_->up());
+        counters.trunk_streams.set(trunks_->streams());
+    }
+    if (trunk_exchanges_ != nullptr) {
+        counters.trunks.set(trunk_exchanges_->trunks());
+        counters.trunk_streams.set(trunk_exchanges_->open_exchanges());
+    }
+}
+
+std::uint32_t Front::take_gone(std::span<std::uint32_t> invocations) {
+    const std::uint32_t count = exchanges_.take_gone(invocations);
+    if (trunk_exchanges_ == nullptr) return count;
+    return count + trunk_exchanges_->take_gone(invocations.subspan(count));
+}
+
+std::uint32_t Front::take(std::span<Arrival> arrivals) {
+    const std::uint32_t count = exchanges_.take(arrivals);
+    if (trunk_exchanges_ == nullptr) return count;
+    return count + trunk_exchanges_->take(arrivals.subspan(count));
+}
+
+bool Front::flush() {
+    const std::uint64_t now = now_us();
+    if (trunks_ != nullptr) trunks_->pump();
+    if (trunk_exchanges_ != nullptr) trunk_exchanges_->pump();
+    bool left = !stack_->flush(now, kSegmentsPerTurn);
+    // What has just been sent made room for more.
+    if (trunks_ != nullptr) left |= trunks_->more();
+    if (trunk_exchanges_ != nullptr) left |= trunk_exchanges_->more();
+    return left;
+}
+
 std::uint64_t Front::next_due_tsc() const {
-    const std::uint64_t us = std::min(stack_->next_due_us(), server_.next_due_us());
+    std::uint64_t us = std::min(stack_->next_due_us(), server_.next_due_us());
+    if (trunks_ != nullptr) us = std::min(us, trunks_->next_due_us());
+    if (trunk_exchanges_ != nullptr) us = std::min(us, trunk_exchanges_->next_due_us());
     if (us == ~std::uint64_t{0}) return us;
     const std::uint64_t per_ms = context_.tsc_hz / 1000;
     return us / 1000 * per_ms + us % 1000 * per_ms / 1000;

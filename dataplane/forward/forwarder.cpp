@@ -1,5 +1,7 @@
 #include "dataplane/forward/forwarder.hpp"
 
+#include <utility>
+
 #include "dataplane/forward/send.hpp"
 #include "dataplane/reply/replies.hpp"
 #include "dataplane/wire/cookie.hpp"
@@ -25,19 +27,16 @@ void Forwarder::start(std::uint32_t index, std::uint8_t region) {
     context_.counters.functions[invocation.function].forwarded.add();
     context_.counters.regions[region].sent.add();
     context_.counters.sent[invocation.function][region].add();
+    if (send_by_trunk(index)) return;
+    // The decision was made when there was a stream; it may have been the last one.
+    if (!fits_datagram(invocation)) return go_elsewhere(index);
     send(index);
 }
 
-void Forwarder::send(std::uint32_t index) {
-    Invocation& invocation = context_.invocations[index];
-    const std::uint32_t payload_bytes = invocation.header.payload_bytes.get();
+// What a request says to its region, however it goes there.
+wire::Header Forwarder::request_header(const Invocation& invocation) const {
     wire::Header header = invocation.header;
-    const std::uint64_t token =
-        Token{static_cast<std::uint8_t>(context_.core), index, invocation.generation}.pack();
-    header.request_id_hi.set(forwarded_id(token, invocation.region));
-    header.request_id_lo.set(token);
     header.qualifier.set(invocation.version_key);
-    header.cookie.set(invocation.cookie);
     header.deadline_us.set(std::max(1u, context_.us_until(invocation.deadline_tsc)));
     header.hop_count = static_cast<std::uint8_t>(invocation.header.hop_count + 1);
     // Who may be asked twice anyway needs no word that it has been started, as long as it is quick;
@@ -48,6 +47,18 @@ void Forwarder::send(std::uint32_t index) {
                          ? wire::flag::forwarded | tail
                          : wire::flag::forwarded | wire::flag::want_accepted | tail);
     header.copy = invocation.copies;
+    return header;
+}
+
+void Forwarder::send(std::uint32_t index) {
+    Invocation& invocation = context_.invocations[index];
+    const std::uint32_t payload_bytes = invocation.header.payload_bytes.get();
+    wire::Header header = request_header(invocation);
+    const std::uint64_t token =
+        Token{static_cast<std::uint8_t>(context_.core), index, invocation.generation}.pack();
+    header.request_id_hi.set(forwarded_id(token, invocation.region));
+    header.request_id_lo.set(token);
+    header.cookie.set(invocation.cookie);
     send_to_region(context_, invocation.region, header, invocation.message + 1, payload_bytes);
     ++invocation.sends;
     if (invocation.copies < kCopies) ++invocation.copies;
@@ -83,6 +94,10 @@ void Forwarder::on_timer(std::uint32_t index) {
         end(index);
         return;
     }
+    if (invocation.stream != kNoStream) {  // too early
+        context_.timers.arm(index, invocation.deadline_tsc);
+        return;
+    }
     if (invocation.sends < kSends) {
         context_.counters.retransmits.add();
         send(index);
@@ -106,21 +121,28 @@ void Forwarder::on_silence(std::uint32_t index) {
 }
 
 void Forwarder::go_elsewhere(std::uint32_t index) {
-    SKERRY_CHECK(elsewhere_count_ < kElsewhereLimit);
     context_.timers.cancel(index);
-    context_.invocations[index].progress = Progress::elsewhere;
+    Invocation& invocation = context_.invocations[index];
+    SKERRY_CHECK(invocation.stream == kNoStream);
+    invocation.progress = Progress::elsewhere;
+    invocation.next = kNoInvocation;
     --pending_;
-    elsewhere_[elsewhere_count_++] = index;
+    (elsewhere_ == kNoInvocation ? elsewhere_ : context_.invocations[last_elsewhere_].next) = index;
+    last_elsewhere_ = index;
 }
 
 std::uint32_t Forwarder::take_elsewhere(std::array<std::uint32_t, kElsewhereLimit>& out) {
-    const std::uint32_t count = elsewhere_count_;
-    std::copy_n(elsewhere_.begin(), count, out.begin());
-    elsewhere_count_ = 0;
+    std::uint32_t count = 0;
+    for (; elsewhere_ != kNoInvocation && count < kElsewhereLimit; ++count) {
+        out[count] = elsewhere_;
+        elsewhere_ = context_.invocations[elsewhere_].next;
+    }
     return count;
 }
 
 void Forwarder::end(std::uint32_t index) {
+    const std::uint32_t stream = std::exchange(context_.invocations[index].stream, kNoStream);
+    if (stream != kNoStream) trunks_->cancel(stream);
     --pending_;
     finish(context_, index);
 }
@@ -183,23 +205,27 @@ void Forwarder::on_message(rte_mbuf* mbuf, wire::Header* header, std::uint32_t m
     rte_pktmbuf_free(mbuf);
 }
 
+void Forwarder::count_answer(const Invocation& invocation, std::uint8_t region,
+                             const wire::Header& header) {
+    RegionCounters& counters = context_.counters.regions[region];
+    counters.answered.add();
+    if (is_refusal(header)) {
+        counters.refused.add();
+    } else if (header.flags.get() & wire::flag::cold) {
+        counters.cold.add();
+        context_.counters.functions[invocation.function].cold_seen.add();
+    }
+}
+
 void Forwarder::on_reply(std::uint32_t index, std::uint8_t from, rte_mbuf* mbuf,
                          wire::Header* header, std::uint32_t message_bytes) {
     Invocation& invocation = context_.invocations[index];
-    RegionCounters& region = context_.counters.regions[from];
-    region.answered.add();
-    const bool refused = is_known_status(header->status) &&
-                         info(static_cast<ReplyStatus>(header->status)).retry == Retry::unstarted;
-    if (!refused) {
-        if (header->flags.get() & wire::flag::cold) {
-            region.cold.add();
-            context_.counters.functions[invocation.function].cold_seen.add();
-        }
+    count_answer(invocation, from, *header);
+    if (!is_refusal(*header)) {
         answer_relayed(context_, invocation, mbuf, header, message_bytes);
         end(index);
         return;
     }
-    region.refused.add();
     if (from == invocation.region) {
         on_refusal(index, *header);
     } else {

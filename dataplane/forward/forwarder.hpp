@@ -1,5 +1,9 @@
 // Forwarding: requests to regions, and what regions say to them (docs/protocol.md, "Forwarding").
 //
+// By trunk, or by datagram. What came over HTTP goes by trunk if one has a free stream, for its
+// answer may be large; and so does what does not fit a datagram. Everything else, and what would
+// fit when no trunk is there, goes by datagram.
+//
 // Owned by one core. The table of forwarded requests is bounded (ServerInfo::pending_limit). Each
 // request has one timer: the retransmission to its region, or the client's deadline, whichever
 // comes first. What a region says is believed only if it names a request that this core has with
@@ -10,6 +14,9 @@
 //                               function's policy is `never`
 //   after it                    asked kSends times whether it still has it, then: `idempotent`
 //                               functions go to another region, all others end as outcome_unknown
+//
+// Of a request that went by trunk there is one copy, and nothing is sent again: the trunk's end is
+// its region's silence. Before all of it had been sent, that leaves no doubt, whatever the policy.
 //
 // A refusal is about one copy (Header::copy). It is the region's word only when every copy that was
 // sent has been refused, or the region says that it withdraws what it had taken in: an earlier copy
@@ -22,6 +29,7 @@
 #include <optional>
 
 #include "dataplane/context.hpp"
+#include "dataplane/forward/trunks.hpp"
 
 namespace skerry {
 
@@ -43,7 +51,7 @@ struct Token {
     }
 };
 
-class Forwarder {
+class Forwarder final : public StreamOwner {
   public:
     static constexpr std::uint8_t kSends = 3;
     static constexpr std::uint32_t kMinRetransmit_us = 2000;
@@ -54,6 +62,11 @@ class Forwarder {
     static constexpr std::uint8_t kCopies = 16;
 
     explicit Forwarder(Context& context) : context_(context) {}
+
+    // Before the core runs; none: everything goes by datagram.
+    void use(Trunks* trunks) { trunks_ = trunks; }
+    // A payload of this size can get there now.
+    std::uint32_t payload_limit(std::uint8_t region) const;
 
     bool has_room() const { return pending_ < context_.shared.server.pending_limit; }
     std::uint32_t pending() const { return pending_; }
@@ -69,13 +82,31 @@ class Forwarder {
     void on_message(rte_mbuf* mbuf, wire::Header* header, std::uint32_t message_bytes,
                     const net::Path& path);
     void on_timer(std::uint32_t index);
+    // Nobody waits for its answer any more: it ends, if its region can be told so.
+    void client_gone(std::uint32_t index);
 
-    // Invocations that their region refused, or was silent about, since the last call: the loop
-    // decides again where they go. They are no longer pending.
+    // StreamOwner
+    void stream_accepted(std::uint32_t index) override;
+    void stream_answered(std::uint32_t index, wire::Header& reply, rte_mbuf* payload) override;
+    void stream_overflowed(std::uint32_t index) override;
+    void stream_lost(std::uint32_t index, bool may_run) override;
+
+    // Invocations that their region refused, or was silent about: the loop decides again where they
+    // go. They are no longer pending. What does not fit is taken in the next turn.
     std::uint32_t take_elsewhere(std::array<std::uint32_t, kElsewhereLimit>& out);
 
   private:
     void send(std::uint32_t index);
+    bool send_by_trunk(std::uint32_t index);
+    bool fits_datagram(const Invocation& invocation) const;
+    wire::Header request_header(const Invocation& invocation) const;
+    void count_answer(const Invocation& invocation, std::uint8_t region,
+                      const wire::Header& header);
+    // Certainly not executed: another region may be asked.
+    static bool is_refusal(const wire::Header& header) {
+        return is_known_status(header.status) &&
+               info(static_cast<ReplyStatus>(header.status)).retry == Retry::unstarted;
+    }
     void arm(std::uint32_t index);
     void go_elsewhere(std::uint32_t index);
     void end(std::uint32_t index);
@@ -93,8 +124,10 @@ class Forwarder {
 
     Context& context_;
     std::uint32_t pending_ = 0;
-    std::array<std::uint32_t, kElsewhereLimit> elsewhere_{};
-    std::uint32_t elsewhere_count_ = 0;
+    Trunks* trunks_ = nullptr;
+    // Linked by Invocation::next, in the order in which they came.
+    std::uint32_t elsewhere_ = kNoInvocation;
+    std::uint32_t last_elsewhere_ = kNoInvocation;
 };
 
 }  // namespace skerry

@@ -24,6 +24,8 @@ class OverTcp final : public Transport {
 
     // Tells the server of up to `budget` connections with news; how many there were.
     std::uint32_t take_events(Server& server, std::uint32_t budget);
+    // One event that was polled elsewhere, for who shares the Stack with others.
+    void tell(Server& server, const net::tcp::Event& event);
 
     // Transport.
     std::uint32_t read(std::uint32_t connection, std::span<Bytes> spans) override;
@@ -38,8 +40,6 @@ class OverTcp final : public Transport {
     void abort(std::uint32_t connection) override;
 
   private:
-    void tell(Server& server, const net::tcp::Event& event);
-
     net::tcp::Stack& stack_;
     const std::uint32_t connections_;
     std::unique_ptr<net::tcp::Handle[]> handles_;  // dead ones: not of the Server any more

@@ -34,13 +34,15 @@ std::vector<std::uint16_t> redirection_table(std::uint16_t dpdk_port, std::uint1
 }  // namespace
 
 Steering::Steering(std::vector<std::uint8_t> key, std::vector<std::uint16_t> table, bool udp4,
-                   bool udp6)
+                   bool udp6, bool tcp4, bool tcp6)
     : table_(std::move(table)) {
     if (key.size() < kKeyBytes || !std::has_single_bit(table_.size())) return;
     key_.resize(key.size() / 4);
     std::memcpy(key_.data(), key.data(), key_.size() * 4);
     udp4_ = udp4;
     udp6_ = udp6;
+    tcp4_ = tcp4;
+    tcp6_ = tcp6;
 }
 
 Steering Steering::of_port(std::uint16_t dpdk_port) {
@@ -53,11 +55,14 @@ Steering Steering::of_port(std::uint16_t dpdk_port) {
     if (rte_eth_dev_rss_hash_conf_get(dpdk_port, &conf) != 0) return {};
     return Steering(std::move(key), redirection_table(dpdk_port, device.reta_size),
                     (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_UDP) != 0,
-                    (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV6_UDP) != 0);
+                    (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV6_UDP) != 0,
+                    (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_TCP) != 0,
+                    (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV6_TCP) != 0);
 }
 
 std::uint32_t Steering::hash(const Inbound& datagram) const {
-    SKERRY_CHECK(steers(datagram.from) && datagram.from.is_v4() == datagram.to.is_v4());
+    SKERRY_CHECK((steers(datagram.from) || steers_tcp(datagram.from)) &&
+                 datagram.from.is_v4() == datagram.to.is_v4());
     // Source address, destination address, source port, destination port.
     std::uint32_t words[RTE_THASH_V6_L4_LEN];
     const bool v4 = datagram.from.is_v4();

@@ -31,13 +31,17 @@ class Steering {
     // A port that can't be steered, or needs not be.
     Steering() = default;
     // `key` has at least kKeyBytes, or nothing is steered; `table` maps hash to queue.
-    Steering(std::vector<std::uint8_t> key, std::vector<std::uint16_t> table, bool udp4, bool udp6);
+    Steering(std::vector<std::uint8_t> key, std::vector<std::uint16_t> table, bool udp4, bool udp6,
+             bool tcp4 = false, bool tcp6 = false);
     // As the started DPDK port says.
     static Steering of_port(std::uint16_t dpdk_port);
 
     bool steers(const net::IpAddress& from) const { return from.is_v4() ? udp4_ : udp6_; }
     bool steers_any() const { return udp4_ || udp6_; }
-    std::uint32_t hash(const Inbound& datagram) const;  // steers(): precondition
+    // The same of segments of TCP, whose hash is no other.
+    bool steers_tcp(const net::IpAddress& from) const { return from.is_v4() ? tcp4_ : tcp6_; }
+    // steers() or steers_tcp(): precondition
+    std::uint32_t hash(const Inbound& datagram) const;
     std::uint16_t queue(const Inbound& datagram) const;
 
     // The UDP port to send from so that the answer comes to `core`: `datagram.to_udp` if that does,
@@ -51,6 +55,8 @@ class Steering {
     std::vector<std::uint16_t> table_;
     bool udp4_ = false;
     bool udp6_ = false;
+    bool tcp4_ = false;
+    bool tcp6_ = false;
 };
 
 }  // namespace skerry::port

@@ -73,9 +73,11 @@ void count_end(Context& context, const Invocation& invocation, Reason reason) {
 
 // The end of an exchange's invocation: nothing is kept, its connection sees to retransmits.
 void answer_exchange(Context& context, std::uint32_t exchange, const ExchangeAnswer& answer) {
-    if (exchange == kExchangeGone) return;
-    SKERRY_CHECK(context.exchanges != nullptr);
-    context.exchanges->answer(exchange, answer);
+    if (exchange == kExchangeGone) {
+        rte_pktmbuf_free(answer.kept);
+        return;
+    }
+    context.sink_of(exchange).answer(exchange, answer);
 }
 
 // `payload` may be a worker's memory, which it can change at any time: it is read once, and the
@@ -167,6 +169,11 @@ void replay(Context& context, rte_mbuf* mbuf, wire::Header* request, const net::
 void send_accepted(Context& context, const Invocation& invocation) {
     wire::Header header = invocation.header;
     make_reply(context, header, ReplyStatus::ok, wire::Kind::accepted);
+    if (invocation.exchange != kNoExchange) {
+        if (invocation.exchange != kExchangeGone)
+            context.sink_of(invocation.exchange).accepted(invocation.exchange, header);
+        return;
+    }
     rte_mbuf* mbuf = fresh(context, &header, nullptr, 0);
     if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
 }
@@ -223,7 +230,7 @@ void send_held(Context& context, Invocation& invocation, const char* tail,
                std::uint32_t tail_bytes) {
     if (invocation.exchange != kNoExchange) {
         if (invocation.exchange != kExchangeGone)
-            context.exchanges->tail(invocation.exchange, tail, tail_bytes);
+            context.sink_of(invocation.exchange).tail(invocation.exchange, tail, tail_bytes);
         return;
     }
     rte_mbuf* mbuf = invocation.reply;
@@ -258,18 +265,8 @@ std::uint32_t fit_tail(wire::Header& header, std::uint32_t message_bytes, std::u
     return limit;
 }
 
-}  // namespace
-
-void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wire::Header* header,
-                    std::uint32_t message_bytes) {
-    const std::uint32_t limit = wire::kHeaderBytes + payload_limit(context, invocation);
-    message_bytes = fit_tail(*header, message_bytes, limit);
-    const std::uint32_t payload_bytes = message_bytes - wire::kHeaderBytes;
-    if (message_bytes > limit) {
-        rte_pktmbuf_free(mbuf);
-        answer_header(context, invocation, Reason::failed_answer_too_large);
-        return;
-    }
+// A region's word on how it ended, and its header as the client's answer.
+Reason relay_header(Context& context, const Invocation& invocation, wire::Header* header) {
     const auto status = static_cast<ReplyStatus>(header->status);
     const Reason reason = status == ReplyStatus::ok               ? Reason::served_region
                           : status == ReplyStatus::function_error ? Reason::served_error
@@ -288,6 +285,22 @@ void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wi
     header->flags.set(static_cast<std::uint16_t>((header->flags.get() & wire::flag::cold) |
                                                  reply_flags(invocation)));
     header->copy = request.copy;
+    return reason;
+}
+
+}  // namespace
+
+void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wire::Header* header,
+                    std::uint32_t message_bytes) {
+    const std::uint32_t limit = wire::kHeaderBytes + payload_limit(context, invocation);
+    message_bytes = fit_tail(*header, message_bytes, limit);
+    const std::uint32_t payload_bytes = message_bytes - wire::kHeaderBytes;
+    if (message_bytes > limit) {
+        rte_pktmbuf_free(mbuf);
+        answer_header(context, invocation, Reason::failed_answer_too_large);
+        return;
+    }
+    const Reason reason = relay_header(context, invocation, header);
     if (invocation.exchange != kNoExchange) {
         answer_exchange(context, invocation.exchange, {*header, reason, header + 1, payload_bytes});
         rte_pktmbuf_free(mbuf);
@@ -297,6 +310,39 @@ void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wi
                          payload_bytes, context.now_ms);
     strip_to_message(mbuf, header, message_bytes);
     transmit(context, mbuf, invocation.path);
+}
+
+void answer_relayed(Context& context, Invocation& invocation, wire::Header& header,
+                    rte_mbuf* payload) {
+    const std::uint32_t payload_bytes = header.payload_bytes.get();
+    if (invocation.exchange != kNoExchange) {
+        const Reason reason = relay_header(context, invocation, &header);
+        answer_exchange(context, invocation.exchange,
+                        {.reply = header,
+                         .reason = reason,
+                         .payload = nullptr,
+                         .payload_bytes = payload_bytes,
+                         .kept = payload});
+        return;
+    }
+    // For who asked by datagram. (A tail that makes it too long costs it the answer here.)
+    rte_mbuf* mbuf = payload_bytes > payload_limit(context, invocation)
+                         ? nullptr
+                         : fresh(context, &header, nullptr, 0);
+    char* to = mbuf == nullptr || payload_bytes == 0
+                   ? nullptr
+                   : rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(payload_bytes));
+    if (mbuf == nullptr || (to == nullptr && payload_bytes != 0)) {
+        rte_pktmbuf_free(mbuf);
+        rte_pktmbuf_free(payload);
+        answer_header(context, invocation, Reason::failed_answer_too_large);
+        return;
+    }
+    for (const rte_mbuf* at = payload; at != nullptr; to += at->data_len, at = at->next)
+        std::memcpy(to, rte_pktmbuf_mtod(at, const void*), at->data_len);
+    rte_pktmbuf_free(payload);
+    answer_relayed(context, invocation, mbuf, rte_pktmbuf_mtod(mbuf, wire::Header*),
+                   wire::kHeaderBytes + payload_bytes);
 }
 
 void finish(Context& context, std::uint32_t index) {

@@ -49,9 +49,14 @@ void answer_local(Context& context, Invocation& invocation, ReplyStatus status,
 std::uint32_t room_for_tail(const Context& context, const Invocation& invocation);
 void send_held(Context& context, Invocation& invocation, const char* tail,
                std::uint32_t tail_bytes);
-// Takes the mbuf: a region's reply, on its way back.
+// Takes the mbuf: a region's reply in a datagram, on its way back.
 void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wire::Header* header,
                     std::uint32_t message_bytes);
+
+// Takes the buffers: a region's reply that came over a trunk. `header` is its header, `payload` all
+// of its payload; none if that is empty.
+void answer_relayed(Context& context, Invocation& invocation, wire::Header& header,
+                    rte_mbuf* payload);
 
 // Frees the invocation and what it holds.
 void finish(Context& context, std::uint32_t index);

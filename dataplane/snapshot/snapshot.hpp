@@ -18,7 +18,8 @@
 
 namespace skerry {
 
-inline constexpr std::uint32_t kMaxRegions = 64;  // one bit of Target::holders each
+inline constexpr std::uint32_t kMaxRegions = 64;      // one bit of Target::holders each
+inline constexpr std::uint32_t kTrunksPerRegion = 4;  // of a core, at most
 inline constexpr std::uint32_t kMaxFunctions = 1024;
 inline constexpr std::uint32_t kNoEntry = ~0u;
 
@@ -64,6 +65,10 @@ struct RegionInfo {
     // UDP port of ours that core c sends from, host order; 0: the server's own. Chosen so that RSS
     // brings the answer back to c, where the port can be steered.
     std::array<std::uint16_t, channel::kMaxCores> return_udp{};
+    // TCP ports of ours whose segments from the region come to core c, for its trunks: as many as
+    // were found, then 0. With one core any will do, and there are none here.
+    static constexpr std::uint32_t kTrunkPorts = 4 * kTrunksPerRegion;
+    std::array<std::array<std::uint16_t, kTrunkPorts>, channel::kMaxCores> trunk_tcp{};
 };
 
 // What people call a target: for requests that come with names instead of keys (dataplane/http).

@@ -25,8 +25,8 @@ inline constexpr std::uint16_t kVersion = 1;
 inline constexpr std::uint32_t kPlaceBits = 6;
 inline constexpr std::uint32_t kStreams = 1u << kPlaceBits;  // of one trunk at a time
 inline constexpr std::uint32_t kSequenceMax = (1u << (32 - kPlaceBits)) - 1;
-inline constexpr std::uint32_t kDataBytesMax = 16384;        // of one frame
-inline constexpr std::uint32_t kPayloadBytesMax = 8u << 20;  // of one message
+inline constexpr std::uint32_t kDataBytesMax = 16384;                 // of one frame
+inline constexpr std::uint32_t kPayloadBytesMax = (8u << 20) + 4096;  // of one message
 inline constexpr std::uint32_t kCreditBytesMax = 64u << 20;  // that one end may hold of a stream
 inline constexpr std::uint32_t kWindowBytesMin = kDataBytesMax;  // of every stream from its start
 

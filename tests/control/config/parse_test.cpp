@@ -59,6 +59,26 @@ TEST(ConfigParse, TheDefaultsAreThoseOfTheHeader) {
     EXPECT_EQ(fresh.http.port_of(Role::region), 0);
 }
 
+TEST(ConfigParse, TrunksAreThereUnlessTheyAreTurnedOff) {
+    auto pop = parse(kPop, "s.toml");
+    ASSERT_TRUE(pop) << pop.error().text;
+    EXPECT_EQ(pop->trunks_to_regions(), 2u);
+    EXPECT_EQ(pop->trunks_from_pops(), 0u);
+    pop = parse(std::string(kPop) + "[trunks]\nper_core = 0\n", "s.toml");
+    ASSERT_TRUE(pop) << pop.error().text;
+    EXPECT_EQ(pop->trunks_to_regions(), 0u);
+    pop = parse(std::string(kPop) + "[http]\nport = 0\n", "s.toml");
+    ASSERT_TRUE(pop) << pop.error().text;
+    EXPECT_FALSE(pop->speaks_tcp());
+    EXPECT_FALSE(parse(std::string(kPop) + "[trunks]\nper_core = 5\n", "s.toml"));
+    EXPECT_FALSE(parse(std::string(kPop) + "[trunks]\nmax = 1025\n", "s.toml"));
+    Config region;
+    region.role = Role::region;
+    EXPECT_TRUE(region.speaks_tcp());
+    EXPECT_EQ(region.trunks_from_pops(), 64u);
+    EXPECT_EQ(region.trunks_to_regions(), 0u);
+}
+
 // Both are kept as microseconds in 32 bits: a longer one would come out as a short one.
 TEST(ConfigParse, WaitsOfHttpAreAnHourAtMost) {
     EXPECT_TRUE(parse(std::string(kPop) + "[http]\nidle_ms = 3600000\nhead_ms = 3600000\n", "s"));
@@ -138,6 +158,9 @@ idle_ms = 200
 head_ms = 300
 min_body_bytes_per_s = 10
 allow_origin = "https://app.example:8443"
+[trunks]
+per_core = 3
+max = 9
 [management]
 listen = "[fd00::7]:4601"
 tls_cert = "/c"
@@ -170,6 +193,8 @@ devargs = "0000:03:00.1"
     EXPECT_EQ(config->workers.standby_nodejs, 7u);
     EXPECT_EQ(config->prober.return_ms, 0u);
     EXPECT_DOUBLE_EQ(config->admission.popular_per_s, 2.0);
+    EXPECT_EQ(config->trunks.per_core, 3u);
+    EXPECT_EQ(config->trunks_from_pops(), 9u);
     const Http& h = config->http;
     EXPECT_EQ(h.port_of(Role::region), 80);
     EXPECT_EQ(h.connections + h.body_mib + h.send_mib + h.receive_mib + h.head_bytes +

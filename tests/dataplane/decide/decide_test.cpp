@@ -316,5 +316,27 @@ TEST_P(DecideTable, IsPure) {
     }
 }
 
+// A trunk may be up again soon: that is another answer than "too large for ever".
+TEST(Decide, WhatOnlyATrunkCarriesIsNotTooLargeWhenThereAreTrunks) {
+    Target target;
+    target.function_key = 1;
+    target.place = Place::region;
+    target.holders = 1;
+    LocalView local;
+    local.is_pop = true;
+    const RegionView view{
+        .rtt_us = 10, .weight_permille = 1000, .max_payload_bytes = 1360, .fresh = true};
+    Request request;
+    request.deadline_us = kDeadlineUs;
+    request.payload_bytes = 5000;
+    EXPECT_EQ(decide(target, local, {&view, 1}, request).reason, Reason::refused_too_large);
+    local.trunk_payload_bytes = 8 << 20;
+    EXPECT_EQ(decide(target, local, {&view, 1}, request).reason, Reason::refused_no_region);
+    request.payload_bytes = 9 << 20;
+    EXPECT_EQ(decide(target, local, {&view, 1}, request).reason, Reason::refused_too_large);
+    request.payload_bytes = 1360;
+    EXPECT_EQ(decide(target, local, {&view, 1}, request).verdict, Verdict::forward);
+}
+
 }  // namespace
 }  // namespace skerry

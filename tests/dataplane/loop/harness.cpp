@@ -166,7 +166,7 @@ void LoopTest::start() {
     view.addresses = addresses_;
     view.return_first = return_first;
     view.sticky = sticky;
-    view.tcp = info.http.port != 0;
+    view.tcp = info.speaks_tcp();
     info.ports = {view};
     shared.server = info;
     auto doorbells = channel::create_doorbells();
@@ -178,7 +178,7 @@ void LoopTest::start() {
     shared.qsbr = static_cast<rte_rcu_qsbr*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
     rte_rcu_qsbr_init(shared.qsbr, 1);
     publish();
-    if (info.http.port != 0)
+    if (info.speaks_tcp())
         payloads_ = rte_pktmbuf_pool_create((name + "pl").c_str(), payload_buffers, 0, 0,
                                             4352 + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
     auto made = Core::create(

@@ -33,7 +33,8 @@ class HttpTest : public LoopTest {
         info.http.secret = {1, 2, 3};
         client_pool_ = rte_pktmbuf_pool_create("http-client", 1023, 0, 0, 2176, SOCKET_ID_ANY);
         ASSERT_NE(client_pool_, nullptr);
-        own_ = {*net::IpPrefix::parse("10.0.0.9/24")};
+        own_ = {*net::IpPrefix::parse("10.0.0.9/24"), *net::IpPrefix::parse("10.0.0.10/24"),
+                *net::IpPrefix::parse("10.0.0.11/24")};
         view_.mac = {{2, 0, 0, 0, 0, 9}};
         view_.tcp = true;
         view_.addresses = own_;
@@ -66,6 +67,9 @@ class HttpTest : public LoopTest {
     }
 
     virtual void core_turn() { core->turn(); }
+    // For tests with more peers: they speak before the core's turn, and may take frames of theirs.
+    virtual void peers_speak() {}
+    virtual bool peers_take(const std::vector<std::uint8_t>&) { return false; }
 
     static std::uint64_t now_us() { return rte_rdtsc() / (rte_get_tsc_hz() / 1000000); }
 
@@ -78,9 +82,11 @@ class HttpTest : public LoopTest {
             send_frame({bytes, bytes + frame->data_len});
             rte_pktmbuf_free(frame);
         }
+        peers_speak();
         core_turn();
         collect_sent();
-        for (const std::vector<std::uint8_t>& frame : std::exchange(other_sent, {})) take(frame);
+        for (const std::vector<std::uint8_t>& frame : std::exchange(other_sent, {}))
+            if (!peers_take(frame)) take(frame);
         net::tcp::Event events[16];
         for (std::uint32_t n = client_->poll(events); n-- > 0;)
             if ((events[n].bits & net::tcp::kClosed) != 0) ++closed;
@@ -95,11 +101,11 @@ class HttpTest : public LoopTest {
         return true;
     }
 
-    net::tcp::Handle connect() {
-        const net::tcp::Handle made = client_->connect({.local = own_[0].address,
+    net::tcp::Handle connect(std::uint16_t port = kPort, std::size_t from = 0) {
+        const net::tcp::Handle made = client_->connect({.local = own_[from].address,
                                                         .peer = *net::IpAddress::parse("10.0.0.1"),
                                                         .next_hop = info.ports[0].mac,
-                                                        .peer_port = kPort},
+                                                        .peer_port = port},
                                                        now_us());
         EXPECT_TRUE(bool(made));
         connections_.push_back(made);

@@ -6,6 +6,7 @@
 #include "tests/dataplane/loop/api_worker.hpp"
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/http_rig.hpp"
+#include "tests/dataplane/loop/played_pop.hpp"
 
 namespace skerry::test {
 namespace {
@@ -144,6 +145,56 @@ TEST_F(NoAllocationByHttp, OverConnectionsAndInvocations) {
         leave(connection, round % 3 == 0);
     }
     EXPECT_GT(turns, 1000u);
+    EXPECT_EQ(inside, 0u);
+}
+
+template <typename Rig>
+class NoAllocationBy : public Rig {
+  protected:
+    void core_turn() override {
+        const std::uint64_t before = allocated_bytes();
+        this->core->turn();
+        inside += allocated_bytes() - before;
+    }
+    std::uint64_t inside = 0;
+};
+
+// Requests small and large, refusals, trunks that break and are made again.
+using NoAllocationOfAPop = NoAllocationBy<TrunkPop>;
+TEST_F(NoAllocationOfAPop, ByTrunk) {
+    begin();
+    for (std::uint32_t round = 0; round < 200; ++round) {
+        ask(pattern(round % 10 == 0 ? 300'000 : 100));
+        if (round % 50 == 49) {
+            (void)wait_for(0);
+            regions[0]->break_trunks();
+        } else if (round % 5 == 1) {
+            regions[0]->answer(wait_for(0), "", ReplyStatus::overloaded);
+        } else {
+            regions[0]->answer(wait_for(0), pattern(round % 10 == 2 ? 300'000 : 100));
+        }
+        if (round % 50 == 49 || round % 5 == 1) regions[1]->answer(wait_for(1), "from 1");
+        EXPECT_EQ(reply().substr(0, 15), "HTTP/1.1 200 OK");
+        leave(last_, round % 3 == 0);
+        ASSERT_TRUE(step_until([&] { return core->context().counters.trunks.get() == 2; }));
+    }
+    EXPECT_EQ(inside, 0u);
+}
+
+using NoAllocationOfARegion = NoAllocationBy<TrunkRegion>;
+TEST_F(NoAllocationOfARegion, ByTrunk) {
+    start();
+    PlayedWorker worker(shared, 0, 1, 0, 1 << 20);
+    for (std::uint32_t round = 0; round < 200; ++round) {
+        Pop pop = this->pop();
+        const std::uint32_t place =
+            ask(pop, pattern(round % 10 == 0 ? 300'000 : 100), wire::flag::want_accepted);
+        const std::uint32_t refused = ask(pop, "x", 0, 0x999);
+        ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+        worker.respond(0, pattern(round % 10 == 1 ? 300'000 : 100));
+        if (round % 10 != 2) ASSERT_TRUE(answered(pop, place) && answered(pop, refused));
+        lose(pop, round % 3 == 0);
+    }
     EXPECT_EQ(inside, 0u);
 }
 

@@ -71,6 +71,17 @@ TEST(Steering, WithoutReturnPortsTheOwnOneServesWhereItFits) {
     EXPECT_EQ(steering.return_port(answer, home ^ 1u, 0), 0);
 }
 
+TEST(Steering, SegmentsOfTcpAreHashedAsDatagramsAre) {
+    const Steering udp_only(kKey, round_robin(128, 4), true, true);
+    EXPECT_FALSE(udp_only.steers_tcp(ip("10.0.0.7")) || udp_only.steers_tcp(ip("fd00::7")));
+    const Steering tcp4(kKey, round_robin(128, 4), false, false, true, false);
+    EXPECT_TRUE(tcp4.steers_tcp(ip("10.0.0.7")));
+    EXPECT_FALSE(tcp4.steers_tcp(ip("fd00::7")));
+    const Inbound segment{ip("66.9.149.187"), ip("161.142.100.80"), 2794, 1766};
+    EXPECT_EQ(tcp4.hash(segment), 0x51ccc178u);
+    EXPECT_EQ(tcp4.queue(segment), 0x51ccc178u % 128 % 4);
+}
+
 // net_null hashes nothing, but takes and tells key and table as a NIC does.
 TEST(Steering, IsReadFromAnOpenPort) {
     const PortSpec spec{"net_null_steer", {*net::IpPrefix::parse("10.0.0.2/24")}, 1500};
@@ -78,6 +89,7 @@ TEST(Steering, IsReadFromAnOpenPort) {
     ASSERT_TRUE(ports) << ports.error().text;
     const Steering& steering = (*ports)->steering(0);
     ASSERT_TRUE(steering.steers_any());
+    EXPECT_TRUE(steering.steers_tcp(ip("10.0.0.7")));
     EXPECT_EQ((*ports)->views()[0].return_first, 61440);
     const Inbound answer{ip("10.0.0.7"), ip("10.0.0.2"), 4600, 4600};
     for (std::uint16_t core = 0; core < 2; ++core)
