@@ -76,6 +76,7 @@ struct Context {
 
     // Of this turn.
     const Snapshot* snapshot = nullptr;
+    const auth::AccessKeys* access_keys = nullptr;
     std::uint64_t now_tsc = 0;
     std::uint32_t now_ms = 0;
     std::uint16_t now_s = 0;
@@ -101,6 +102,7 @@ struct Context {
 
     void begin_turn() {
         snapshot = shared.snapshot.load(std::memory_order_acquire);
+        access_keys = shared.access_keys.load(std::memory_order_acquire);
         now_tsc = rte_rdtsc();
         const std::uint64_t ms = now_tsc / (tsc_hz / 1000);
         now_ms = static_cast<std::uint32_t>(ms);

@@ -2,6 +2,7 @@
 //
 //   object            written by            read by        how
 //   snapshot          control               cores          one pointer, RCU (rte_rcu_qsbr)
+//   access_keys       control               cores          as the snapshot
 //   region_numbers    control               cores          seqlock a region
 //   warmth            control               cores          relaxed atomics
 //   capacity          cores, control        cores, control capacity_table.hpp
@@ -25,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/auth/access_keys.hpp"
 #include "dataplane/capacity/slot_table.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/dispatch/channel.hpp"
@@ -81,6 +83,8 @@ struct HttpInfo {
     std::array<std::uint8_t, 16> secret{};  // of TCP: keys what strangers must not guess
     // Where the ids of requests begin. Clients see ids, and can work it out: not part of a secret.
     std::uint64_t first_id = 0;
+    bool require_signature = false;  // of invocations, by one of Shared::access_keys
+    std::string signing_region;      // that signatures must be for; empty: any
 };
 
 // Trunks (docs/protocol.md), of each core. They share TCP's limits, and the payload buffers, with
@@ -120,7 +124,8 @@ struct ServerInfo {
 struct Shared {
     ServerInfo server;
     std::atomic<const Snapshot*> snapshot{nullptr};
-    rte_rcu_qsbr* qsbr = nullptr;  // thread ids = core indices
+    std::atomic<const auth::AccessKeys*> access_keys{nullptr};  // none: nobody has one
+    rte_rcu_qsbr* qsbr = nullptr;                               // thread ids = core indices
     RegionNumbersTable region_numbers;
     std::unique_ptr<WarmthTable> warmth = std::make_unique<WarmthTable>();
     std::unique_ptr<CapacityTable> capacity = std::make_unique<CapacityTable>();

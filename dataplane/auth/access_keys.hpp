@@ -13,7 +13,7 @@
 
 namespace skerry::auth {
 
-inline constexpr std::size_t kAccessKeysMax = 1024;
+inline constexpr std::size_t kAccessKeysMax = 256;
 inline constexpr std::size_t kKeyIdBytesMin = 3, kKeyIdBytesMax = 128;  // AWS's own are 20
 inline constexpr std::size_t kSecretBytesMin = 16, kSecretBytesMax = 128;
 inline constexpr std::size_t kPatternsMax = 64;  // of one key

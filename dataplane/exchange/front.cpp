@@ -38,6 +38,8 @@ http::Options http_options(const ServerInfo& server, std::uint32_t core) {
     // Request ids of two cores, or of two starts of a server, are never the same.
     options.allow_origin = info.allow_origin;
     options.seed = info.first_id ^ std::uint64_t{core + 1} << 56;
+    options.require_signature = info.require_signature;
+    options.signing_region = info.signing_region;
     return options;
 }
 
@@ -110,7 +112,7 @@ std::uint32_t Front::take_events(std::uint64_t now) {
 std::uint32_t Front::turn() {
     const std::uint64_t now = now_us();
     std::uint32_t work = stack_->advance(now);
-    server_.begin_turn(now, context_.unix_ms(context_.now_tsc) / 1000);
+    server_.begin_turn(now, context_.unix_ms(context_.now_tsc) / 1000, context_.access_keys);
     work += take_events(now);
     work += server_.advance();
     if (trunks_ != nullptr) trunks_->advance(now);

@@ -27,6 +27,31 @@ ErrorKind common(std::uint16_t status) {
     }
 }
 
+// AWS Signature Version 4 (lambda-api.md §5.1). Empty: it has nothing to do with that.
+std::string_view signature_error(Refusal refusal) {
+    switch (refusal) {
+        case Refusal::no_signature:
+            return "MissingAuthenticationTokenException";
+        case Refusal::incomplete_signature:
+            return "IncompleteSignatureException";
+        case Refusal::wrong_scope:
+        case Refusal::unsigned_header:
+        case Refusal::unsigned_payload:
+        case Refusal::wrong_signature:
+        case Refusal::signature_expired:
+        case Refusal::signature_early:
+            return "InvalidSignatureException";
+        case Refusal::unknown_key:
+            return "UnrecognizedClientException";
+        case Refusal::expired_key:
+            return "ExpiredTokenException";
+        case Refusal::key_denied:
+            return "AccessDeniedException";
+        default:
+            return {};
+    }
+}
+
 bool is_parameter(Refusal refusal) {
     switch (refusal) {
         case Refusal::bad_name:
@@ -43,6 +68,7 @@ bool is_parameter(Refusal refusal) {
 
 ErrorKind error_of(Refusal refusal) {
     if (is_parameter(refusal)) return {400, "InvalidParameterValueException"};
+    if (info(refusal).status == 403) return {403, signature_error(refusal)};
     return common(info(refusal).status);
 }
 
@@ -98,6 +124,8 @@ std::string_view reason_phrase(std::uint16_t status) {
             return "No Content";
         case 400:
             return "Bad Request";
+        case 403:
+            return "Forbidden";
         case 404:
             return "Not Found";
         case 405:

@@ -93,6 +93,7 @@ void Server::on_head(std::uint32_t connection, std::string_view text) {
     session.head_only = head_.method == Method::head;
     session.from_page =
         !options_.allow_origin.empty() && refusal == Refusal::none && !head_.find("origin").empty();
+    session.unproven = session.withheld = false;
     if (refusal == Refusal::none) refusal = session.body.begin(head_, options_.limits);
     if (refusal != Refusal::none) return refuse(connection, refusal);
     // Whether the body comes after a final answer that was not 100 is the client's choice
@@ -143,49 +144,70 @@ Refusal Server::describe(Call& call) {
 }
 
 void Server::on_invoke(std::uint32_t connection) {
-    Session& session = sessions_[connection];
+    const Session& session = sessions_[connection];
     Call call;
     call.exchange = exchange_of(connection);
-    Refusal refusal = parse_names(head_, names_);
+    const auth::AccessKey* key = nullptr;
+    Refusal refusal = signed_ ? check_signature(connection, key) : Refusal::none;
+    if (refusal == Refusal::none) refusal = parse_names(head_, names_);
     if (refusal == Refusal::none) refusal = describe(call);
     if (refusal != Refusal::none) return decline(connection, refusal, Route::invoke);
+    if (key != nullptr && !key->allows(names_.function)) {
+        if (!identified(connection)) return withhold(connection, Refusal::key_denied, {});
+        return decline(connection, Refusal::key_denied, Route::invoke);
+    }
     call.function = names_.function;
     call.qualifier = names_.qualifier;
     call.request_id_hi = session.request_id_hi;
     call.request_id_lo = session.request_id_lo;
     call.payload_bytes = head_.chunked ? kUnknownBytes : head_.content_length;
+    decide(connection, call);
+}
+
+void Server::decide(std::uint32_t connection, const Call& call) {
+    Session& session = sessions_[connection];
     Answer answer;
     if (invocations_.start(call, answer)) {
         session.started = true;
         return begin_body(connection);
     }
+    if (!identified(connection)) return withhold(connection, Refusal::none, answer);
+    session.unproven = false;
     if (session.body.length_left() > options_.skip_bytes || session.body.chunked())
         session.keep_alive = false;
-    const Envelope head = envelope(session);
-    if (call.dry_run && answer.status == ReplyStatus::ok) {
+    turn_down(connection, answer, call.dry_run, names_.function, names_.qualifier);
+}
+
+// No invocation was begun, and this is why: or that one could be.
+void Server::turn_down(std::uint32_t connection, const Answer& answer, bool dry_run,
+                       std::string_view function, std::string_view qualifier) {
+    const Envelope head = envelope(sessions_[connection]);
+    if (dry_run && answer.status == ReplyStatus::ok) {
         counters_.count(Reason::http_answered);
         return say_and_go_on(connection, dry_run_text(AnswerBuffer(text_), head));
     }
     SKERRY_CHECK(answer.payload_bytes == 0 && !answer.more);
-    say_and_go_on(
-        connection,
-        invocation_text(AnswerBuffer(text_), head, answer, names_.function, names_.qualifier).text);
+    say_and_go_on(connection,
+                  invocation_text(AnswerBuffer(text_), head, answer, function, qualifier).text);
 }
 
 void Server::begin_body(std::uint32_t connection) {
     Session& session = sessions_[connection];
-    if (session.body.complete()) {
-        session.phase = Phase::answer;
-        waits_.cancel(connection);
-        invocations_.payload_complete(exchange_of(connection));
-        return;
-    }
+    if (session.body.complete()) return end_body(connection);
     if (head_.expects_continue) {
         session.keep_alive = head_.keep_alive;
         say(connection, kContinue);
     }
     session.phase = Phase::body;
     open_window(connection, Wait::body);
+}
+
+void Server::end_body(std::uint32_t connection) {
+    Session& session = sessions_[connection];
+    session.phase = Phase::answer;
+    waits_.cancel(connection);
+    if (session.unproven && !proved(connection)) return;
+    invocations_.payload_complete(exchange_of(connection));
 }
 
 }  // namespace skerry::http

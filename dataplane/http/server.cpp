@@ -25,6 +25,9 @@ Server::Server(const Options& options, Transport& transport, Invocations& invoca
       invocations_(invocations),
       counters_(counters),
       sessions_(std::make_unique<Session[]>(options.connections)),
+      signed_(options.require_signature
+                  ? std::make_unique<Signed>(options.connections, options.signing_region)
+                  : nullptr),
       waits_(options.connections),
       buffers_(options.head_buffers, options.limits.head_bytes),
       next_id_(options.seed) {
@@ -198,15 +201,16 @@ bool Server::read_body(std::uint32_t connection) {
     const std::string_view text = as_text(span[0]);
     const bool wanted = session.phase == Phase::body;
     const std::size_t room =
-        wanted ? invocations_.payload_room(exchange_of(connection)) : text.size();
+        session.started ? invocations_.payload_room(exchange_of(connection)) : text.size();
     const BodyReader::Piece piece = session.body.next(text, room, options_.limits);
     if (session.body.refusal() != Refusal::none) {
         refuse(connection, session.body.refusal());
         return true;
     }
     session.window_bytes += static_cast<std::uint32_t>(piece.content.size());
+    if (session.unproven) signed_->claim(connection).proof.update(piece.content);
     Answer answer;
-    const bool taken = piece.content.empty() || !wanted ||
+    const bool taken = piece.content.empty() || !session.started ||
                        invocations_.payload(exchange_of(connection), piece.content, answer);
     transport_.consume(connection, static_cast<std::uint32_t>(piece.consumed));
     if (!taken) {
@@ -218,10 +222,8 @@ bool Server::read_body(std::uint32_t connection) {
             finish(connection);
             return true;
         }
-        session.phase = Phase::answer;
-        waits_.cancel(connection);
-        invocations_.payload_complete(exchange_of(connection));
-        return false;
+        end_body(connection);
+        return session.phase != Phase::answer;
     }
     if (piece.consumed != 0) return true;
     waits_.cancel(connection);  // it is not the client who is slow

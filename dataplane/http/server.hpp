@@ -10,7 +10,9 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 
+#include "dataplane/auth/access_keys.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/http/answer_text.hpp"
 #include "dataplane/http/body.hpp"
@@ -19,6 +21,7 @@
 #include "dataplane/http/head_buffers.hpp"
 #include "dataplane/http/head_scanner.hpp"
 #include "dataplane/http/invocations.hpp"
+#include "dataplane/http/signed.hpp"
 #include "dataplane/http/transport.hpp"
 #include "dataplane/http/waits.hpp"
 
@@ -47,6 +50,9 @@ struct Options {
     std::uint64_t seed = 0;
     // Whose web pages may call, and read the answers: "*", or one origin. Outlives the server.
     std::string_view allow_origin = {};
+    // Invocations must be signed with one of begin_turn()'s keys, for this region; empty: for any.
+    bool require_signature = false;
+    std::string signing_region;
 };
 
 class Server {
@@ -54,10 +60,13 @@ class Server {
     Server(const Options& options, Transport& transport, Invocations& invocations,
            CoreCounters& counters);
 
-    // First of all in a turn: the clocks of everything until the next one.
-    void begin_turn(std::uint64_t now_us, std::uint64_t unix_s) {
+    // First of all in a turn: the clocks of everything until the next one, and who may invoke what.
+    // `keys` may be freed after the turn; nullptr: there are none.
+    void begin_turn(std::uint64_t now_us, std::uint64_t unix_s,
+                    const auth::AccessKeys* keys = nullptr) {
         now_us_ = now_us;
         date_.update(unix_s);
+        if (signed_) signed_->begin_turn(unix_s, keys);
     }
 
     // What the transport has to say.
@@ -104,6 +113,8 @@ class Server {
         bool chunk_open = false;    // the last chunk's CRLF was not written yet
         bool chunk_head_pending = false;
         bool wants_piece = false;  // the last one was released: answer_more() is to come
+        bool unproven = false;     // its signature covers a body that has not come yet
+        bool withheld = false;     // what there is to say already waits for that body
         std::uint16_t buffer = HeadBuffers::kNone;
         std::uint32_t serial = 0;
         std::uint32_t window_bytes = 0;    // read or written since the wait was armed
@@ -138,13 +149,27 @@ class Server {
     void on_window(std::uint32_t connection);
     Session* find(Exchange exchange);
 
+    // signed.cpp
+    Refusal check_signature(std::uint32_t connection, const auth::AccessKey*& key);
+    // Who it is from is proved, whatever its body turns out to be.
+    bool identified(std::uint32_t connection) {
+        return !sessions_[connection].unproven || signed_->claim(connection).proof.signature_done;
+    }
+    void withhold(std::uint32_t connection, Refusal refusal, const Answer& answer);
+    bool proved(std::uint32_t connection);
+    void say_withheld(std::uint32_t connection);
+
     // requests.cpp
     void on_head(std::uint32_t connection, std::string_view text);
     void on_route(std::uint32_t connection, Route route);
     void on_page(std::uint32_t connection, Route route);
     void on_invoke(std::uint32_t connection);
     Refusal describe(Call& call);
+    void decide(std::uint32_t connection, const Call& call);
+    void turn_down(std::uint32_t connection, const Answer& answer, bool dry_run,
+                   std::string_view function, std::string_view qualifier);
     void begin_body(std::uint32_t connection);
+    void end_body(std::uint32_t connection);
     void refuse(std::uint32_t connection, Refusal refusal, Route route = Route::none);
     void decline(std::uint32_t connection, Refusal refusal, Route route);
     void end_early(std::uint32_t connection, const Answer& answer);
@@ -160,6 +185,7 @@ class Server {
     Invocations& invocations_;
     CoreCounters& counters_;
     std::unique_ptr<Session[]> sessions_;
+    std::unique_ptr<Signed> signed_;  // none: signatures are not required
     Waits waits_;
     HeadBuffers buffers_;
     Date date_;

@@ -1,12 +1,14 @@
 // Clients, a transport and Invocations that do anything in any order, around one Server. Whatever
 // they do: each exchange ends once, nothing is said of it afterwards, what is written is a row of
-// whole answers, and in the end nothing is left.
+// whole answers, and in the end nothing is left. Half of the time invocations must be signed.
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sandbox/base/check.hpp"
+#include "tests/dataplane/auth/keys.hpp"
 #include "tests/dataplane/http/memory.hpp"
 
 namespace {
@@ -42,6 +44,32 @@ const std::string kPhrases[] = {
     "\r\n",
     "xxxxxxxxxxxxxxxxxxxx",
 };
+
+auth::testing::Client signer() {
+    auth::testing::Client client;
+    client.time = "20261128T200000Z";  // the rig's
+    return client;
+}
+
+std::vector<std::string> signed_phrases() {
+    std::vector<std::string> phrases;
+    const auto add = [&](auto change, const std::string& fields = "") {
+        for (const bool declares : {false, true}) {
+            auth::testing::Client client = signer();
+            client.declares = declares;
+            change(client);
+            phrases.push_back(client.request(fields));
+        }
+    };
+    add([](auto&) {});
+    add([](auto& client) { client.body = ""; });
+    add([](auto& client) { client.body = std::string(3000, 'b'); });
+    add([](auto& client) { client.secret = "not the secret of anybody"; });
+    add([](auto& client) { client.path = "/2015-03-31/functions/denied/invocations"; });
+    add([](auto& client) { client.headers["x-amz-invocation-type"] = "DryRun"; });
+    add([](auto&) {}, "Expect: 100-continue\r\n");
+    return phrases;
+}
 
 // Takes one answer off; false: it is not whole. `head` says that its request was HEAD's, which only
 // whoever asked knows: both readings are tried.
@@ -80,7 +108,14 @@ bool take_answer(std::string_view& text, bool& to_the_end) {
 
 class Fuzz {
   public:
-    Fuzz() : rig_(options(), kClients) {
+    explicit Fuzz(bool signed_too) : rig_(options(signed_too), kClients), signed_too_(signed_too) {
+        if (signed_too) {
+            auth::AccessKeySpec spec = auth::testing::spec_of(signer());
+            spec.functions = {"echo", "f"};
+            rig_.keys =
+                std::make_unique<const auth::AccessKeys>(1, std::vector<auth::AccessKeySpec>{spec});
+            rig_.pass(1);
+        }
         for (std::uint32_t i = 0; i < kClients; ++i) rig_.open();
     }
 
@@ -93,11 +128,12 @@ class Fuzz {
             case 0:
             case 1:
             case 2:
-                rig_.send(client, kPhrases[byte() % std::size(kPhrases)]);
+                rig_.send(client, phrase(byte()));
                 break;
             case 3: {
-                const std::string& phrase = kPhrases[byte() % std::size(kPhrases)];
-                rig_.send(client, std::string_view(phrase).substr(0, byte() % (phrase.size() + 1)));
+                const std::string& text = phrase(byte());
+                const std::size_t bytes = (byte() + 256u * signed_too_) % (text.size() + 1);
+                rig_.send(client, std::string_view(text).substr(0, bytes));
                 break;
             }
             case 4: {
@@ -128,6 +164,10 @@ class Fuzz {
                 break;
             case 11:
                 rig_.invocations.refuse_payload_at = byte() % 4 == 0 ? byte() : ~std::size_t{0};
+                rig_.invocations.refusal = {};
+                if (signed_too_ && byte() % 4 == 0)
+                    rig_.invocations.refusal = {.status = ReplyStatus::no_such_function,
+                                                .reason = Reason::refused_no_function};
                 break;
             default:
                 answer(byte(), byte());
@@ -158,11 +198,17 @@ class Fuzz {
     }
 
   private:
-    static Options options() {
+    const std::string& phrase(std::uint8_t which) const {
+        static const std::vector<std::string> signed_ones = signed_phrases();
+        if (signed_too_ && which % 3 != 0) return signed_ones[which / 3 % signed_ones.size()];
+        return kPhrases[which % std::size(kPhrases)];
+    }
+    static Options options(bool signed_too) {
         Options options;
+        options.require_signature = signed_too;
         options.head_buffers = 2;
         options.steps_per_turn = 3;
-        options.limits.head_bytes = 300;
+        options.limits.head_bytes = signed_too ? 600 : 300;
         options.limits.body_bytes = 5000;
         return options;
     }
@@ -250,12 +296,13 @@ class Fuzz {
     }
 
     Rig rig_;
+    const bool signed_too_;
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    Fuzz fuzz;
+    Fuzz fuzz(size % 2 == 1);
     const std::uint8_t* at = data;
     for (int step = 0; step < 300 && at != data + size; ++step) fuzz.step(at, data + size);
     fuzz.finish();

@@ -140,7 +140,7 @@ class Rig {
   public:
     static constexpr std::uint64_t kUnix_s = 1795896000;  // Sat, 28 Nov 2026 20:00:00 GMT
 
-    explicit Rig(Options options = {}, std::uint32_t connections = 8)
+    explicit Rig(Options options = {}, std::uint32_t connections = 32)
         : transport(connections),
           server(
               [&] {
@@ -206,13 +206,15 @@ class Rig {
         return counters->reasons[static_cast<std::size_t>(reason)].get();
     }
 
+    // Of the turns that begin from now on.
+    std::unique_ptr<const auth::AccessKeys> keys;
     std::unique_ptr<CoreCounters> counters = std::make_unique<CoreCounters>();
     MemoryTransport transport;
     TestInvocations invocations;
     Server server;
 
   private:
-    void turn() { server.begin_turn(now_us_, kUnix_s); }
+    void turn() { server.begin_turn(now_us_, kUnix_s, keys.get()); }
     std::uint32_t next_ = 0;
     std::uint64_t now_us_ = 1;
 };

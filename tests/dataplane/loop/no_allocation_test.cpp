@@ -2,6 +2,7 @@
 // packets of every common kind.
 #include <jemalloc/jemalloc.h>
 
+#include "tests/dataplane/auth/keys.hpp"
 #include "tests/dataplane/frames.hpp"
 #include "tests/dataplane/loop/api_worker.hpp"
 #include "tests/dataplane/loop/environment.hpp"
@@ -196,6 +197,42 @@ TEST_F(NoAllocationOfARegion, ByTrunk) {
         lose(pop, round % 3 == 0);
     }
     EXPECT_EQ(inside, 0u);
+}
+
+// Signatures that are right, wrong, and of nobody; with the payload's hash in the head and without.
+TEST_F(NoAllocationByHttp, OfRequestsThatMustBeSigned) {
+    using auth::testing::Client;
+    info.http.require_signature = true;
+    targets[0].max_payload_bytes = 1 << 20;
+    payload_buffers = 512;
+    start();
+    Client client;
+    const auth::AccessKeys keys(1, {auth::testing::spec_of(client)});
+    shared.access_keys.store(&keys);
+    shared.unix_ms_at_tsc_zero.store(auth::testing::kNow_s * 1000 -
+                                     rte_rdtsc() / (rte_get_tsc_hz() / 1000));
+    client.path = "/2015-03-31/functions/f0/invocations";
+    PlayedWorker worker(shared, 0, 1, 0, 1 << 20);
+    for (std::uint32_t round = 0; round < 300; ++round) {
+        Client each = client;
+        each.body = std::string(round % 10 == 0 ? 50'000 : 100, 'x');
+        each.declares = round % 2 == 0;
+        if (round % 3 == 1) each.secret = "wrong";
+        if (round % 3 == 2) each.id = "AKIDSTRANGER";
+        const net::tcp::Handle connection = connect();
+        say(connection, each.request());
+        if (round % 3 == 0) {
+            ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+            worker.respond(0, "answer");
+        }
+        (void)answer(connection);
+        leave(connection, false);
+    }
+    EXPECT_EQ(count(Reason::served_local), 100u);
+    EXPECT_EQ(count(Reason::http_signature_wrong), 100u);
+    EXPECT_EQ(count(Reason::http_key_unknown), 100u);
+    EXPECT_EQ(inside, 0u);
+    shared.access_keys.store(nullptr);
 }
 
 TEST_F(NoAllocation, OverAMillionPackets) {
