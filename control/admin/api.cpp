@@ -132,6 +132,15 @@ Answer delete_drain(const Call&, const std::string&, std::string_view, Backend& 
     return drain(backend, false);
 }
 
+Answer get_access_keys(const Call&, const std::string&, std::string_view, Backend& backend) {
+    return json_answer(access_keys_json(backend.access_keys()));
+}
+
+Answer post_reload_keys(const Call&, const std::string&, std::string_view, Backend& backend) {
+    const auto result = backend.reload_access_keys();
+    return result.ok ? json_answer(access_keys_json(result.value)) : error_answer(result.error);
+}
+
 Answer get_metrics(const Call&, const std::string&, std::string_view, Backend& backend) {
     return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(backend)};
 }
@@ -162,6 +171,8 @@ constexpr Route kAdminRoutes[] = {
     {"GET", "/v1/stats", get_stats, false},
     {"POST", "/v1/drain", post_drain, false},
     {"DELETE", "/v1/drain", delete_drain, false},
+    {"GET", "/v1/access-keys", get_access_keys, false},
+    {"POST", "/v1/access-keys/reload", post_reload_keys, false},
     {"GET", "/metrics", get_metrics, false},
 };
 

@@ -139,6 +139,14 @@ struct HeldVersions {
     std::vector<HeldFunction> functions;  // empty if the server is too old to tell
 };
 
+// An access key, without its secret.
+struct AccessKeyView {
+    std::string id;
+    bool active = true;
+    std::vector<std::string> functions;
+    std::uint64_t not_after_s = 0;  // Unix time; 0: for ever
+};
+
 // A failure that HTTP can express: code is a stable word ("no-such-function"), status the HTTP one.
 struct ApiError {
     int http_status = 500;
@@ -181,6 +189,9 @@ class Backend {
     virtual ApiResult<logs::Page> logs(const std::string& name, const logs::Question& question) = 0;
     // Returns the number of invocations still in flight.
     virtual std::uint64_t set_draining(bool draining) = 0;
+    virtual std::vector<AccessKeyView> access_keys() = 0;
+    // Reads them again. Blocks until every core has the new ones; on an error the old ones stay.
+    virtual ApiResult<std::vector<AccessKeyView>> reload_access_keys() = 0;
 };
 
 }  // namespace skerry::admin

@@ -259,6 +259,18 @@ json to_json(const AliasOutcome& outcome) {
     return {{"function", outcome.function}, {"alias", outcome.alias}, {"version", outcome.version}};
 }
 
+json access_keys_json(const std::vector<AccessKeyView>& keys) {
+    json list = json::array();
+    for (const AccessKeyView& key : keys) {
+        json one = {{"id", key.id},
+                    {"status", key.active ? "active" : "retired"},
+                    {"functions", key.functions}};
+        if (key.not_after_s != 0) one["not_after_unix_s"] = key.not_after_s;
+        list.push_back(std::move(one));
+    }
+    return {{"access_keys", std::move(list)}};
+}
+
 json to_json(const ApiError& error) {
     json inner = {{"code", error.code}, {"message", error.message}};
     if (!error.allowed.empty()) inner["allowed"] = error.allowed;

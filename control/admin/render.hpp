@@ -20,6 +20,7 @@ nlohmann::json to_json(const logs::Page& page);
 nlohmann::json to_json(const AliasOutcome& outcome);
 nlohmann::json to_json(const ApiError& error);
 nlohmann::json stats_json(const std::vector<CoreView>& cores, std::uint64_t tsc_hz);
+nlohmann::json access_keys_json(const std::vector<AccessKeyView>& keys);
 nlohmann::json versions_json(const HeldVersions& held);
 
 // 64-bit ids are 16 hex digits in JSON: as numbers, most readers would round them.

@@ -95,15 +95,29 @@ struct Http {                             // [http]; per core unless it says oth
     std::uint32_t min_body_bytes_per_s = 1024;  // of a body on its way in, or an answer out
     std::string allow_origin;  // whose web pages may call: "*", or one origin; empty: nobody's
 
+    // Invocations must be signed by an [[access_key]], for this region of AWS's; empty: for any.
+    bool require_signature = true;
+    std::string signing_region;
+
     std::uint16_t port_of(Role role) const {
         return port.value_or(role == Role::pop ? std::uint16_t{8080} : std::uint16_t{0});
     }
 };
 
 struct Trunks {  // [trunks]; between POP and regions, of each core
-    std::uint32_t per_core =
-        2;                   // POP: to each region; 0: datagrams only. Without HTTP there are none
-    std::uint32_t max = 64;  // region: from POPs; 0: none
+    std::uint32_t per_core = 2;  // POP: to each region; 0, or no HTTP: datagrams only
+    std::uint32_t max = 64;      // region: from POPs; 0: none
+};
+
+// [[access_key]]: who may invoke over HTTP. The only part of the file that is read again (SIGHUP,
+// skerryctl key reload).
+struct AccessKey {
+    std::string id;                      // unique
+    std::string secret_file;             // its text is the secret; nobody else may read it
+    bool active = true;                  // status = "retired": as good as unknown
+    std::vector<std::string> functions;  // auth::is_pattern()
+    std::uint64_t not_after_s = 0;       // Unix time; 0: for ever
+    bool operator==(const AccessKey&) const = default;
 };
 
 struct Management {        // [management]; mutual TLS on a kernel socket
@@ -129,6 +143,8 @@ struct Config {
     std::vector<Port> ports;
     std::vector<Region> regions;
     std::vector<egress::Network> egress;  // [[egress]]: what functions may be granted
+    std::vector<AccessKey> access_keys;
+    std::string file;  // that it was read from; empty: from none
 
     std::uint32_t trunks_to_regions() const {
         return role == Role::pop && http.port_of(role) != 0 ? trunks.per_core : 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "control/config/access_keys.hpp"
 #include "control/config/checks.hpp"
 #include "control/config/config.hpp"
 #include "control/config/egress.hpp"
@@ -156,6 +157,8 @@ void read_http(Reader& top, Http& h, Lines& lines, Problems& problems) {
     r.integer("head_ms", h.head_ms, 100, 3600000);
     r.integer("min_body_bytes_per_s", h.min_body_bytes_per_s, 1, 1 << 30);
     r.text("allow_origin", h.allow_origin, kOriginAllowed, is_origin);
+    r.flag("require_signature", h.require_signature);
+    r.text("signing_region", h.signing_region, kSigningRegionAllowed, is_signing_region);
     r.finish();
 }
 
@@ -291,6 +294,13 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
         else
             read_egress(*node.as_table(), index++, config, problems);
     });
+    index = 0;
+    r.list("access_key", kAccessKeysMax, "[[access_key]] tables", [&](const toml::node& node) {
+        if (!node.is_table())
+            problems.add(line_of(node), "access_key", describe(node), "[[access_key]] tables");
+        else
+            read_access_key(*node.as_table(), index++, config, problems);
+    });
     r.finish();
 }
 
@@ -339,7 +349,9 @@ Result<Config> load(const std::string& path) {
         size += static_cast<std::size_t>(n);
     }
     text.resize(size);
-    return parse(text, path);
+    auto config = parse(text, path);
+    if (config) config->file = path;
+    return config;
 }
 
 }  // namespace skerry::config

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <regex>
 
+#include "control/config/access_keys.hpp"
 #include "control/config/egress.hpp"
 #include "control/config/preflight_kernel.hpp"
 #include "sandbox/base/unique_fd.hpp"
@@ -190,6 +192,36 @@ Need check_tls_file(const std::string& key, const std::string& path, bool is_sec
     return need;
 }
 
+// Who may invoke over HTTP.
+Need check_access_keys(const Config& config) {
+    Need need{"access keys", "", "", "", Need::ok};
+    const auto secrets = load_secrets(config.access_keys);
+    if (!secrets) {
+        need.found = secrets.error().text;
+        need.needed = "a secret for each [[access_key]], in a file that nobody else can read";
+        need.mend = "the right secret_file, or: chmod 600 FILE";
+        need.state = Need::failed;
+        return need;
+    }
+    const auto active = std::count_if(config.access_keys.begin(), config.access_keys.end(),
+                                      [](const AccessKey& key) { return key.active; });
+    need.found = std::to_string(config.access_keys.size()) + ", " + std::to_string(active) +
+                 " of them active";
+    if (!config.http.require_signature) {
+        need.found = "http.require_signature = false: whoever reaches TCP port " +
+                     std::to_string(config.http.port_of(config.role)) + " invokes any function";
+        need.needed = "signatures, unless all who can reach it may invoke everything";
+        need.mend = "[[access_key]] in the configuration, and no require_signature = false";
+        need.state = Need::warning;
+    } else if (active == 0) {
+        need.found = "none is active: every invocation over HTTP will be refused";
+        need.needed = "an [[access_key]] for each client, or http.require_signature = false";
+        need.mend = "[[access_key]] in the configuration; then skerryctl key reload";
+        need.state = Need::warning;
+    }
+    return need;
+}
+
 }  // namespace
 
 std::vector<Need> preflight(const Config& config) {
@@ -206,6 +238,7 @@ std::vector<Need> preflight(const Config& config) {
     needs.push_back(check_open_files(config));
     needs.push_back(check_cpus(config));
     needs.push_back(check_state_dir(config));
+    if (config.http.port_of(config.role) != 0) needs.push_back(check_access_keys(config));
     const Management& m = config.management;
     if (!m.tls_cert.empty()) needs.push_back(check_tls_file("tls_cert", m.tls_cert, false));
     if (!m.tls_key.empty()) needs.push_back(check_tls_file("tls_key", m.tls_key, true));

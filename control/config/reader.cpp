@@ -1,6 +1,7 @@
 #include "control/config/reader.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <sstream>
 
@@ -93,6 +94,25 @@ bool Reader::flag(std::string_view key, bool& out) {
         return false;
     }
     out = value->get();
+    return true;
+}
+
+bool Reader::instant(std::string_view key, std::uint64_t& unix_s) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return false;
+    const auto* value = node->as_date_time();
+    if (value == nullptr || !value->get().offset || value->get().date.year < 1970) {
+        problem(key, describe(*node), "a date and time with its offset, like 2027-01-31T00:00:00Z");
+        return false;
+    }
+    const toml::date_time& at = value->get();
+    const std::chrono::year_month_day day{std::chrono::year{at.date.year},
+                                          std::chrono::month{at.date.month},
+                                          std::chrono::day{at.date.day}};
+    const auto days = std::chrono::sys_days(day).time_since_epoch().count();
+    const std::int64_t s = ((days * 24ll + at.time.hour) * 60 + at.time.minute) * 60 +
+                           at.time.second - at.offset->minutes * 60ll;
+    unix_s = static_cast<std::uint64_t>(std::max<std::int64_t>(s, 1));
     return true;
 }
 

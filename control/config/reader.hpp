@@ -61,6 +61,8 @@ class Reader {
               const Check& check);
     bool flag(std::string_view key, bool& out);
     bool number(std::string_view key, double& out, double least, double most);
+    // A TOML date-time with its offset, as Unix time.
+    bool instant(std::string_view key, std::uint64_t& unix_s);
 
     template <std::integral T>
     bool integer(std::string_view key, T& out, std::int64_t least, std::int64_t most) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <random>
 
+#include "control/config/access_keys.hpp"
 #include "control/placement/demand.hpp"
 #include "sandbox/base/check.hpp"
 
@@ -122,6 +123,8 @@ Controller::~Controller() {
 
 Status Controller::prepare() {
     if (!logs_) return logs_.error();
+    auto secrets = config::load_secrets(config_.access_keys);
+    if (!secrets) return secrets.error();
     shared_.tail_bell_fd = (*logs_)->bell();
     const std::lock_guard lock(mutex_);
     // There is an entry for the current version of each function that there may be.
@@ -136,6 +139,7 @@ Status Controller::prepare() {
     // With an empty catalog, somebody may be about to restore it.
     sweep_due_ = !catalog_.functions().empty();
     set_clocks();
+    use_access_keys(config_.access_keys, std::move(*secrets));
     publish();
     return ok();
 }

@@ -33,6 +33,7 @@
 #include "control/placement/worker_pool.hpp"
 #include "control/regions/monitor.hpp"
 #include "control/regions/rates.hpp"
+#include "dataplane/auth/access_keys.hpp"
 #include "dataplane/shared.hpp"
 
 namespace skerry::control {
@@ -81,6 +82,11 @@ class Controller final : public admin::Backend, public RegionSync {
     admin::ApiResult<logs::Page> logs(const std::string& name,
                                       const logs::Question& question) override;
     std::uint64_t set_draining(bool draining) override;
+    std::vector<admin::AccessKeyView> access_keys() override;
+    // The configuration's file, and of it the access keys. Any thread; does not wait for the cores.
+    // The number of the publication. On an error nothing has changed; the log has it in any case.
+    admin::ApiResult<std::uint64_t> read_access_keys_again();
+    admin::ApiResult<std::vector<admin::AccessKeyView>> reload_access_keys() override;
 
     // RegionSync: called by the regions' replicators, each on its own thread.
     RegionWork on_held(std::uint32_t region, const admin::HeldVersions& held) override;
@@ -116,6 +122,10 @@ class Controller final : public admin::Backend, public RegionSync {
     Result<std::uint32_t> open_entry(const catalog::Function& function, const std::string& digest);
     std::uint32_t cold_cost_us(const catalog::Function& function, const std::string& digest) const;
     bool held_back(std::uint32_t entry) const;
+
+    // keys.cpp
+    void use_access_keys(const std::vector<config::AccessKey>& settings,
+                         std::vector<auth::AccessKeySpec> specs);
 
     // controller.cpp
     void place(std::uint64_t now_us);
@@ -180,9 +190,10 @@ class Controller final : public admin::Backend, public RegionSync {
     const pid_t warden_pid_;
 
     // Taken in this order, each if at all: turn_, a region's calls, storing_, mutex_.
-    Turn turn_;           // one deploy, delete or sweep at a time
-    std::mutex storing_;  // whoever has it may change the catalog; mutex_ too for take()
-    std::mutex mutex_;    // guards everything below
+    std::mutex reloading_;  // of the access keys; before all others
+    Turn turn_;             // one deploy, delete or sweep at a time
+    std::mutex storing_;    // whoever has it may change the catalog; mutex_ too for take()
+    std::mutex mutex_;      // guards everything below
     std::condition_variable changed_;
     catalog::Catalog catalog_;
     Result<std::unique_ptr<logs::Collector>> logs_;  // has a thread of its own
@@ -190,6 +201,12 @@ class Controller final : public admin::Backend, public RegionSync {
     regions::Monitor monitor_;
     regions::Rates rates_;
     Reclaimer reclaimer_;
+    // What is published as Shared::access_keys, what it was made of, and what it has replaced since
+    // the last snapshot.
+    std::shared_ptr<const auth::AccessKeys> keys_;
+    std::vector<config::AccessKey> key_settings_;
+    std::vector<std::shared_ptr<const auth::AccessKeys>> old_keys_;
+    std::uint64_t key_generation_ = 0;
     IndexPool indices_;
     std::map<std::string, Deployed> deployed_;
     std::vector<Possession> held_;       // [region]

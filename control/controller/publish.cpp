@@ -180,8 +180,10 @@ std::uint64_t Controller::publish() {
     std::vector<std::uint32_t> closing;
     for (Retired& each : retired_)
         if (!std::exchange(each.announced, true)) closing.push_back(each.entry);
+    // Access keys that were replaced before this are held until the same grace period is over.
     return reclaimer_.publish(build_snapshot(),
-                              [this, closing = std::move(closing)] { close_retired(closing); });
+                              [this, closing = std::move(closing),
+                               keys = std::exchange(old_keys_, {})] { close_retired(closing); });
 }
 
 }  // namespace skerry::control

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 
+#include <csignal>
 #include <cstring>
 
 #include "control/controller/notify.hpp"
@@ -138,6 +139,8 @@ Status Server::make_http(HttpInfo& info) const {
     info.head_ms = http.head_ms;
     info.min_bytes_per_s = http.min_body_bytes_per_s;
     info.allow_origin = http.allow_origin;
+    info.require_signature = http.require_signature;
+    info.signing_region = http.signing_region;
     if (getrandom(info.secret.data(), info.secret.size(), 0) !=
             static_cast<ssize_t>(info.secret.size()) ||
         getrandom(&info.first_id, sizeof info.first_id, 0) !=
@@ -343,6 +346,11 @@ Status Server::run(int signal_fd) {
     spdlog::info("{} {} is up: UDP port {}, {} core(s), {} region(s)",
                  shared_.server.is_pop ? "pop" : "region", config_.name, config_.udp_port,
                  shared_.server.core_count, regions_.size());
+    if (shared_.server.http.port != 0 && !shared_.server.http.require_signature)
+        spdlog::warn(
+            "http.require_signature = false: whoever reaches TCP port {} invokes any "
+            "function",
+            shared_.server.http.port);
     std::uint64_t stop_at_us = 0;
     std::vector<pollfd> fds;
     Notifier manager = Notifier::from_environment();
@@ -366,6 +374,10 @@ Status Server::run(int signal_fd) {
             return errno_error("poll");
         signalfd_siginfo signal{};
         if (read(signal_fd, &signal, sizeof signal) != sizeof signal) continue;
+        if (signal.ssi_signo == SIGHUP) {
+            (void)controller_->read_access_keys_again();  // it logs how that ended
+            continue;
+        }
         if (stop_at_us != 0) return ok();
         stop_at_us = monotonic_us() + kDrainTimeout_us;
         manager.stopping();

@@ -16,7 +16,7 @@ START_PATIENCE_S = 20.0
 # What --set may change. family: 4 (servers have both, and the POP asks its regions over IPv4) or 6 (nothing else).
 SETTINGS = {"family": "4", "idle": "sleep", "cores": "1", "reply_cache_entries": "131072", "idle_timeout_ms": "30000",
             "probe_period_ms": "100", "return_ms": "2000", "workers_max": "64",
-            "standby_native": "2", "standby_python3": "2", "standby_nodejs": "2",
+            "standby_native": "2", "standby_python3": "2", "standby_nodejs": "2", "require_signature": "false",
             "allow_origin": "",
             "more": ""}  # a file that goes to the end of the POP's configuration
 
@@ -95,6 +95,7 @@ reply_cache_entries = {settings["reply_cache_entries"]}
 [http]
 body_mib = 24
 {f'allow_origin = "{settings["allow_origin"]}"' if settings["allow_origin"] else ""}
+require_signature = {settings["require_signature"]}
 
 [workers]
 first_uid = {plan.first_uid + number * 100}

@@ -1,4 +1,4 @@
-// skerryctl status, region …, explain, stats, drain
+// skerryctl status, region …, explain, stats, drain, key …
 #include <cstdio>
 
 #include "tools/skerryctl/admin_client.hpp"
@@ -139,6 +139,19 @@ int drain(const Common& common, bool undo) {
                                 field(d, "draining") == "yes" ? "draining: new requests are refused"
                                                               : "taking requests",
                                 field(d, "in_flight").c_str());
+                });
+}
+
+int list_keys(const Common& common, bool reload) {
+    const AdminClient client(common.admin);
+    return show(common,
+                reload ? client.post("/v1/access-keys/reload", "") : client.get("/v1/access-keys"),
+                [](const json& all) {
+                    Rows rows;
+                    for (const auto& k : member(all, "access_keys"))
+                        rows.push_back({field(k, "id"), field(k, "status"), field(k, "functions"),
+                                        field(k, "not_after_unix_s")});
+                    print_table({"ID", "STATUS", "FUNCTIONS", "NOT AFTER (UNIX S)"}, rows);
                 });
 }
 

@@ -131,6 +131,17 @@ void add_region_verbs(CLI::App& app, Options& o, Run& run) {
     describe->final_callback([&] { run = [&] { return describe_region(o.common, o.name); }; });
 }
 
+void add_key_verbs(CLI::App& app, Options& o, Run& run) {
+    CLI::App* key = add_verb(app, "key", "Access keys of clients over HTTP: list, reload");
+    key->require_subcommand(1);
+    add_verb(*key, "list", "All of them, without their secrets")->final_callback([&] {
+        run = [&] { return list_keys(o.common, false); };
+    });
+    add_verb(*key, "reload", "Read them again from the configuration's file")->final_callback([&] {
+        run = [&] { return list_keys(o.common, true); };
+    });
+}
+
 void add_server_verbs(CLI::App& app, Options& o, Run& run) {
     add_verb(app, "status", "What this skerryd is, and how it is")->final_callback([&] {
         run = [&] { return status(o.common); };
@@ -192,6 +203,7 @@ int main(int argc, char** argv) {
     add_server_verbs(app, options, run);
     add_function_verbs(app, options, run);
     add_region_verbs(app, options, run);
+    add_key_verbs(app, options, run);
     add_logs(app, options, run);
     add_invoke(app, options, run);
     try {
