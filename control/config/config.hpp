@@ -104,7 +104,7 @@ struct Http {                             // [http]; per core unless it says oth
     }
 };
 
-struct Trunks {  // [trunks]; between POP and regions, of each core
+struct Trunks {                  // [trunks]; between POP and regions, of each core
     std::uint32_t per_core = 2;  // POP: to each region; 0, or no HTTP: datagrams only
     std::uint32_t max = 64;      // region: from POPs; 0: none
 };
