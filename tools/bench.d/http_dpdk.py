@@ -30,6 +30,7 @@ idle = "sleep"
 cpus = [{cpu}]
 [http]
 connections = 131072
+require_signature = false
 [workers]
 first_uid = 360000
 max = 8

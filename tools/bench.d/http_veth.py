@@ -30,6 +30,8 @@ memory = "no-huge"
 memory_mib = 128
 cpus = [{cpu}]
 idle = "{idle}"
+[http]
+require_signature = {signed}
 [workers]
 first_uid = 350000
 max = 8
@@ -37,6 +39,7 @@ standby_nodejs = 0
 [[port]]
 devargs = "{devargs}"
 addresses = ["10.79.0.2/24"]
+{more}
 """
 
 
@@ -84,8 +87,10 @@ class Wires:
 
 
 class Skerryd:
-    def __init__(self, build, wires, idle="sleep", devargs="net_af_packet0,iface=dp0,qpairs=1"):
-        self.build, self.wires, self.idle, self.devargs = build, wires, idle, devargs
+    """`keys`: access keys, as the configuration has them; then invocations must be signed."""
+
+    def __init__(self, build, wires, idle="sleep", devargs="net_af_packet0,iface=dp0,qpairs=1", keys=""):
+        self.build, self.wires, self.idle, self.devargs, self.keys = build, wires, idle, devargs, keys
         self.url = f"http://10.79.0.2:{PORT}"
 
     def __enter__(self):
@@ -94,7 +99,8 @@ class Skerryd:
         self.folder.chmod(0o755)
         (self.folder / "state").mkdir(mode=0o755)
         config = self.folder / "skerryd.toml"
-        config.write_text(CONFIG.format(folder=self.folder, cpu=peers.SERVER_CPU, idle=self.idle, devargs=self.devargs))
+        config.write_text(CONFIG.format(folder=self.folder, cpu=peers.SERVER_CPU, idle=self.idle, devargs=self.devargs,
+                                        signed="true" if self.keys else "false", more=self.keys))
         run.spawn(self.folder / "pid", self.folder / "log", self.wires.namespace("ours"), "taskset", "-c", peers.SERVER_CPU,
                   self.build / "control/controller/skerryd", "--config", config)
         self.stack.callback(run.end, self.folder / "pid")
@@ -124,7 +130,8 @@ class Skerryd:
         if done.returncode != 0:
             raise BenchError(f"deploy {name}: {done.stderr.strip()}")
         url = f"{self.url}/2015-03-31/functions/{name}/invocations"
-        peers.wait_for(url, self.wires.namespace("client"), name)
+        if not self.keys:
+            peers.wait_for(url, self.wires.namespace("client"), name)
         return url
 
 

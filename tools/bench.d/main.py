@@ -26,6 +26,7 @@ import http_veth  # noqa: E402
 import others  # noqa: E402
 import programs  # noqa: E402
 import select_rows  # noqa: E402
+import signatures  # noqa: E402
 import workers  # noqa: E402
 
 ROUNDS = 3
@@ -150,7 +151,8 @@ BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects,
            "workers": lambda bench: workers.rows(bench, row), "others": lambda bench: others.rows(bench, row),
            "http": lambda bench: http_veth.rows(bench, row) + http_dpdk.rows(bench, row),
            "footprint": lambda bench: footprint.rows(bench, row),
-           "select": lambda bench: select_rows.rows(bench, row), "api": lambda bench: api.rows(bench, row)}
+           "select": lambda bench: select_rows.rows(bench, row),
+           "api": lambda bench: api.rows(bench, row) + signatures.rows(bench, row)}
 
 
 def machine():

@@ -138,12 +138,14 @@ def microseconds(text):
     return float(number) * UNITS[unit]
 
 
-def wrk(url, connections, seconds, namespace=None, body=BODY, close=False):
+def wrk(url, connections, seconds, namespace=None, body=BODY, close=False, headers=()):
     """One run of wrk, one thread: {"per_s", "p50_us", "p99_us"} of answers with a status below 400. None of the others
     may be there. Without a body it asks with GET. `close`: a connection for each request."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua", prefix="skerry-bench-") as script:
         if body is not None:
             script.write(f"wrk.method = 'POST'\nwrk.body = '{body}'\nwrk.headers['Content-Type'] = 'application/json'\n")
+        for name, value in headers:
+            script.write(f"wrk.headers['{name}'] = '{value}'\n")
         if close:
             script.write("wrk.headers['Connection'] = 'close'\n")
         script.flush()
