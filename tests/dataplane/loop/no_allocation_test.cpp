@@ -193,7 +193,9 @@ TEST_F(NoAllocationOfARegion, ByTrunk) {
         const std::uint32_t refused = ask(pop, "x", 0, 0x999);
         ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
         worker.respond(0, pattern(round % 10 == 1 ? 300'000 : 100));
-        if (round % 10 != 2) ASSERT_TRUE(answered(pop, place) && answered(pop, refused));
+        if (round % 10 != 2) {
+            ASSERT_TRUE(answered(pop, place) && answered(pop, refused));
+        }
         lose(pop, round % 3 == 0);
     }
     EXPECT_EQ(inside, 0u);
