@@ -166,18 +166,23 @@ TEST_F(NoAllocationOfAPop, ByTrunk) {
     begin();
     for (std::uint32_t round = 0; round < 200; ++round) {
         ask(pattern(round % 10 == 0 ? 300'000 : 100));
-        if (round % 50 == 49) {
-            (void)wait_for(0);
-            regions[0]->break_trunks();
-        } else if (round % 5 == 1) {
-            regions[0]->answer(wait_for(0), "", ReplyStatus::overloaded);
+        const std::uint64_t trunks = count(Reason::trunk_up);
+        Region::Asked asked;
+        const std::uint32_t region = wait_for_any(asked);
+        ASSERT_TRUE(asked);
+        const bool breaks = round % 50 == 49;
+        const bool refuses = round % 5 == 1;
+        if (breaks) {
+            regions[region]->break_trunks();
+        } else if (refuses) {
+            regions[region]->answer(asked, "", ReplyStatus::overloaded);
         } else {
-            regions[0]->answer(wait_for(0), pattern(round % 10 == 2 ? 300'000 : 100));
+            regions[region]->answer(asked, pattern(round % 10 == 2 ? 300'000 : 100));
         }
-        if (round % 50 == 49 || round % 5 == 1) regions[1]->answer(wait_for(1), "from 1");
+        if (breaks || refuses) regions[1 - region]->answer(wait_for(1 - region), "from the other");
         EXPECT_EQ(reply().substr(0, 15), "HTTP/1.1 200 OK");
         leave(last_, round % 3 == 0);
-        ASSERT_TRUE(step_until([&] { return core->context().counters.trunks.get() == 2; }));
+        ASSERT_TRUE(step_until([&] { return count(Reason::trunk_up) == trunks + breaks; }));
     }
     EXPECT_EQ(inside, 0u);
 }

@@ -210,6 +210,15 @@ class TrunkPop : public HttpTest {
         EXPECT_TRUE(step_until([&] { return bool(asked = regions[region]->asked(whole)); }));
         return asked;
     }
+    // The region that gets the next one; which that is, is not always the test's business.
+    std::uint32_t wait_for_any(Region::Asked& asked) {
+        std::uint32_t region = 0;
+        EXPECT_TRUE(step_until([&] {
+            region = 1 - region;
+            return bool(asked = regions[region]->asked(true));
+        }));
+        return region;
+    }
     std::string ask(const std::string& body) {
         const net::tcp::Handle connection = connect();
         std::string request = post("f0", body);
