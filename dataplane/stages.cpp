@@ -303,7 +303,6 @@ void Core::gauges() {
     const net::tcp::Stats& tcp = front_->tcp_stats();
     counters.connections.set(tcp.connections.get() - tcp.time_waits.get());
     counters.exchanges.set(front_->exchanges().open_exchanges());
-    counters.payload_buffers.set(rte_mempool_in_use_count(resources_.payload_pool));
 }
 
 }  // namespace skerry
