@@ -85,7 +85,7 @@ struct alignas(64) CoreCounters {
     // Ten times a second.
     Gauge trunks;           // that are up
     Gauge trunk_streams;    // requests that are on them
-    Gauge connections;      // of TCP, in any state but TIME-WAIT
+    Gauge connections;      // of TCP, trunks too, in any state but TIME-WAIT
     Gauge exchanges;        // requests of clients that are not answered yet
     Gauge payload_buffers;  // in use, of those for payloads of HTTP and of trunks
     Gauge packet_buffers;   // in use, those that wait in queues of ports among them
