@@ -46,7 +46,9 @@ class Trunks final : public trunk::Handler {
     static constexpr std::uint64_t kFirstRetry_us = 100'000;
     static constexpr std::uint64_t kLastRetry_us = 10'000'000;
     static constexpr std::uint64_t kConnect_us = 3'000'000;  // until the region's hello
-    static constexpr std::uint64_t kIdle_us = 15'000'000;    // then a ping
+    // Then a ping: a region that was started again resets what it does not know, and a request that
+    // found that out would have had to go elsewhere.
+    static constexpr std::uint64_t kIdle_us = 1'000'000;
     static constexpr std::uint64_t kSilentMin_us = 1'000'000;
     static constexpr std::uint64_t kSilentMax_us = 8'000'000;
 

@@ -200,6 +200,20 @@ TEST_F(TrunkPop, ItIsMadeAgain) {
     EXPECT_EQ(body_of(reply()), "again");
 }
 
+TEST_F(TrunkPop, ARegionThatWasStartedAgainIsFoundOutBeforeItIsAsked) {
+    begin();
+    regions[0]->gone = true;
+    regions[0]->break_trunks();  // and nobody hears of it
+    for (int i = 0; i < 10; ++i) step();
+    regions[0]->gone = false;
+    EXPECT_EQ(count(Reason::trunk_closed_peer), 0u);
+    ASSERT_TRUE(step_until([&] { return count(Reason::trunk_up) == 3; }));
+    EXPECT_EQ(count(Reason::trunk_closed_peer), 1u);
+    ask("x");
+    regions[0]->answer(wait_for(0), "anew");
+    EXPECT_EQ(body_of(reply()), "anew");
+}
+
 TEST_F(TrunkPop, AMalformedWordEndsTheTrunk) {
     begin();
     ask("x");
