@@ -76,6 +76,8 @@ idle = "sleep"
 [workers]
 max = 8
 first_uid = {uid}
+[http]
+require_signature = false
 [[port]]
 devargs = "{devargs}"
 addresses = ["{SERVER}/24"]
