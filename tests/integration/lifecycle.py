@@ -39,8 +39,8 @@ def test_an_up_that_is_ended_leaves_nothing():
     for sig in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         # Namespaces only; a link emulator too; servers too.
         for processes in (0, 1, 3):
-            # It may be up before it was seen to come up: a lab is there a moment after its last server.
-            assert any(end_up(name, sig, processes) for _ in range(20)), "it was never caught in between"
+            # On a busy machine it may be up before it was seen to come up.
+            assert any(end_up(name, sig, processes) for _ in range(5)), "it was never caught in between"
 
 
 def end_up(name, sig, processes):
