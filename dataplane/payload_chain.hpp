@@ -46,6 +46,19 @@ struct PayloadChain {
         std::uint32_t taken = 0;
         return append(pool, bytes, count, taken);
     }
+    // Asks for room when no buffer is left, as often as make_room() says that it made some.
+    template <typename MakeRoom>
+    bool append_making_room(rte_mempool* pool, const void* bytes, std::uint32_t count,
+                            MakeRoom&& make_room) {
+        const auto* from = static_cast<const std::uint8_t*>(bytes);
+        std::uint32_t taken = 0;
+        while (!append(pool, from, count, taken)) {
+            if (!make_room()) return false;
+            from += taken;
+            count -= taken;
+        }
+        return true;
+    }
 
     // The first buffer is not needed any more.
     void drop_first() {

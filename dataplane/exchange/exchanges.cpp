@@ -44,7 +44,7 @@ Exchanges::Exchanges(Context& context, rte_mempool* buffers, std::uint32_t conne
 
 Exchanges::~Exchanges() {
     for (std::uint32_t i = 0; i < connections_; ++i) {
-        rte_pktmbuf_free(records_[i].first);
+        records_[i].chain.free();
         rte_pktmbuf_free(records_[i].log);
     }
 }
@@ -102,46 +102,21 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
     record.payload_limit = target->max_payload_bytes;
     record.since_ms = context_.now_ms;
     record.state = State::receiving;
-    join(receiving_, record);
+    receiving_.join(records_.get(), record);
     ++open_;
     return true;
 }
 
-// At the end of the record's chain. False: no buffers are left; what was there before is still
-// there.
 bool Exchanges::append(Record& record, const void* bytes, std::uint32_t count) {
-    const auto* from = static_cast<const std::uint8_t*>(bytes);
-    while (count != 0) {
-        std::uint32_t room = record.last == nullptr ? 0 : rte_pktmbuf_tailroom(record.last);
-        if (room == 0) {
-            rte_mbuf* mbuf = rte_pktmbuf_alloc(buffers_);
-            if (mbuf == nullptr && make_room(record)) mbuf = rte_pktmbuf_alloc(buffers_);
-            if (mbuf == nullptr) return false;
-            if (record.last == nullptr) {
-                record.first = mbuf;
-            } else {
-                record.last->next = mbuf;
-                ++record.first->nb_segs;
-            }
-            record.last = mbuf;
-            room = rte_pktmbuf_tailroom(mbuf);
-        }
-        const std::uint32_t piece = std::min(room, count);
-        std::memcpy(rte_pktmbuf_mtod_offset(record.last, void*, record.last->data_len), from,
-                    piece);
-        record.last->data_len = static_cast<std::uint16_t>(record.last->data_len + piece);
-        record.first->pkt_len += piece;
-        from += piece;
-        count -= piece;
-    }
-    return true;
+    return record.chain.append_making_room(buffers_, bytes, count,
+                                           [&] { return make_room(record); });
 }
 
 // For the record: who has held buffers for longest loses them, be it a request that is coming in or
 // an answer that is being read. So who is slow does not hold what others need. False: there is
 // nobody else.
 bool Exchanges::make_room(const Record& record) {
-    std::uint32_t incoming = receiving_.first;
+    std::uint32_t incoming = receiving_.first();
     if (incoming == index_of(record)) incoming = record.next;
     const std::uint32_t reader = slow_reader();
     if (incoming == kNoExchange && reader == kNoExchange) return false;
@@ -167,7 +142,7 @@ bool Exchanges::reads_slower(const Record& a, const Record& b) const {
 std::uint32_t Exchanges::slow_reader() const {
     const std::uint32_t patience_ms = context_.shared.server.http.reader_patience_ms;
     std::uint32_t slowest = kNoExchange;
-    std::uint32_t at = readers_.first;
+    std::uint32_t at = readers_.first();
     for (std::uint32_t i = 0; i < kReadersLookedAt && at != kNoExchange; ++i) {
         const Record& record = records_[at];
         if (context_.now_ms - record.since_ms < patience_ms) break;
@@ -187,9 +162,8 @@ void Exchanges::give_up(std::uint32_t reader) {
 
 void Exchanges::refuse_incoming(std::uint32_t incoming) {
     Record& victim = records_[incoming];
-    leave(receiving_, victim);
-    rte_pktmbuf_free(victim.first);
-    victim.first = victim.last = nullptr;
+    receiving_.leave(records_.get(), victim);
+    victim.chain.free();
     victim.state = State::answering;
     http::Answer answer;
     refuse(answer, Reason::refused_no_buffer);
@@ -214,7 +188,7 @@ bool Exchanges::payload(http::Exchange exchange, std::string_view piece, http::A
         }
         reason = Reason::refused_no_buffer;
     }
-    leave(receiving_, *record);
+    receiving_.leave(records_.get(), *record);
     forget(*record);
     refuse(answer, reason, limit);
     return false;
@@ -223,42 +197,28 @@ bool Exchanges::payload(http::Exchange exchange, std::string_view piece, http::A
 void Exchanges::payload_complete(http::Exchange exchange) {
     Record* record = find(exchange);
     SKERRY_CHECK(record != nullptr && record->state == State::receiving);
-    leave(receiving_, *record);
+    receiving_.leave(records_.get(), *record);
     record->state = State::complete;
-    rte_pktmbuf_mtod(record->first, wire::Header*)->payload_bytes.set(record->payload_bytes);
-    join(complete_, *record);
-}
-
-void Exchanges::join(List& list, Record& record) {
-    const std::uint32_t index = index_of(record);
-    record.previous = list.last;
-    record.next = kNoExchange;
-    (list.last == kNoExchange ? list.first : records_[list.last].next) = index;
-    list.last = index;
-}
-
-void Exchanges::leave(List& list, const Record& record) {
-    (record.previous == kNoExchange ? list.first : records_[record.previous].next) = record.next;
-    (record.next == kNoExchange ? list.last : records_[record.next].previous) = record.previous;
+    rte_pktmbuf_mtod(record->chain.first, wire::Header*)->payload_bytes.set(record->payload_bytes);
+    complete_.join(records_.get(), *record);
 }
 
 std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
     std::uint32_t count = 0;
-    while (complete_.first != kNoExchange && count < arrivals.size()) {
-        const std::uint32_t index = complete_.first;
+    while (!complete_.empty() && count < arrivals.size()) {
+        const std::uint32_t index = complete_.first();
         Record& record = records_[index];
-        leave(complete_, record);
-        auto* header = rte_pktmbuf_mtod(record.first, wire::Header*);
+        complete_.leave(records_.get(), record);
+        auto* header = rte_pktmbuf_mtod(record.chain.first, wire::Header*);
         record.state = State::running;
         Arrival& arrival = arrivals[count];
         arrival = {};
-        arrival.mbuf = record.first;
+        arrival.mbuf = record.chain.release();
         arrival.header = header;
         arrival.exchange = index;
         // What is deployed may have changed since the request's head was read.
         arrival.target =
             context_.snapshot->find(header->function_key.get(), header->qualifier.get());
-        record.first = record.last = nullptr;
         if (arrival.target == nullptr) {
             skerry::refuse(context_, arrival, Reason::refused_no_version);
             continue;
@@ -282,8 +242,8 @@ std::uint32_t Exchanges::take_gone(std::span<std::uint32_t> invocations) {
 void Exchanges::cancel(http::Exchange exchange) {
     Record* record = find(exchange);
     SKERRY_CHECK(record != nullptr);
-    if (record->state == State::receiving) leave(receiving_, *record);
-    if (record->state == State::complete) leave(complete_, *record);
+    if (record->state == State::receiving) receiving_.leave(records_.get(), *record);
+    if (record->state == State::complete) complete_.leave(records_.get(), *record);
     if (record->state == State::running || record->state == State::held) {
         SKERRY_CHECK(record->invocation != kNoInvocation && gone_.size() < gone_.capacity());
         gone_.push_back(record->invocation);
@@ -304,19 +264,15 @@ void Exchanges::release(http::Exchange exchange) {
 // Hands on what is kept, buffer by buffer, as long as the connection takes it.
 void Exchanges::pump(Record& record) {
     record.pumping = true;
-    while (record.released && record.first != nullptr) {
-        rte_mbuf* done = record.first;
-        record.payload_bytes += done->data_len;
-        record.first = done->next;
-        done->next = nullptr;
-        done->nb_segs = 1;
-        rte_pktmbuf_free_seg(done);
-        if (record.first == nullptr) break;
+    while (record.released && record.chain.first != nullptr) {
+        record.payload_bytes += record.chain.first->data_len;
+        record.chain.drop_first();
+        const rte_mbuf* next = record.chain.first;
+        if (next == nullptr) break;
         record.released = false;
-        const http::Bytes piece(rte_pktmbuf_mtod(record.first, const std::uint8_t*),
-                                record.first->data_len);
+        const http::Bytes piece(rte_pktmbuf_mtod(next, const std::uint8_t*), next->data_len);
         const http::Exchange exchange{index_of(record), record.serial};
-        SKERRY_CHECK(server_->answer_more(exchange, piece, record.first->next != nullptr));
+        SKERRY_CHECK(server_->answer_more(exchange, piece, next->next != nullptr));
     }
     record.pumping = false;
     if (record.released) forget(record);
@@ -327,8 +283,8 @@ bool Exchanges::ready() {
 }
 
 void Exchanges::forget(Record& record) {
-    if (record.reading) leave(readers_, record);
-    rte_pktmbuf_free(record.first);
+    if (record.reading) readers_.leave(records_.get(), record);
+    record.chain.free();
     rte_pktmbuf_free(record.log);
     if (record.state != State::free) --open_;
     const std::uint32_t serial = record.serial;
@@ -391,7 +347,7 @@ void Exchanges::adopt(Record& record, rte_mbuf* payload, http::Answer& answer,
                            tail_bytes};
         payload = keep_first_bytes(payload, answer.payload_bytes);
     }
-    record.first = payload;
+    record.chain.first = payload;  // it does not grow any more
 }
 
 // Until tail(). Without buffers for it nothing is kept, and tail() says so.
@@ -441,15 +397,15 @@ void Exchanges::deliver(Record& record, http::Answer& answer, bool kept) {
                            answer.tail.size()};
         }
     }
-    if (kept && record.first != nullptr) {
+    if (kept && record.chain.first != nullptr) {
         answer.total_bytes = answer.payload_bytes;
-        answer.payload = rte_pktmbuf_mtod(record.first, const std::uint8_t*);
-        answer.payload_bytes = record.first->data_len;
-        answer.more = record.first->next != nullptr;
+        answer.payload = rte_pktmbuf_mtod(record.chain.first, const std::uint8_t*);
+        answer.payload_bytes = record.chain.first->data_len;
+        answer.more = record.chain.first->next != nullptr;
         record.payload_bytes = 0;
         record.since_ms = context_.now_ms;
         record.reading = true;
-        join(readers_, record);
+        readers_.join(records_.get(), record);
     }
     record.pumping = true;  // a release() from within is seen to below
     const bool heard = server_->answered({index, record.serial}, answer);
@@ -473,8 +429,7 @@ bool Exchanges::keep_log(Record& record, const http::Answer& answer, std::string
 // A worker's memory, to be read once: what is kept is what is sent.
 bool Exchanges::keep(Record& record, const void* payload, std::uint32_t payload_bytes) {
     if (append(record, payload, payload_bytes)) return true;
-    rte_pktmbuf_free(record.first);
-    record.first = record.last = nullptr;
+    record.chain.free();
     return false;
 }
 

@@ -27,10 +27,12 @@
 #include <vector>
 
 #include "dataplane/context.hpp"
+#include "dataplane/exchange/oldest_first.hpp"
 #include "dataplane/exchange_sink.hpp"
 #include "dataplane/http/invocations.hpp"
 #include "dataplane/http/server.hpp"
 #include "dataplane/http/transport.hpp"
+#include "dataplane/payload_chain.hpp"
 
 namespace skerry {
 
@@ -83,8 +85,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     struct Record {
         std::uint32_t serial = 0;
         std::uint32_t invocation = kNoInvocation;
-        rte_mbuf* first = nullptr;  // receiving, complete: the message; answering: what is kept
-        rte_mbuf* last = nullptr;
+        PayloadChain chain;       // receiving, complete: the message; answering: what is kept
         rte_mbuf* log = nullptr;  // a Held, and the tail of the invocation's log
         std::uint32_t payload_bytes =
             0;  // so far; of what is kept of an answer: taken by its client
@@ -98,10 +99,6 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         bool pumping = false;   // pump() is at it
     };
     static_assert(sizeof(Record) <= 56);
-
-    struct List {
-        std::uint32_t first = kNoExchange, last = kNoExchange;
-    };
 
     // An answer whose tail has not come yet.
     struct Held {
@@ -120,8 +117,6 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     bool reads_slower(const Record& a, const Record& b) const;
     void give_up(std::uint32_t reader);
     void refuse_incoming(std::uint32_t incoming);
-    void join(List& list, Record& record);
-    void leave(List& list, const Record& record);
     void pump(Record& record);
     void hold(Record& record, const http::Answer& answer);
     void adopt(Record& record, rte_mbuf* payload, http::Answer& answer, std::uint32_t tail_bytes);
@@ -138,9 +133,9 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     http::Server* server_ = nullptr;
     http::Transport* transport_ = nullptr;
     std::uint32_t open_ = 0;
-    List receiving_;  // these three: oldest first
-    List complete_;
-    List readers_;                     // answers that are kept, of those that were not cut short
+    OldestFirst<Record> receiving_;  // these three: oldest first
+    OldestFirst<Record> complete_;
+    OldestFirst<Record> readers_;      // answers that are kept, of those that were not cut short
     std::vector<std::uint32_t> gone_;  // room for all invocations
 };
 

@@ -53,27 +53,21 @@ void TrunkExchanges::message(trunk::Link& link, std::uint32_t place, const wire:
     ++exchanges_open_;
     record.arrived_tsc = context_.now_tsc;
     record.state = State::receiving;
-    join(receiving_, record);
+    receiving_.join(records_.get(), record);
     wire::Header answer = header;
     Reason reason = Reason::refused_no_buffer;
     if (!admit(header, reason)) return refuse(record, answer, reason);
-    while (!record.chain.append(buffers_, &header, wire::kHeaderBytes))
-        if (!make_room(record)) return refuse(record, answer, Reason::refused_no_buffer);
+    if (!append(record, &header, wire::kHeaderBytes))
+        refuse(record, answer, Reason::refused_no_buffer);
 }
 
 void TrunkExchanges::payload(trunk::Link& link, std::uint32_t place, trunk::Bytes piece) {
     Record& record = record_of(link, place);
     SKERRY_CHECK(record.state == State::receiving);
     const auto bytes = static_cast<std::uint32_t>(piece.size());
-    std::uint32_t done = 0;
-    while (done < bytes) {
-        std::uint32_t taken = 0;
-        const bool all = record.chain.append(buffers_, piece.data() + done, bytes - done, taken);
-        done += taken;
-        if (!all && !make_room(record)) {
-            wire::Header answer = *rte_pktmbuf_mtod(record.chain.first, wire::Header*);
-            return refuse(record, answer, Reason::refused_no_buffer);
-        }
+    if (!append(record, piece.data(), bytes)) {
+        wire::Header answer = *rte_pktmbuf_mtod(record.chain.first, wire::Header*);
+        return refuse(record, answer, Reason::refused_no_buffer);
     }
     link.grant(place, bytes);
     over_tcp_.speaks(link.number());
@@ -82,16 +76,16 @@ void TrunkExchanges::payload(trunk::Link& link, std::uint32_t place, trunk::Byte
 void TrunkExchanges::complete(trunk::Link& link, std::uint32_t place) {
     Record& record = record_of(link, place);
     SKERRY_CHECK(record.state == State::receiving);
-    leave(receiving_, record);
+    receiving_.leave(records_.get(), record);
     record.state = State::complete;
-    join(complete_, record);
+    complete_.join(records_.get(), record);
 }
 
 // The POP wants nothing more of it, or is not there any more.
 void TrunkExchanges::cancelled(trunk::Link& link, std::uint32_t place) {
     Record& record = record_of(link, place);
-    if (record.state == State::receiving) leave(receiving_, record);
-    if (record.state == State::complete) leave(complete_, record);
+    if (record.state == State::receiving) receiving_.leave(records_.get(), record);
+    if (record.state == State::complete) complete_.leave(records_.get(), record);
     if (record.state == State::running || record.state == State::held) {
         SKERRY_CHECK(record.invocation != kNoInvocation && gone_.size() < gone_.capacity());
         gone_.push_back(record.invocation);
@@ -101,10 +95,15 @@ void TrunkExchanges::cancelled(trunk::Link& link, std::uint32_t place) {
     forget(record);
 }
 
+bool TrunkExchanges::append(Record& record, const void* bytes, std::uint32_t count) {
+    return record.chain.append_making_room(buffers_, bytes, count,
+                                           [&] { return make_room(record); });
+}
+
 // For the record: the request that has been coming in for longest is refused, and its buffers are
 // free. False: there is no other.
 bool TrunkExchanges::make_room(const Record& record) {
-    std::uint32_t oldest = receiving_.first;
+    std::uint32_t oldest = receiving_.first();
     if (oldest == index_of(record)) oldest = record.next;
     if (oldest == kNoExchange) return false;
     Record& victim = records_[oldest];
@@ -116,7 +115,7 @@ bool TrunkExchanges::make_room(const Record& record) {
 // One that is coming in: nothing of it has been executed. `header` becomes its answer's.
 void TrunkExchanges::refuse(Record& record, wire::Header& header, Reason reason) {
     context_.counters.count(reason);
-    leave(receiving_, record);
+    receiving_.leave(records_.get(), record);
     record.chain.free();
     wire::write_reply_head(header,
                            {.kind = wire::Kind::reply,
@@ -139,9 +138,9 @@ std::uint32_t TrunkExchanges::time_left_us(const Record& record, const wire::Hea
 
 std::uint32_t TrunkExchanges::take(std::span<Arrival> arrivals) {
     std::uint32_t count = 0;
-    while (complete_.first != kNoExchange && count < arrivals.size()) {
-        Record& record = records_[complete_.first];
-        leave(complete_, record);
+    while (!complete_.empty() && count < arrivals.size()) {
+        Record& record = records_[complete_.first()];
+        complete_.leave(records_.get(), record);
         auto* header = rte_pktmbuf_mtod(record.chain.first, wire::Header*);
         record.state = State::running;
         Arrival& arrival = arrivals[count];
@@ -270,19 +269,6 @@ void TrunkExchanges::forget(Record& record) {
     record.chain.free();
     record = Record{};
     --exchanges_open_;
-}
-
-void TrunkExchanges::join(List& list, Record& record) {
-    const std::uint32_t index = index_of(record);
-    record.previous = list.last;
-    record.next = kNoExchange;
-    (list.last == kNoExchange ? list.first : records_[list.last].next) = index;
-    list.last = index;
-}
-
-void TrunkExchanges::leave(List& list, const Record& record) {
-    (record.previous == kNoExchange ? list.first : records_[record.previous].next) = record.next;
-    (record.next == kNoExchange ? list.last : records_[record.next].previous) = record.previous;
 }
 
 }  // namespace skerry

@@ -6,8 +6,7 @@
 // Whoever connects is a stranger: trunks, those of one address, how long one may be silent, and the
 // buffers of all together are bounded. Allocates in the constructor only.
 //   no trunk left             the one that has been idle for longest makes room; else the new one
-//   is
-//                             reset (trunk_refused_full)
+//                             is reset (trunk_refused_full)
 //   no buffer for a request   the one that has been coming in for longest is refused
 //   no buffer for an answer   the POP is told (failed_answer_no_room); it was executed
 //
@@ -25,6 +24,7 @@
 #include <vector>
 
 #include "dataplane/context.hpp"
+#include "dataplane/exchange/oldest_first.hpp"
 #include "dataplane/exchange_sink.hpp"
 #include "dataplane/payload_chain.hpp"
 #include "dataplane/trunk/over_tcp.hpp"
@@ -93,9 +93,6 @@ class TrunkExchanges final : public trunk::Handler, public ExchangeSink {
         std::uint32_t previous = kNoExchange;
         State state = State::free;
     };
-    struct List {
-        std::uint32_t first = kNoExchange, last = kNoExchange;
-    };
     struct Trunk {
         net::IpAddress peer;
         std::uint64_t heard_us = 0;
@@ -119,14 +116,13 @@ class TrunkExchanges final : public trunk::Handler, public ExchangeSink {
     void end(std::uint32_t trunk, Reason reason);
     bool admit(const wire::Header& header, Reason& reason) const;
     void refuse(Record& record, wire::Header& header, Reason reason);
+    bool append(Record& record, const void* bytes, std::uint32_t count);
     bool make_room(const Record& record);
     bool keep(Record& record, const void* payload, std::uint32_t bytes);
     void send(Record& record, const wire::Header& reply);
     std::uint32_t time_left_us(const Record& record, const wire::Header& header,
                                const Target& target) const;
     void forget(Record& record);
-    void join(List& list, Record& record);
-    void leave(List& list, const Record& record);
 
     Context& context_;
     net::tcp::Stack& stack_;
@@ -137,8 +133,8 @@ class TrunkExchanges final : public trunk::Handler, public ExchangeSink {
     std::uint32_t trunks_open_ = 0;
     std::uint32_t exchanges_open_ = 0;
     std::uint64_t next_look_us_ = 0;
-    List receiving_;
-    List complete_;
+    OldestFirst<Record> receiving_;  // these two: oldest first
+    OldestFirst<Record> complete_;
     std::vector<std::uint32_t> gone_;  // room for all invocations
 };
 
