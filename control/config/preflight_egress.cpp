@@ -25,6 +25,7 @@ enum Finding : int {
     kNoForwarding6 = 4,
     kNoUplink = 8,
     kNoLinks = 16,
+    kNoFilters = 32,
 };
 
 // An interface that is up, beside loopback and the links of workers.
@@ -51,7 +52,10 @@ bool forwards(const char* setting) {
     if (!forwards("ipv6/conf/all/forwarding")) found |= kNoForwarding6;
     if (!has_uplink()) found |= kNoUplink;
     // In a namespace of its own: nothing is changed in the operator's.
-    if (unshare(CLONE_NEWNET) != 0 || egress::try_link() != 0) found |= kNoLinks;
+    if (unshare(CLONE_NEWNET) != 0) _exit(found | kNoLinks);
+    const egress::Part failed = egress::try_link().failed;
+    if (failed != egress::Part::none)
+        found |= failed == egress::Part::sources ? kNoFilters : kNoLinks;
     _exit(found);
 }
 
@@ -112,6 +116,9 @@ Need check_network(const egress::Network& network, const Config& config) {
                  "give it an uplink: docs/operations.md, \"Egress networks\"");
     if (found & kNoLinks)
         complain(need, Need::warning, "and this kernel makes no veth", "modprobe veth");
+    if (found & kNoFilters)
+        complain(need, Need::warning, "and this kernel makes no filter of sources on a veth",
+                 "modprobe -a sch_ingress cls_bpf");
     const std::uint32_t addresses = address_count(network);
     if (addresses < config.workers.max)
         complain(need, Need::warning,

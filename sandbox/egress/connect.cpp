@@ -18,6 +18,7 @@
 
 #include "sandbox/base/unique_fd.hpp"
 #include "sandbox/egress/netlink.hpp"
+#include "sandbox/egress/source_check.hpp"
 
 namespace skerry::egress {
 namespace {
@@ -182,6 +183,10 @@ Connected connect(const Wiring& wiring, int namespace_fd) {
     if (opened != 0) return {Part::enter, opened};
     if (const int error = make_pair(there, wiring, own.get()); error != 0)
         return {Part::link, error};
+    // Before it is up: nothing comes through that was not looked at.
+    if (const int error = check_sources(there, there.index_of(wiring.peer_name), wiring);
+        error != 0)
+        return {Part::sources, error};
     if (const int error = settle_there(there, wiring); error != 0) return {Part::settings, error};
     if (const int error = set_up(here, kWorkersIndex, false); error != 0)
         return {Part::settings, error};
@@ -191,20 +196,23 @@ Connected connect(const Wiring& wiring, int namespace_fd) {
     return {};
 }
 
-int try_link() {
+Connected try_link() {
     Netlink netlink;
-    if (const int error = netlink.open(); error != 0) return error;
+    if (const int error = netlink.open(); error != 0) return {Part::link, error};
     Request made(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     made.payload<ifinfomsg>();
     made.put_text(IFLA_IFNAME, "sktry0");
     nlattr* const info = made.begin(IFLA_LINKINFO);
     made.put_text(IFLA_INFO_KIND, "veth");
     made.end(info);
-    if (const int error = netlink.ask(made); error != 0) return error;
+    if (const int error = netlink.ask(made); error != 0) return {Part::link, error};
+    const int error = check_sources(netlink, netlink.index_of("sktry0"), Wiring{});
     Request gone(RTM_DELLINK, 0);
     gone.payload<ifinfomsg>();
     gone.put_text(IFLA_IFNAME, "sktry0");
-    return netlink.ask(gone);
+    const int left = netlink.ask(gone);
+    if (error != 0) return {Part::sources, error};
+    return {left != 0 ? Part::link : Part::none, left};
 }
 
 }  // namespace skerry::egress

@@ -6,7 +6,7 @@
 
 namespace skerry::egress {
 
-enum class Part { none, enter, link, settings, addresses };
+enum class Part { none, enter, link, settings, sources, addresses };
 
 struct Connected {
     Part failed = Part::none;
@@ -19,7 +19,7 @@ struct Connected {
 Connected connect(const Wiring& wiring, int namespace_fd);
 
 // Whether this kernel has what it takes; makes and removes a pair of interfaces in the caller's
-// network namespace. 0, or errno.
-int try_link();
+// network namespace.
+Connected try_link();
 
 }  // namespace skerry::egress

@@ -20,6 +20,8 @@ Step step_of(egress::Part part) {
             return Step::egress_link;
         case egress::Part::settings:
             return Step::egress_settings;
+        case egress::Part::sources:
+            return Step::egress_sources;
         case egress::Part::addresses:
             return Step::egress_addresses;
         default:

@@ -25,6 +25,7 @@ constexpr std::array<const char*, static_cast<std::size_t>(Step::count)> kTexts 
     "take its order",
     "enter the namespace of its egress network (see skerryd --check)",
     "make its link to its egress network (see skerryd --check)",
+    "filter sources on its link to its egress network (modprobe sch_ingress cls_bpf)",
     "bring up its link to its egress network",
     "give it an address and routes of its egress network",
     "bind the artifact at /var/task (is the artifact folder still there?)",

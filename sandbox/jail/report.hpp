@@ -22,6 +22,7 @@ enum class Step : std::uint32_t {
     order,
     egress_namespace,
     egress_link,
+    egress_sources,
     egress_settings,
     egress_addresses,
     artifact,

@@ -112,7 +112,7 @@ def test_a_network_that_is_not_there_is_named(lab, outside):
 
 
 def test_granted_functions_reach_and_are_known(lab, outside):
-    deploy(lab, "granted", "--egress", "outside", "--warm-min", "1", "--warm-max", "2")
+    deploy(lab, "granted", "--egress", "outside", "--warm-min", "1", "--warm-max", "1")
     equal(lab.ctl("function", "describe", "granted")["limits"]["egress"], "outside")
     client = lab.client()
     said, body = ask(client, "granted", "tcp", address="10.99.0.1", port=8000)

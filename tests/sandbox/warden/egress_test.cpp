@@ -191,6 +191,58 @@ TEST_F(Egress, ForgedIpv4PacketsAreDroppedAtTheOtherEnd) {
     EXPECT_EQ(outside_->heard(), all) << "the honest ones alone";
 }
 
+// RFC 8200 §8.1, RFC 1071: of UDP over IPv6 a checksum is asked for.
+std::uint16_t udp_checksum(const ip6_hdr& ip, const void* udp, std::size_t bytes) {
+    std::uint32_t sum = 0;
+    const auto add = [&sum](const void* from, std::size_t count) {
+        const auto* at = static_cast<const std::uint8_t*>(from);
+        for (std::size_t i = 0; i < count; ++i) sum += std::uint32_t{at[i]} << (i % 2 == 0 ? 8 : 0);
+    };
+    add(&ip.ip6_src, 16);
+    add(&ip.ip6_dst, 16);
+    sum += static_cast<std::uint32_t>(bytes) + IPPROTO_UDP;
+    add(udp, bytes);
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+    return htons(static_cast<std::uint16_t>(~sum));
+}
+
+TEST_F(Egress, ForgedIpv6PacketsAreDroppedAtTheOtherEnd) {
+    ApiWorker worker(folder_);
+    ASSERT_TRUE(start(worker));
+    struct {
+        ip6_hdr ip;
+        udphdr udp;
+        char text[6];
+    } packet{};
+    packet.ip.ip6_vfc = 0x60;
+    packet.ip.ip6_plen = htons(8 + 6);
+    packet.ip.ip6_nxt = IPPROTO_UDP;
+    packet.ip.ip6_hlim = 64;
+    packet.udp.source = htons(7002);
+    packet.udp.dest = htons(kServicePort);
+    packet.udp.len = htons(8 + 6);
+    std::memcpy(packet.text, "forged", 6);
+    sockaddr_in6 place{};
+    place.sin6_family = AF_INET6;
+    ASSERT_EQ(::inet_pton(AF_INET6, "fd99::1", &place.sin6_addr), 1);
+    packet.ip.ip6_dst = place.sin6_addr;
+    in_namespace("/proc/" + std::to_string(pid_) + "/ns/net", [&] {
+        const UniqueFd raw(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+        for (const std::string& source : {std::string("fd66::fafa"), std::string("fd99::53"),
+                                          std::string("2001:db8::1"), address6_}) {
+            ASSERT_EQ(::inet_pton(AF_INET6, source.c_str(), &packet.ip.ip6_src), 1);
+            packet.udp.check = 0;
+            packet.udp.check = udp_checksum(packet.ip, &packet.udp, 8 + 6);
+            EXPECT_EQ(::sendto(raw.get(), &packet, sizeof packet, 0,
+                               reinterpret_cast<sockaddr*>(&place), sizeof place),
+                      static_cast<ssize_t>(sizeof packet));
+        }
+    });
+    EXPECT_EQ(ask(worker, kUdp6), "ok " + address6_);
+    const std::vector<std::string> all = {address6_ + " forged", address6_ + " hello"};
+    EXPECT_EQ(outside_->heard(), all) << "the honest ones alone";
+}
+
 TEST_F(Egress, HasItsNetworksResolver) {
     ApiWorker worker(folder_);
     ASSERT_TRUE(start(worker));
