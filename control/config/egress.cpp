@@ -111,6 +111,15 @@ void read_egress(const toml::table& table, std::size_t index, Config& config, Pr
     r.require("to", "what functions may speak to: " + blocks_allowed);
     read_blocks(r, name, "except", egress::kPrefixesMax, blocks_allowed, false, network,
                 network.except, problems);
+    const std::string ports_allowed = "a list of at most 16 ports, 1 to 65535";
+    r.list("tcp_ports", egress::kTcpPortsMax, ports_allowed, [&](const toml::node& node) {
+        const auto* port = node.as_integer();
+        if (port == nullptr || port->get() < 1 || port->get() > 65535)
+            return problems.add(line_of(node), name + "tcp_ports", describe(node), ports_allowed);
+        network.tcp_ports.push_back(static_cast<std::uint16_t>(port->get()));
+    });
+    if (r.has("tcp_ports") && network.tcp_ports.empty())
+        r.problem("tcp_ports", "no port", ports_allowed + "; without the key, all");
     compare(network, config, r);
     r.finish();
     config.egress.push_back(std::move(network));

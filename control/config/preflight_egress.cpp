@@ -119,6 +119,11 @@ Need check_network(const egress::Network& network, const Config& config) {
     if (found & kNoFilters)
         complain(need, Need::warning, "and this kernel makes no filter of sources on a veth",
                  "modprobe -a sch_ingress cls_bpf");
+    if (!network.tcp_ports.empty() && landlock_version() < 4)
+        complain(
+            need, Need::warning,
+            "and this kernel has no rules about ports for its tcp_ports: no worker starts with it",
+            "Linux 6.7 or newer with Landlock; or without tcp_ports, a filter in the namespace");
     const std::uint32_t addresses = address_count(network);
     if (addresses < config.workers.max)
         complain(need, Need::warning,

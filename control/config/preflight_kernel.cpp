@@ -155,11 +155,14 @@ Need check_cgroups(const Config& config) {
     return need;
 }
 
+long landlock_version() {
+    return syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
 Need check_landlock() {
     Need need{"Landlock", "", "version 1 or newer, as one more wall around workers' files", "",
               Need::ok};
-    const long version =
-        syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    const long version = landlock_version();
     if (version >= 1) {
         need.found = "version " + std::to_string(version);
         return need;

@@ -10,6 +10,8 @@ Need check_root();
 Need check_io_uring();
 std::vector<Need> check_namespaces();
 Need check_cgroups(const Config& config);
+// Its version that this kernel has switched on; less than 1: none, errno says why.
+long landlock_version();
 Need check_landlock();
 Need check_open_files(const Config& config);
 Need check_memory(const Config& config);

@@ -19,6 +19,7 @@ inline constexpr std::size_t kNameBytesMax = 15;  // [a-z0-9-]
 inline constexpr std::size_t kResolversMax = 3;   // what C libraries read of a resolv.conf
 inline constexpr std::size_t kPrefixesMax = 32;   // in `to`, and in `except`
 inline constexpr std::size_t kHostAddressesMax = 64;
+inline constexpr std::size_t kTcpPortsMax = 16;
 
 // An address, or a block of them; host bits are zero in a block.
 struct Prefix {
@@ -50,6 +51,8 @@ struct Network {
     std::vector<Prefix> resolvers = {};  // addresses outside of the subnets
     std::vector<Prefix> to = {};         // what workers may speak to …
     std::vector<Prefix> except = {};     // … without this; the longest match decides
+    // That workers may connect to, at any address, their own loopback included; none: all.
+    std::vector<std::uint16_t> tcp_ports = {};
 };
 
 // Opens the network's namespace. An error says what is there instead, and the command that mends

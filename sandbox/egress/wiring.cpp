@@ -52,6 +52,10 @@ Wiring wiring_of(const Network& network, std::uint32_t number, const std::vector
         text += "nameserver " + to_string(resolver) + "\n";
     }
     std::snprintf(wiring.resolver_text, sizeof wiring.resolver_text, "%s", text.c_str());
+    wiring.tcp_port_count = static_cast<std::uint32_t>(
+        std::copy_n(network.tcp_ports.begin(), std::min(network.tcp_ports.size(), kTcpPortsMax),
+                    wiring.tcp_ports.begin()) -
+        wiring.tcp_ports.begin());
     // Other workers are in there, and nobody else.
     if (network.subnet4) add(wiring, *network.subnet4, true);
     if (network.subnet6) add(wiring, *network.subnet6, true);

@@ -29,6 +29,8 @@ struct Wiring {
     std::uint32_t route_count = 0;
     std::array<Route, kRoutesMax> routes;
     char resolver_text[kResolverTextBytes] = {};  // empty: the image's own
+    std::uint32_t tcp_port_count = 0;             // 0: any may be connected to
+    std::array<std::uint16_t, kTcpPortsMax> tcp_ports{};
 };
 static_assert(std::is_trivially_copyable_v<Wiring>);
 

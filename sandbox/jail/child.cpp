@@ -214,6 +214,7 @@ void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups
     if (const int error = groups.join(group); error != 0) reporter.fail(Step::cgroup, error);
     reporter.need(::unshare(CLONE_NEWCGROUP), Step::cgroup);
     raise_loopback(reporter);
+    const bool no_fast_open = forbid_fast_open();
     UniqueFd listener = make_listener(reporter);
     const int root_fd = enter_root(reporter);
     constexpr char kHostName[] = "worker";
@@ -232,7 +233,10 @@ void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups
     die_with_warden(reporter, Step::capabilities);
     set_limits(received.order, reporter);
     reporter.need(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), Step::no_new_privs);
-    enter_landlock(reporter);
+    const egress::Wiring& wiring = received.order.egress;
+    if (wiring.tcp_port_count != 0 && !no_fast_open)
+        reporter.fail(Step::egress_settings, EOPNOTSUPP);
+    enter_landlock(std::span(wiring.tcp_ports).first(wiring.tcp_port_count), reporter);
     install_filter(filters.of(received.order.kind, received.order.egress.used), reporter);
     execute(received.order, reporter);
 }

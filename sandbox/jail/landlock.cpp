@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "sandbox/base/unique_fd.hpp"
+#include "sandbox/runtime/kind.hpp"
 
 namespace skerry::jail {
 namespace {
@@ -31,10 +32,19 @@ constexpr std::uint64_t kScopes = 3;
 // Of all rights, what concerns a file that is no folder.
 constexpr std::uint64_t kFileRights = kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDevice;
 
+// LANDLOCK_ACCESS_NET_CONNECT_TCP, and the kind of its rules; version 4.
+constexpr std::uint64_t kConnectTcp = 1u << 1;
+constexpr int kRuleOfPort = 2;
+constexpr int kVersionWithPorts = 4;
+struct PortRule {
+    std::uint64_t allowed_access;
+    std::uint64_t port;
+};
+
 // As of version 6; an older kernel is given the part that it knows.
 struct Ruleset {
     std::uint64_t handled_access_fs = 0;
-    std::uint64_t handled_access_net = 0;  // version 4; none: what it has is its own loopback
+    std::uint64_t handled_access_net = 0;  // version 4; none: what it may reach has other fences
     std::uint64_t scoped = 0;              // version 6
 };
 
@@ -61,6 +71,12 @@ void allow(int ruleset_fd, const char* path, std::uint64_t rights, const Reporte
         Step::landlock);
 }
 
+void allow_port(int ruleset_fd, std::uint16_t port, const Reporter& reporter) {
+    const PortRule rule{kConnectTcp, port};
+    reporter.need(::syscall(SYS_landlock_add_rule, ruleset_fd, kRuleOfPort, &rule, 0u),
+                  Step::landlock);
+}
+
 }  // namespace
 
 int landlock_version() {
@@ -69,13 +85,16 @@ int landlock_version() {
     return static_cast<int>(std::max(0l, version));
 }
 
-void enter_landlock(const Reporter& reporter) {
+void enter_landlock(std::span<const std::uint16_t> tcp_ports, const Reporter& reporter) {
     const int version = landlock_version();
+    if (!tcp_ports.empty() && version < kVersionWithPorts)
+        reporter.fail(Step::landlock, EOPNOTSUPP);
     if (version == 0) return;
     const std::uint64_t all = rights_of(version);
     Ruleset rules{};
     rules.handled_access_fs = all;
     if (version >= 6) rules.scoped = kScopes;
+    if (!tcp_ports.empty()) rules.handled_access_net = kConnectTcp;
     const UniqueFd ruleset(
         static_cast<int>(::syscall(SYS_landlock_create_ruleset, &rules, size_for(version), 0u)));
     reporter.need(ruleset.get(), Step::landlock);
@@ -83,6 +102,8 @@ void enter_landlock(const Reporter& reporter) {
     // Devices and ioctls on them are not what /tmp is for; it is mounted nodev besides.
     allow(ruleset.get(), "/tmp", all & ~kIoctlDevice, reporter);
     allow(ruleset.get(), "/dev/null", all & kFileRights & ~(kExecute | kIoctlDevice), reporter);
+    for (const std::uint16_t port : tcp_ports) allow_port(ruleset.get(), port, reporter);
+    if (!tcp_ports.empty()) allow_port(ruleset.get(), runtime::kRuntimeApiPort, reporter);
     reporter.need(::syscall(SYS_landlock_restrict_self, ruleset.get(), 0u), Step::landlock);
 }
 

@@ -2,6 +2,9 @@
 // what is in its root, write to /tmp and /dev/null. Internal to sandbox/jail.
 #pragma once
 
+#include <cstdint>
+#include <span>
+
 #include "sandbox/jail/report.hpp"
 
 namespace skerry::jail {
@@ -10,6 +13,8 @@ namespace skerry::jail {
 int landlock_version();
 
 // Needs no_new_privs and the finished root. Does nothing where there is no Landlock.
-void enter_landlock(const Reporter& reporter);
+// `tcp_ports`: the only ones that may be connected to, beside the Runtime API's; none: all may.
+// Some where Landlock has no rules about ports (before its version 4): the worker's start fails.
+void enter_landlock(std::span<const std::uint16_t> tcp_ports, const Reporter& reporter);
 
 }  // namespace skerry::jail

@@ -1,10 +1,12 @@
 #include "sandbox/jail/network.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -39,6 +41,11 @@ UniqueFd make_listener(const Reporter& reporter) {
                   Step::network);
     reporter.need(::listen(listener.get(), kBacklog), Step::network);
     return listener;
+}
+
+bool forbid_fast_open() {
+    const UniqueFd setting(::open("/proc/sys/net/ipv4/tcp_fastopen", O_WRONLY | O_CLOEXEC));
+    return setting && ::write(setting.get(), "0", 1) == 1;
 }
 
 }  // namespace skerry::jail

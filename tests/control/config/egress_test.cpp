@@ -29,6 +29,7 @@ mtu = 1400
 resolvers = ["192.0.2.53", "2001:db8::53"]
 to = ["0.0.0.0/0", "::/0"]
 except = ["10.0.0.0/8"]
+tcp_ports = [443, 5432]
 )";
 
 std::string errors_of(const std::string& egress) {
@@ -58,6 +59,7 @@ TEST(ConfigEgress, IsTaken) {
     EXPECT_EQ(to_string(network.resolvers[1]), "2001:db8::53");
     EXPECT_EQ(network.to.size(), 2u);
     EXPECT_EQ(to_string(network.except.at(0)), "10.0.0.0/8");
+    EXPECT_EQ(network.tcp_ports, (std::vector<std::uint16_t>{443, 5432}));
 }
 
 TEST(ConfigEgress, LeastThatIsNeeded) {
@@ -92,6 +94,11 @@ TEST(ConfigEgress, WrongValuesAreRefused) {
         {"to", "to = [\"0.0.0.0/0\", \"0.0.0.0/0\"]"},
         {"to", "to = \"0.0.0.0/0\""},
         {"except", "except = [7]"},
+        {"tcp_ports", "tcp_ports = []"},
+        {"tcp_ports", "tcp_ports = [0]"},
+        {"tcp_ports", "tcp_ports = [65536]"},
+        {"tcp_ports", "tcp_ports = [\"https\"]"},
+        {"tcp_ports", "tcp_ports = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]"},
     };
     for (const auto& [key, line] : wrong)
         EXPECT_NE(errors_with(key, line).find("egress[0]." + std::string(key)), std::string::npos)

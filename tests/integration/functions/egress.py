@@ -47,6 +47,16 @@ def handle(event, _):
             return {"heard": ask(socket.SOCK_STREAM, event["address"], event["port"])}
         if event["do"] == "udp":
             return {"heard": ask(socket.SOCK_DGRAM, event["address"], event["port"])}
+        if event["do"] == "fast open":
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+                one.sendto(b"hello", socket.MSG_FASTOPEN, (event["address"], event["port"]))
+            return {"heard": "sent"}
+        if event["do"] == "fast open later":  # connect() sends nothing, the first write does
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+                one.setsockopt(socket.IPPROTO_TCP, 30, 1)  # TCP_FASTOPEN_CONNECT
+                one.connect((event["address"], event["port"]))
+                one.sendall(b"hello")
+            return {"heard": "sent"}
         if event["do"] == "url":
             with urllib.request.urlopen(event["url"], timeout=5) as answer:
                 return {"heard": answer.read().decode()}
