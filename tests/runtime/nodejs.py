@@ -5,6 +5,7 @@ import sys
 import common
 import rig
 from rig import HERE, Rig
+from stub import answer, refusal
 from tap import equal, run
 
 ECHO = {"do": "echo", "value": {"text": "naïve 😀", "number": 1.5, "list": [1, None, True]}}
@@ -122,6 +123,26 @@ def test_logs(_build):
         for line, (level, text) in zip(lines, (("INFO", "one\rtwo { a: 1 }"), ("WARN", "three"), ("ERROR", "four"))):
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t00000000-0000-4000-8000-000000000001\t"
                                 + re.escape(f"{level}\t{text}"), line), (line, level, text)
+
+
+def test_a_rehearsal_leaves_nothing(_build):
+    """Of a worker that stands by: it does all once, and then waits for its function."""
+    with Rig(client(), SKERRY_STANDBY="1") as worker:
+        for _ in range(2):
+            worker.stub.offer(answer(200, b"pong"))
+        worker.stub.verdicts.extend([refusal(400, "InvalidRequestID")] * 2)
+        worker.stub.wait(lambda request: request.target == "/skerry/assignment", "who it is")
+        equal([(request.method, request.target.rsplit("/", 1)[1]) for request in worker.stub.requests],
+              [("GET", "ping"), ("POST", "response")] * 2 + [("GET", "assignment")], "what it says")
+        equal(worker.log(), b"", "log")
+        told = {"AWS_LAMBDA_RUNTIME_API": worker.stub.address, "_HANDLER": "app.handler", "PATH": "/usr/bin:/bin",
+                "LAMBDA_TASK_ROOT": str(worker.client.root)}
+        worker.stub.offer(answer(200, "".join(f"{name}={value}\0" for name, value in told.items()).encode()))
+        equal(worker.result(ECHO), ECHO["value"], "result")
+        equal(worker.error({"do": "throw"})[0], "OopsError", "it is the function's own")
+        worker.result({"do": "logs"})
+        assert worker.log().decode().rsplit("\t", 1)[1] == "four\n", worker.log()
+        equal({request.connection for request in worker.stub.requests}, {0}, "connections")
 
 
 def test_an_installed_package(build):

@@ -112,6 +112,7 @@ class Client {
   next() { return this.exchange(`GET ${VERSION}/invocation/next HTTP/1.1\r\n${this.fixed}\r\n`, null); }
   // Which function this worker is for; waits for it as next() does.
   assignment() { return this.exchange(`GET /skerry/assignment HTTP/1.1\r\n${this.fixed}\r\n`, null); }
+  ping() { return this.exchange(`GET /2018-06-01/ping HTTP/1.1\r\n${this.fixed}\r\n`, null); }
   respond(invocation, body) { return this.post(`${pathOf(invocation)}/response`, body, '', invocation); }
   fail(invocation, body, errorType) { return this.post(`${pathOf(invocation)}/error`, body, errorType, invocation); }
   failInitialisation(body, errorType) { return this.post(`${VERSION}/init/error`, body, errorType); }

@@ -4,13 +4,14 @@ const fs = require('node:fs');
 const { format } = require('node:util');
 
 let requestId = 'undefined';
+let log = 1;
 
 // At once, also when the process ends next. A log that nobody takes ends no invocation.
 function write(text) {
   let rest = Buffer.from(text);
   for (let tries = 0; rest.length > 0 && tries < 1000; ++tries) {
     try {
-      rest = rest.subarray(fs.writeSync(1, rest));
+      rest = rest.subarray(fs.writeSync(log, rest));
     } catch (problem) {
       if (problem.code !== 'EAGAIN') return;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
@@ -39,6 +40,13 @@ function logError(what, error) {
   entry('ERROR', `${what} \t${JSON.stringify({ ...error, stack: error.trace, trace: undefined })}`);
 }
 
+// An entry that goes to another descriptor.
+function rehearse(to, ...values) {
+  log = to;
+  console.log(...values);
+  log = 1;
+}
+
 function setRequest(id) { requestId = id; }
 
-module.exports = { patchConsole, logError, setRequest, write };
+module.exports = { patchConsole, logError, setRequest, write, rehearse };
