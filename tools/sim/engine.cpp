@@ -1,10 +1,8 @@
 #include "tools/sim/engine.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <new>
 
 #include "control/placement/demand.hpp"
 #include "dataplane/select/lanes.hpp"
@@ -13,6 +11,7 @@ namespace skerry::sim {
 namespace {
 
 constexpr std::size_t kBins = 240;
+constexpr std::size_t kAhead = 8;  // arrivals that are known before they are due
 constexpr float kLn2 = 0.69314718f;
 
 float seconds(std::int64_t us) {
@@ -29,19 +28,6 @@ double total_rate(const Scenario& s) {
     return rate;
 }
 
-// Zeros that exist once they are touched, in large pages: most of a run's cache misses are here.
-PopFunction* make_table(std::size_t count) {
-    constexpr std::uintptr_t kHuge = 2u << 20;
-    void* memory = std::calloc(count, sizeof(PopFunction));
-    if (memory == nullptr) throw std::bad_alloc();
-    const auto from = (reinterpret_cast<std::uintptr_t>(memory) + kHuge - 1) & ~(kHuge - 1);
-    const auto to =
-        (reinterpret_cast<std::uintptr_t>(memory) + count * sizeof(PopFunction)) & ~(kHuge - 1);
-    // A hint: without it everything works, more slowly.
-    if (to > from) (void)madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
-    return static_cast<PopFunction*>(memory);
-}
-
 }  // namespace
 
 Engine::Engine(const Scenario& scenario, const World& world, Brain brain,
@@ -55,7 +41,7 @@ Engine::Engine(const Scenario& scenario, const World& world, Brain brain,
       pops_(world.pop_count()),
       cells_(world.functions.size() * world.region_count()),
       stride_(world.region_count()),
-      pop_functions_(make_table(std::size_t{world.pop_count()} * world.functions.size())),
+      pop_functions_(static_cast<std::uint32_t>(world.functions.size())),
       in_band_(world.functions.size()),
       report_us_(std::int64_t{scenario.regions.report_ms} * 1000),
       warm_up_us_(static_cast<std::int64_t>(scenario.warm_up_s * 1e6)),
@@ -98,8 +84,19 @@ Engine::Engine(const Scenario& scenario, const World& world, Brain brain,
 }
 
 Metrics Engine::run(Arrivals& arrivals) {
-    Arrival arrival;
-    while (arrivals.next(arrival)) {
+    // Who comes does not depend on what is answered: what the next ones need is fetched early.
+    std::array<Arrival, kAhead> ahead;
+    std::size_t known = 0, taken = 0;
+    for (bool more = true;;) {
+        while (more && known < taken + kAhead) {
+            Arrival& arrival = ahead[known % kAhead];
+            more = arrivals.next(arrival);
+            if (!more) break;
+            prefetch(arrival);
+            ++known;
+        }
+        if (taken == known) break;
+        const Arrival arrival = ahead[taken++ % kAhead];
         advance(arrival.at_us);
         on_arrival(arrival);
     }
@@ -107,6 +104,13 @@ Metrics Engine::run(Arrivals& arrivals) {
     Event event;
     while (calendar_.pop(std::int64_t{1} << 60, event)) handle(event);
     return take_metrics();
+}
+
+void Engine::prefetch(const Arrival& arrival) const {
+    pop_functions_.prefetch(arrival.pop, arrival.function);
+    if (!brain_.uses_warmth()) return;
+    const Cell* row = cells_.data() + arrival.function * stride_;
+    for (std::size_t r = 0; r < stride_; r += 2) __builtin_prefetch(row + r);
 }
 
 void Engine::advance(std::int64_t until_us) {
@@ -152,7 +156,7 @@ void Engine::report(std::int64_t now_us) {
     for (std::size_t p = look % every; p < pops_.size(); p += every) {
         auto& kept = pops_[p].kept;
         std::erase_if(kept, [&](std::uint32_t f) {
-            PopFunction& mine = pop_functions_[p * world_.functions.size() + f];
+            PopFunction& mine = pop_functions_.at(static_cast<std::uint32_t>(p), f);
             const float rate = mine.fast * halved(seconds(now_us) - mine.at_s,
                                                   static_cast<float>(s_.pops.half_life_s));
             mine.kept = placement::wish({.rate_per_s = rate,
@@ -177,7 +181,7 @@ std::uint32_t Engine::take_flight() {
 
 void Engine::on_arrival(const Arrival& arrival) {
     PopSim& pop = pops_[arrival.pop];
-    PopFunction& mine = this->mine(arrival);
+    PopFunction& mine = pop_functions_.add(arrival.pop, arrival.function);
     const float now_s = seconds(arrival.at_us);
     // The request itself is not in the rates yet: what it says about the next ones is known when
     // they come.

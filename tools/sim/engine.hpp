@@ -6,8 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -20,6 +18,7 @@
 #include "tools/sim/faults.hpp"
 #include "tools/sim/metrics.hpp"
 #include "tools/sim/oracle.hpp"
+#include "tools/sim/pairs.hpp"
 #include "tools/sim/pop.hpp"
 #include "tools/sim/region.hpp"
 
@@ -45,6 +44,7 @@ class Engine {
         bool cold = false, control = false, was_kept = false, delivered = false;
     };
 
+    void prefetch(const Arrival& arrival) const;
     void advance(std::int64_t until_us);
     void handle(const Event& event);
     void report(std::int64_t now_us);
@@ -71,9 +71,7 @@ class Engine {
     std::int64_t silence_us(const Flight& flight) const;
 
     std::uint32_t take_flight();
-    PopFunction& mine(const Arrival& a) {
-        return pop_functions_[std::size_t{a.pop} * world_.functions.size() + a.function];
-    }
+    PopFunction& mine(const Arrival& a) { return pop_functions_.at(a.pop, a.function); }
     Cell* cells(std::uint32_t region) { return cells_.data() + region; }
     bool measured(const Arrival& a) const { return a.at_us >= warm_up_us_; }
     TimelineBin& bin(std::int64_t at_us);
@@ -89,10 +87,7 @@ class Engine {
     std::vector<PopSim> pops_;
     std::vector<Cell> cells_;  // by function, then region
     std::size_t stride_;
-    struct Free {
-        void operator()(void* p) const { std::free(p); }
-    };
-    std::unique_ptr<PopFunction[], Free> pop_functions_;
+    PairTable pop_functions_;
     std::unordered_map<std::uint64_t, select::Trial> trials_;
     std::vector<Flight> flights_;
     std::vector<std::uint32_t> unused_;

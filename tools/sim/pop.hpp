@@ -9,8 +9,7 @@
 
 namespace skerry::sim {
 
-// One function at one POP. Zero bytes are a fresh one: most pairs are never touched, and their
-// pages never exist. Times in seconds of simulated time.
+// One function at one POP. Zero bytes are a fresh one. Times in seconds of simulated time.
 struct PopFunction {
     float rate = 0;            // arrivals a second, over the time that a worker is kept
     float fast = 0;            // the same for admission
