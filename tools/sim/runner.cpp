@@ -28,20 +28,46 @@ Result<std::string> read_file(const std::string& path) {
 
 Result<std::unique_ptr<Runner>> Runner::create(Scenario scenario, std::uint64_t seed) {
     std::unique_ptr<Runner> made(new Runner(std::move(scenario), seed));
-    Scenario& s = made->scenario_;
+    KnownTraits known;
+    if (auto read = made->read_traces(known); !read) return read.error();
+    made->world_ = std::make_unique<World>(made->scenario_, seed, known);
+    return made;
+}
+
+Status Runner::read_traces(KnownTraits& known) {
+    Scenario& s = scenario_;
     if (!s.trace.empty()) {
         auto text = read_file(s.trace);
         if (!text) return text.error();
         auto trace = read_azure_invocations(*text, s.trace);
         if (!trace) return trace.error();
-        made->trace_ = std::make_unique<MinuteTrace>(std::move(*trace));
-        if (made->trace_->functions.empty())
+        trace_ = std::make_unique<MinuteTrace>(std::move(*trace));
+        if (trace_->functions.empty())
             return Error{0, s.trace + ": found no functions; allowed: one a line"};
         s.functions.count = std::min<std::uint32_t>(
-            s.functions.count, static_cast<std::uint32_t>(made->trace_->functions.size()));
+            s.functions.count, static_cast<std::uint32_t>(trace_->functions.size()));
     }
-    made->world_ = std::make_unique<World>(s, seed);
-    return made;
+    if (!s.durations.empty()) {
+        auto text = read_file(s.durations);
+        if (!text) return text.error();
+        auto found = read_azure_durations(*text, s.durations, *trace_);
+        if (!found) return found.error();
+        if (*found == 0)
+            return Error{0, s.durations +
+                                ": found none of the trace's functions; allowed: durations "
+                                "of the same day"};
+        for (const auto& function : trace_->functions) known.run_ms.push_back(function.run_ms);
+    }
+    if (!s.cold_starts.empty()) {
+        auto text = read_file(s.cold_starts);
+        if (!text) return text.error();
+        auto costs = read_cold_starts(*text, s.cold_starts);
+        if (!costs) return costs.error();
+        if (costs->empty())
+            return Error{0, s.cold_starts + ": found no starts; allowed: one a line"};
+        known.cold_ms = std::move(*costs);
+    }
+    return ok();
 }
 
 void Runner::look_back_once() {

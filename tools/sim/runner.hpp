@@ -12,7 +12,7 @@ namespace skerry::sim {
 
 class Runner {
   public:
-    // A scenario with a trace has it read here.
+    // The traces that a scenario names are read here.
     static Result<std::unique_ptr<Runner>> create(Scenario scenario, std::uint64_t seed);
 
     Run run(const std::string& policy);  // a name of all_brains()
@@ -24,6 +24,7 @@ class Runner {
 
   private:
     Runner(Scenario scenario, std::uint64_t seed) : scenario_(std::move(scenario)), seed_(seed) {}
+    Status read_traces(KnownTraits& known);
     void look_back_once();
 
     Scenario scenario_;

@@ -77,8 +77,15 @@ void read_arrivals(const toml::table& table, Scenario& s, Problems& problems) {
     in.word("kind", s.arrivals, kKinds);
     in.number("amplitude", s.amplitude, 0, 1);
     in.number("day_s", s.day_s, 60, 1e7);
-    in.text("trace", s.trace, "the path of a file, at most 1000 characters",
-            [](const std::string& t) { return !t.empty() && t.size() <= 1000; });
+    const auto path = [&](const char* name, std::string& out) {
+        in.text(name, out, "the path of a file, at most 1000 characters",
+                [](const std::string& t) { return !t.empty() && t.size() <= 1000; });
+    };
+    path("trace", s.trace);
+    path("durations", s.durations);
+    path("cold_starts", s.cold_starts);
+    if (!s.durations.empty() && s.trace.empty())
+        in.problem("durations", "no `trace` beside it", "with the trace whose functions it names");
     in.finish();
 }
 

@@ -87,7 +87,10 @@ struct Scenario {
     std::vector<Flash> flashes;
     std::vector<Fault> faults;
     Rollout rollout;
-    std::string trace;  // file in the format of Azure Functions 2019; empty: generated
+    // Files of public traces (trace.hpp); empty: generated.
+    std::string trace;        // invocations a minute; its functions are the scenario's, by rank
+    std::string durations;    // of the trace's functions; those that it lacks are generated
+    std::string cold_starts;  // each function's cold start is as dear as one of these
 };
 
 // Limits of what a scenario may ask for, so that a hostile one can't take the machine.

@@ -5,7 +5,7 @@
 
 namespace skerry::sim {
 
-World::World(const Scenario& s, std::uint64_t seed)
+World::World(const Scenario& s, std::uint64_t seed, const KnownTraits& known)
     : pops(pop_places(s.pops.count)),
       run_noise_(s.functions.run_noise),
       cold_noise_(s.functions.cold_noise),
@@ -27,7 +27,7 @@ World::World(const Scenario& s, std::uint64_t seed)
                           order.end(), [&](auto a, auto b) { return distance(a) < distance(b); });
         for (std::size_t i = 0; i < kNeighbours; ++i) neighbours.push_back(order[i % most]);
     }
-    Random random(mix64(seed ^ 0xf00d));
+    Random random(mix64(seed ^ 0xf00d)), costs(mix64(seed ^ 0xc01d));
     const Alias by_people(pop_weight);
     const auto& f = s.functions;
     for (std::uint32_t i = 0; i < f.count; ++i) {
@@ -39,6 +39,11 @@ World::World(const Scenario& s, std::uint64_t seed)
         traits.cold_us = spread(f.cold_ms * 1000, f.cold_sigma);
         traits.memory_mib = spread(f.memory_mib, f.memory_sigma);
         traits.home = static_cast<std::uint16_t>(by_people(random.next()));
+        // Traces tell means, of which the median is made.
+        if (i < known.run_ms.size() && known.run_ms[i] > 0)
+            traits.run_us = known.run_ms[i] * 1000 / run_mean_;
+        if (!known.cold_ms.empty())
+            traits.cold_us = known.cold_ms[costs.next() % known.cold_ms.size()] * 1000 / cold_mean_;
         functions.push_back(traits);
     }
 }

@@ -19,11 +19,17 @@ struct FunctionTraits {
         0;  // POP whose neighbours ask for it, as far as functions.local_share goes
 };
 
+struct KnownTraits {
+    std::vector<float> run_ms;   // means, by function; 0, or none: not known
+    std::vector<float> cold_ms;  // a sample: each function has one of these; empty: not known
+};
+
 class World {
   public:
     static constexpr std::uint32_t kNeighbours = 10;
 
-    World(const Scenario& scenario, std::uint64_t seed);
+    // `known`: what traces say of functions, else they are drawn from the scenario's distributions.
+    World(const Scenario& scenario, std::uint64_t seed, const KnownTraits& known = {});
 
     std::uint32_t pop_count() const { return static_cast<std::uint32_t>(pops.size()); }
     std::uint32_t region_count() const { return regions_; }

@@ -48,6 +48,13 @@ TEST(Scenario, AllProblemsAreReported) {
         EXPECT_NE(text.find(each), std::string::npos) << text;
 }
 
+TEST(Scenario, DurationsGoWithTheTraceThatTheyAreOf) {
+    const std::string head = "name = \"a\"\n[arrivals]\ndurations = \"d.csv\"\n";
+    EXPECT_NE(problems(head).find("f.toml:3: arrivals.durations"), std::string::npos)
+        << problems(head);
+    EXPECT_EQ(problems(head + "trace = \"t.csv\"\ncold_starts = \"c.csv\"\n"), "");
+}
+
 TEST(Scenario, FaultsNameTheirRegions) {
     const std::string head = "name = \"a\"\n[[fault]]\nkind = \"down\"\n";
     const auto read = parse_scenario(
