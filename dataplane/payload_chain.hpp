@@ -1,5 +1,6 @@
 // Bytes in a chain of packet buffers that grows at its end: payloads as they come in over
-// connections. The buffers are those of one core's payload pool; each but the last is full.
+// connections. The buffers are those of one core's payload pool; each but the last is full, down to
+// what append() was told to keep free.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -16,13 +17,15 @@ struct PayloadChain {
     rte_mbuf* last = nullptr;
 
     // False: no buffer is left; what was there before is still there, and some of `bytes`.
-    // `taken`: how many of them.
-    bool append(rte_mempool* pool, const void* bytes, std::uint32_t count, std::uint32_t& taken) {
+    // `taken`: how many of them. `kept_free` bytes of every buffer stay free: so much more can
+    // always be appended without another buffer, once.
+    bool append(rte_mempool* pool, const void* bytes, std::uint32_t count, std::uint32_t& taken,
+                std::uint32_t kept_free = 0) {
         const auto* from = static_cast<const std::uint8_t*>(bytes);
         taken = 0;
         while (taken < count) {
             std::uint32_t room = last == nullptr ? 0 : rte_pktmbuf_tailroom(last);
-            if (room == 0) {
+            if (room <= kept_free) {
                 rte_mbuf* mbuf = rte_pktmbuf_alloc(pool);
                 if (mbuf == nullptr) return false;
                 if (last == nullptr) {
@@ -34,7 +37,7 @@ struct PayloadChain {
                 last = mbuf;
                 room = rte_pktmbuf_tailroom(mbuf);
             }
-            const std::uint32_t piece = std::min(room, count - taken);
+            const std::uint32_t piece = std::min(room - kept_free, count - taken);
             std::memcpy(rte_pktmbuf_mtod_offset(last, void*, last->data_len), from + taken, piece);
             last->data_len = static_cast<std::uint16_t>(last->data_len + piece);
             first->pkt_len += piece;
@@ -49,10 +52,10 @@ struct PayloadChain {
     // Asks for room when no buffer is left, as often as make_room() says that it made some.
     template <typename MakeRoom>
     bool append_making_room(rte_mempool* pool, const void* bytes, std::uint32_t count,
-                            MakeRoom&& make_room) {
+                            MakeRoom&& make_room, std::uint32_t kept_free = 0) {
         const auto* from = static_cast<const std::uint8_t*>(bytes);
         std::uint32_t taken = 0;
-        while (!append(pool, from, count, taken)) {
+        while (!append(pool, from, count, taken, kept_free)) {
             if (!make_room()) return false;
             from += taken;
             count -= taken;

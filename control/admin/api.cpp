@@ -5,6 +5,7 @@
 
 #include "control/admin/metrics.hpp"
 #include "control/admin/render.hpp"
+#include "control/admin/route_calls.hpp"
 #include "control/catalog/artifacts.hpp"
 
 namespace skerry::admin {
@@ -168,6 +169,11 @@ constexpr Route kAdminRoutes[] = {
     {"GET", "/v1/regions", get_regions, false},
     {"GET", "/v1/regions/*", get_region, false},
     {"GET", "/v1/explain/*", get_explain, false},
+    {"GET", "/v1/routes", get_routes, false},
+    {"POST", "/v1/routes", post_route, true},
+    {"PUT", "/v1/routes", put_routes, true},
+    {"POST", "/v1/route-test", post_route_test, true},
+    {"DELETE", "/v1/routes/*", delete_route, false},
     {"GET", "/v1/stats", get_stats, false},
     {"POST", "/v1/drain", post_drain, false},
     {"DELETE", "/v1/drain", delete_drain, false},

@@ -8,11 +8,13 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "control/catalog/catalog.hpp"
 #include "control/logs/collector.hpp"
 #include "control/placement/start_phases.hpp"
+#include "control/routes/route.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/decide/decide.hpp"
 #include "sandbox/base/result.hpp"
@@ -121,6 +123,30 @@ struct AliasOutcome {
     std::string function, alias, version;
 };
 
+// All routes as they are now, and what is to be said of the change.
+struct RoutesOutcome {
+    std::vector<routes::Route> routes;
+    std::vector<std::string> said;
+};
+
+// A request that is not made.
+struct RouteTest {
+    std::uint16_t method = 0;  // one bit, as classify::method has them
+    std::string host, path, query;
+    std::vector<std::pair<std::string, std::string>> fields;  // names in lower case
+};
+struct RouteTestLine {
+    std::uint32_t route = 0;
+    std::string text;  // the route
+    bool won = false, matched = false;
+    std::string why;
+};
+struct RouteTestResult {
+    std::string verdict = "no route: 404";
+    std::string host, path;  // normal forms
+    std::vector<RouteTestLine> lines;
+};
+
 // What a server has, as its peers compare it with what it should have.
 struct HeldVersion {
     std::string function;
@@ -187,6 +213,14 @@ class Backend {
                                           const std::string& version) = 0;
     // What the function wrote; also of one whose first deploy has failed.
     virtual ApiResult<logs::Page> logs(const std::string& name, const logs::Question& question) = 0;
+    // Routes of HTTP requests. The changes block until every core has seen them; a new route is the
+    // last one, and those behind a deleted one move up.
+    virtual std::vector<routes::Route> routes() = 0;
+    virtual ApiResult<RoutesOutcome> add_route(const routes::Route& route) = 0;
+    virtual ApiResult<RoutesOutcome> delete_route(std::uint32_t number) = 0;
+    // All of them by others: no request meets some of these and some of those.
+    virtual ApiResult<RoutesOutcome> replace_routes(std::vector<routes::Route> all) = 0;
+    virtual RouteTestResult test_route(const RouteTest& test) = 0;
     // Returns the number of invocations still in flight.
     virtual std::uint64_t set_draining(bool draining) = 0;
     virtual std::vector<AccessKeyView> access_keys() = 0;

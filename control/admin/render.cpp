@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "control/routes/json.hpp"
+
 namespace skerry::admin {
 namespace {
 
@@ -269,6 +271,26 @@ json access_keys_json(const std::vector<AccessKeyView>& keys) {
         list.push_back(std::move(one));
     }
     return {{"access_keys", std::move(list)}};
+}
+
+json to_json(const RoutesOutcome& outcome) {
+    json list = json::array();
+    for (const routes::Route& each : outcome.routes) list.push_back(routes::to_json(each));
+    return {{"routes", std::move(list)}, {"said", outcome.said}};
+}
+
+json to_json(const RouteTestResult& result) {
+    json lines = json::array();
+    for (const RouteTestLine& each : result.lines)
+        lines.push_back({{"number", each.route},
+                         {"route", each.text},
+                         {"won", each.won},
+                         {"matched", each.matched},
+                         {"why", each.why}});
+    return {{"verdict", result.verdict},
+            {"host", result.host},
+            {"path", result.path},
+            {"routes", std::move(lines)}};
 }
 
 json to_json(const ApiError& error) {

@@ -138,6 +138,7 @@ Status Controller::prepare() {
                      kMaxEntries);
     // With an empty catalog, somebody may be about to restore it.
     sweep_due_ = !catalog_.functions().empty();
+    if (const Status opened = open_routes(); !opened) return opened;
     set_clocks();
     use_access_keys(config_.access_keys, std::move(*secrets));
     publish();

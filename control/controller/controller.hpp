@@ -33,6 +33,7 @@
 #include "control/placement/worker_pool.hpp"
 #include "control/regions/monitor.hpp"
 #include "control/regions/rates.hpp"
+#include "control/routes/compile.hpp"
 #include "dataplane/auth/access_keys.hpp"
 #include "dataplane/shared.hpp"
 
@@ -81,6 +82,11 @@ class Controller final : public admin::Backend, public RegionSync {
                                                 const std::string& version) override;
     admin::ApiResult<logs::Page> logs(const std::string& name,
                                       const logs::Question& question) override;
+    std::vector<routes::Route> routes() override;
+    admin::ApiResult<admin::RoutesOutcome> add_route(const routes::Route& route) override;
+    admin::ApiResult<admin::RoutesOutcome> delete_route(std::uint32_t number) override;
+    admin::ApiResult<admin::RoutesOutcome> replace_routes(std::vector<routes::Route> all) override;
+    admin::RouteTestResult test_route(const admin::RouteTest& test) override;
     std::uint64_t set_draining(bool draining) override;
     std::vector<admin::AccessKeyView> access_keys() override;
     // The configuration's file, and of it the access keys. Any thread; does not wait for the cores.
@@ -177,6 +183,16 @@ class Controller final : public admin::Backend, public RegionSync {
     void sweep_main();
     bool sweep();
 
+    // routes.cpp
+    std::string routes_file() const;
+    Result<std::shared_ptr<const routes::RouteSet>> compile_routes(
+        std::vector<routes::Route> all, std::vector<routes::Problem>& problems) const;
+    Status open_routes();
+    void take_routes(std::shared_ptr<const routes::RouteSet> set);
+    admin::ApiResult<admin::RoutesOutcome> take_over(std::vector<routes::Route> all);
+    admin::ApiResult<admin::RoutesOutcome> change_routes(std::vector<routes::Route> all,
+                                                         std::vector<std::string> said);
+
     // views.cpp
     admin::FunctionView view(const catalog::Function& function);
     void show_workers(std::uint32_t entry, admin::VersionView& version);
@@ -189,11 +205,12 @@ class Controller final : public admin::Backend, public RegionSync {
     const std::uint64_t started_us_;
     const pid_t warden_pid_;
 
-    // Taken in this order, each if at all: turn_, a region's calls, storing_, mutex_.
-    std::mutex reloading_;  // of the access keys; before all others
-    Turn turn_;             // one deploy, delete or sweep at a time
-    std::mutex storing_;    // whoever has it may change the catalog; mutex_ too for take()
-    std::mutex mutex_;      // guards everything below
+    // Taken in this order, each if at all: routes_turn_, turn_, a region's calls, storing_, mutex_.
+    std::mutex reloading_;    // of the access keys; before all others
+    std::mutex routes_turn_;  // one change or test of the routes at a time
+    Turn turn_;               // one deploy, delete or sweep at a time
+    std::mutex storing_;      // whoever has it may change the catalog; mutex_ too for take()
+    std::mutex mutex_;        // guards everything below
     std::condition_variable changed_;
     catalog::Catalog catalog_;
     Result<std::unique_ptr<logs::Collector>> logs_;  // has a thread of its own
@@ -221,6 +238,8 @@ class Controller final : public admin::Backend, public RegionSync {
     bool draining_ = false;
     bool publish_soon_ = false;
     std::uint64_t generation_ = 0;
+    std::shared_ptr<const routes::RouteSet> route_set_;
+    std::shared_ptr<const classify::Published> published_routes_;  // of route_set_
     std::uint64_t next_placement_us_ = 0;
     UniqueFd nudge_;
     std::vector<std::unique_ptr<Replicator>> replicators_;

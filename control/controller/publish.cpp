@@ -165,8 +165,10 @@ std::unique_ptr<const Snapshot> Controller::build_snapshot() {
     std::vector<Target> targets;
     std::vector<TargetName> names;
     for (const auto& [name, function] : catalog_.functions()) add_targets(function, targets, names);
-    return std::make_unique<const Snapshot>(++generation_, targets, regions_, draining_,
-                                            std::move(names));
+    auto snapshot =
+        std::make_unique<Snapshot>(++generation_, targets, regions_, draining_, std::move(names));
+    snapshot->set_routes(published_routes_);
+    return snapshot;
 }
 
 // Retired entries are named by no target from now on: they are closed after the grace period.

@@ -1,6 +1,6 @@
 #include "control/routes/databases.hpp"
 
-#include <hs_compile.h>
+#include <hs/hs_compile.h>
 
 #include <charconv>
 

@@ -122,6 +122,7 @@ std::string to_text(const Route& route) {
     for (const std::string& each : route.query) text += " query:" + each;
     text += " -> " + route.function;
     if (!route.qualifier.empty()) text += ":" + route.qualifier;
+    if (route.auth == Auth::none) text += " (public)";
     return text;
 }
 

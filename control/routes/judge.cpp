@@ -1,6 +1,6 @@
 #include "control/routes/judge.hpp"
 
-#include <hs_compile.h>
+#include <hs/hs_compile.h>
 
 #include <algorithm>
 #include <chrono>

@@ -8,6 +8,12 @@
 
 namespace skerry::routes {
 
+// Who may call: as Function URLs have it (AuthType).
+enum class Auth : std::uint8_t {
+    aws_iam,  // who signs with an access key that may invoke the function
+    none,     // whoever reaches the port
+};
+
 struct Route {
     std::vector<std::string> methods;  // in capitals; none: any
     std::string host;                  // name, *.name, ~regular expression; empty or *: any
@@ -15,6 +21,7 @@ struct Route {
     std::vector<std::string> headers;  // conditions: NAME, !NAME, NAME=VALUE, NAME=VALUE*
     std::vector<std::string> query;
     std::string function, qualifier;
+    Auth auth = Auth::aws_iam;
     bool operator==(const Route&) const = default;
 };
 

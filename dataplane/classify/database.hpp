@@ -3,7 +3,7 @@
 // used with every database that it was made for.
 #pragma once
 
-#include <hs_runtime.h>
+#include <hs/hs_runtime.h>
 
 #include <memory>
 #include <string_view>

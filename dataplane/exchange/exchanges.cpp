@@ -37,7 +37,8 @@ Exchanges::Exchanges(Context& context, rte_mempool* buffers, std::uint32_t conne
     : context_(context),
       buffers_(buffers),
       connections_(connections),
-      records_(std::make_unique<Record[]>(connections)) {
+      records_(std::make_unique<Record[]>(connections)),
+      answer_text_(std::make_unique_for_overwrite<char[]>(kAnswerBytesMax)) {
     SKERRY_CHECK(rte_pktmbuf_data_room_size(buffers) >= kBufferBytes + RTE_PKTMBUF_HEADROOM);
     gone_.reserve(context.invocations.size());
 }
@@ -101,15 +102,21 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
     record.serial = call.exchange.serial;
     record.payload_limit = target->max_payload_bytes;
     record.since_ms = context_.now_ms;
+    if (call.event != nullptr && !begin_event(record, call, reason)) {
+        forget(record);
+        refuse(answer, reason, target->max_payload_bytes);
+        return false;
+    }
     record.state = State::receiving;
     receiving_.join(records_.get(), record);
     ++open_;
     return true;
 }
 
-bool Exchanges::append(Record& record, const void* bytes, std::uint32_t count) {
-    return record.chain.append_making_room(buffers_, bytes, count,
-                                           [&] { return make_room(record); });
+bool Exchanges::append(Record& record, const void* bytes, std::uint32_t count,
+                       std::uint32_t kept_free) {
+    return record.chain.append_making_room(
+        buffers_, bytes, count, [&] { return make_room(record); }, kept_free);
 }
 
 // For the record: who has held buffers for longest loses them, be it a request that is coming in or
@@ -181,7 +188,9 @@ bool Exchanges::payload(http::Exchange exchange, std::string_view piece, http::A
     SKERRY_CHECK(record != nullptr && record->state == State::receiving);
     Reason reason = Reason::refused_too_large;
     const std::uint32_t limit = record->payload_limit;
-    if (piece.size() <= limit - record->payload_bytes) {
+    if (record->routed) {
+        if (put_body(*record, piece, reason)) return true;
+    } else if (piece.size() <= limit - record->payload_bytes) {
         if (append(*record, piece.data(), static_cast<std::uint32_t>(piece.size()))) {
             record->payload_bytes += static_cast<std::uint32_t>(piece.size());
             return true;
@@ -198,6 +207,7 @@ void Exchanges::payload_complete(http::Exchange exchange) {
     Record* record = find(exchange);
     SKERRY_CHECK(record != nullptr && record->state == State::receiving);
     receiving_.leave(records_.get(), *record);
+    if (record->routed) end_event(*record);
     record->state = State::complete;
     rte_pktmbuf_mtod(record->chain.first, wire::Header*)->payload_bytes.set(record->payload_bytes);
     complete_.join(records_.get(), *record);
@@ -278,6 +288,10 @@ void Exchanges::pump(Record& record) {
     if (record.released) forget(record);
 }
 
+const classify::Published* Exchanges::routes() {
+    return context_.snapshot == nullptr ? nullptr : context_.snapshot->routes();
+}
+
 bool Exchanges::ready() {
     return context_.snapshot != nullptr && !context_.snapshot->draining();
 }
@@ -312,6 +326,11 @@ void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     std::memcpy(to_client.place, answer.reply.place, sizeof to_client.place);
     to_client.payload = static_cast<const std::uint8_t*>(answer.payload);
     to_client.payload_bytes = answer.payload_bytes - tail_bytes;
+    if (record.routed) {
+        shape_answer(record, to_client, answer.kept);
+        deliver(record, to_client, false);
+        return;
+    }
     if (answer.kept != nullptr) {
         adopt(record, answer.kept, to_client, tail_bytes);
         deliver(record, to_client, true);
@@ -384,17 +403,19 @@ void Exchanges::deliver(Record& record, http::Answer& answer, bool kept) {
     record.invocation = kNoInvocation;
     const std::uint32_t index = index_of(record);
     if (!kept && transport_->room(index) < answer.payload_bytes + http::head_room(answer)) {
-        kept = (answer.tail.empty() || keep_log(record, answer, answer.tail)) &&
+        const std::string_view extra = answer.fields.empty() ? answer.tail : answer.fields;
+        kept = (extra.empty() || keep_log(record, answer, extra)) &&
                keep(record, answer.payload, answer.payload_bytes);
         if (!kept) {
             context_.counters.count(Reason::failed_answer_no_room);
             answer.reason = Reason::failed_answer_no_room;
             answer.status = info(Reason::failed_answer_no_room).status;
             answer.payload_bytes = 0;
-            answer.tail = {};
+            answer.http_status = 0;
+            answer.tail = answer.fields = {};
         } else if (record.log != nullptr) {
-            answer.tail = {rte_pktmbuf_mtod_offset(record.log, const char*, sizeof(Held)),
-                           answer.tail.size()};
+            (answer.fields.empty() ? answer.tail : answer.fields) = {
+                rte_pktmbuf_mtod_offset(record.log, const char*, sizeof(Held)), extra.size()};
         }
     }
     if (kept && record.chain.first != nullptr) {

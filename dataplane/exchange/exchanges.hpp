@@ -21,6 +21,7 @@
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -29,6 +30,8 @@
 #include "dataplane/context.hpp"
 #include "dataplane/exchange/oldest_first.hpp"
 #include "dataplane/exchange_sink.hpp"
+#include "dataplane/function_url/answer.hpp"
+#include "dataplane/function_url/event.hpp"
 #include "dataplane/http/invocations.hpp"
 #include "dataplane/http/server.hpp"
 #include "dataplane/http/transport.hpp"
@@ -72,6 +75,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     void cancel(http::Exchange exchange) override;
     void release(http::Exchange exchange) override;
     bool ready() override;
+    const classify::Published* routes() override;
 
     // ExchangeSink
     void opened(std::uint32_t exchange, std::uint32_t invocation) override;
@@ -97,8 +101,11 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         bool reading = false;   // in readers_
         bool released = false;  // answering: Server is done with the last piece
         bool pumping = false;   // pump() is at it
+        bool routed = false;    // the payload is an event, and the answer HTTP's
+        bool head_only = false;
+        function_url::BodyWriter body;  // routed: of its event
     };
-    static_assert(sizeof(Record) <= 56);
+    static_assert(sizeof(Record) <= 72);
 
     // An answer whose tail has not come yet.
     struct Held {
@@ -108,7 +115,9 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
 
     Record* find(http::Exchange exchange);
     const Target* admit(const http::Call& call, Reason& reason) const;
-    bool append(Record& record, const void* bytes, std::uint32_t count);
+    // Leaves `kept_free` bytes of the last buffer.
+    bool append(Record& record, const void* bytes, std::uint32_t count,
+                std::uint32_t kept_free = 0);
     bool keep(Record& record, const void* payload, std::uint32_t payload_bytes);
     void refuse(http::Answer& answer, Reason reason, std::uint64_t limit_bytes = 0);
     void forget(Record& record);
@@ -126,6 +135,17 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         return static_cast<std::uint32_t>(&record - records_.get());
     }
 
+    // routed.cpp
+    class EventSink;
+    bool begin_event(Record& record, const http::Call& call, Reason& reason);
+    bool put_body(Record& record, std::string_view piece, Reason& reason);
+    void end_event(Record& record);
+    void shape_answer(const Record& record, http::Answer& answer, rte_mbuf* kept);
+    bool read_answer(http::Answer& answer, const rte_mbuf* kept);
+
+    // Lambda's limit of an answer, and what a Runtime API may be over it.
+    static constexpr std::uint32_t kAnswerBytesMax = (6u << 20) + 128;
+
     Context& context_;
     rte_mempool* buffers_;
     std::uint32_t connections_;
@@ -137,6 +157,9 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     OldestFirst<Record> complete_;
     OldestFirst<Record> readers_;      // answers that are kept, of those that were not cut short
     std::vector<std::uint32_t> gone_;  // room for all invocations
+    // Of a routed request's answer, until it is sent or kept.
+    std::unique_ptr<char[]> answer_text_;
+    std::array<char, function_url::kAnswerFieldsBytesMax> answer_fields_;
 };
 
 }  // namespace skerry

@@ -35,8 +35,9 @@ http::Options http_options(const ServerInfo& server, std::uint32_t core) {
     options.times.idle_us = info.idle_ms * 1000;
     options.times.head_us = info.head_ms * 1000;
     options.times.min_bytes_per_s = info.min_bytes_per_s;
-    // Request ids of two cores, or of two starts of a server, are never the same.
     options.allow_origin = info.allow_origin;
+    options.core = core;
+    // Request ids of two cores, or of two starts of a server, are never the same.
     options.seed = info.first_id ^ std::uint64_t{core + 1} << 56;
     options.require_signature = info.require_signature;
     options.signing_region = info.signing_region;

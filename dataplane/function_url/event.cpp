@@ -226,7 +226,10 @@ void put_uuid(JsonWriter& out, std::uint64_t high, std::uint64_t low) {
 }
 
 void put_context(JsonWriter& out, const Event& event) {
-    out << R"("requestContext":{"accountId":"anonymous","apiId":"skerry","domainName":)";
+    out << R"("requestContext":{"accountId":"anonymous","apiId":"skerry",)";
+    if (!event.access_key.empty())
+        out << R"("authorizer":{"iam":{"accessKey":")" << event.access_key << R"("}},)";
+    out << R"("domainName":)";
     out.string(event.host) << R"(,"domainPrefix":)";
     out.string(event.host.substr(0, event.host.find('.')));
     out << R"(,"http":{"method":")" << event.method << R"(","path":)";

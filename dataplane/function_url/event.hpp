@@ -36,6 +36,7 @@ struct Event {
     std::uint64_t unix_s = 0;
     std::uint64_t request_id_hi = 0, request_id_lo = 0;
     bool has_body = false;
+    std::string_view access_key = {};  // who signed it, and is_key_id(); empty: nobody
 };
 
 // What is repeated in an event is looked for among all others: there must not be too many.

@@ -132,14 +132,26 @@ InvocationText executed(Writer& out, AnswerBuffer buffer, const Envelope& envelo
     return {written(buffer, out), true};
 }
 
+// What a function said itself. Its fields are put before the last CRLF by whoever sends this.
+InvocationText of_function(Writer& out, AnswerBuffer buffer, const Envelope& envelope,
+                           const Answer& answer) {
+    // RFC 9110 §8.6: none with 204; with 304, and to HEAD, it would be that of the content.
+    const bool no_content = answer.http_status == 204 || answer.http_status == 304;
+    if (!no_content && !envelope.head_only)
+        out << "Content-Length: "
+            << (answer.more ? answer.total_bytes : std::uint64_t{answer.payload_bytes}) << "\r\n";
+    out << "\r\n";
+    return {written(buffer, out), true};
+}
+
 }  // namespace
 
 std::string_view refusal_text(AnswerBuffer buffer, const Envelope& envelope, Refusal refusal,
-                              Route route, std::uint64_t limit_bytes) {
+                              std::string_view allow, std::uint64_t limit_bytes) {
     const ErrorKind kind = error_of(refusal);
     Writer out(buffer.data(), buffer.size());
     begin(out, envelope, kind.status);
-    if (refusal == Refusal::wrong_method) out << "Allow: " << allowed(route) << "\r\n";
+    if (refusal == Refusal::wrong_method) out << "Allow: " << allow << "\r\n";
     request_id(out, envelope);
     error(out, envelope, kind, [&](Writer& body) {
         if (refusal == Refusal::body_too_large)
@@ -155,9 +167,13 @@ InvocationText invocation_text(AnswerBuffer buffer, const Envelope& envelope, co
     Writer out(buffer.data(), buffer.size());
     const bool was_executed = answer.status == ReplyStatus::ok || is_function_error(answer.status);
     const ErrorKind kind = was_executed ? ErrorKind{200, {}} : error_of(answer.status);
-    begin(out, envelope, kind.status);
+    Envelope said = envelope;
+    // Whose web pages may read a function's own answer is the function's to say.
+    if (answer.http_status != 0) said.allow_origin = {};
+    begin(out, said, answer.http_status != 0 ? answer.http_status : kind.status);
     request_id(out, envelope);
     decision(out, answer);
+    if (answer.http_status != 0) return of_function(out, buffer, envelope, answer);
     if (was_executed) return executed(out, buffer, envelope, answer);
     error(out, envelope, kind, [&](Writer& body) {
         if (answer.status == ReplyStatus::too_large && answer.limit_bytes != 0) {

@@ -27,9 +27,9 @@ struct Envelope {
         {};  // a web page asks, and one of there may (at most 128 bytes)
 };
 
-// An error, whole.
+// An error, whole. `allow`: of 405, the methods that there are.
 std::string_view refusal_text(AnswerBuffer buffer, const Envelope& envelope, Refusal refusal,
-                              Route route, std::uint64_t limit_bytes);
+                              std::string_view allow, std::uint64_t limit_bytes);
 
 // How an invocation ended: a whole answer, or its head if the payload is to follow. `name` and
 // `qualifier` say what was not found.

@@ -9,6 +9,7 @@ namespace skerry::http {
 
 class Date {
   public:
+    std::uint64_t unix_s() const { return unix_s_; }
     std::string_view text() const { return {text_.data(), text_.size()}; }
 
     void update(std::uint64_t unix_s) {

@@ -120,10 +120,30 @@ std::string_view reason_phrase(std::uint16_t status) {
     switch (status) {
         case 200:
             return "OK";
+        case 201:
+            return "Created";
+        case 202:
+            return "Accepted";
         case 204:
             return "No Content";
+        case 206:
+            return "Partial Content";
+        case 301:
+            return "Moved Permanently";
+        case 302:
+            return "Found";
+        case 303:
+            return "See Other";
+        case 304:
+            return "Not Modified";
+        case 307:
+            return "Temporary Redirect";
+        case 308:
+            return "Permanent Redirect";
         case 400:
             return "Bad Request";
+        case 401:
+            return "Unauthorized";
         case 403:
             return "Forbidden";
         case 404:
@@ -132,6 +152,10 @@ std::string_view reason_phrase(std::uint16_t status) {
             return "Method Not Allowed";
         case 408:
             return "Request Timeout";
+        case 409:
+            return "Conflict";
+        case 410:
+            return "Gone";
         case 411:
             return "Length Required";
         case 413:
@@ -146,6 +170,8 @@ std::string_view reason_phrase(std::uint16_t status) {
             return "Too Many Requests";
         case 431:
             return "Request Header Fields Too Large";
+        case 500:
+            return "Internal Server Error";
         case 501:
             return "Not Implemented";
         case 502:
@@ -156,8 +182,8 @@ std::string_view reason_phrase(std::uint16_t status) {
             return "Gateway Timeout";
         case 505:
             return "HTTP Version Not Supported";
-        default:
-            return "Internal Server Error";
+        default:  // a function's own: RFC 9112 §4 lets it be empty
+            return "";
     }
 }
 

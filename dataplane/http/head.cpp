@@ -14,14 +14,14 @@ struct MethodName {
     std::string_view name;
     Method method;
 };
-constexpr MethodName kMethods[] = {
+constexpr MethodName kByName[] = {
     {"POST", Method::post},   {"GET", Method::get},         {"HEAD", Method::head},
     {"PUT", Method::put},     {"DELETE", Method::delete_},  {"OPTIONS", Method::options},
     {"PATCH", Method::patch}, {"CONNECT", Method::connect}, {"TRACE", Method::trace},
 };
 
 Refusal take_method(std::string_view name, Head& head) {
-    for (const MethodName& known : kMethods) {
+    for (const MethodName& known : kByName) {
         if (known.name != name) continue;
         head.method = known.method;
         return Refusal::none;
@@ -104,6 +104,12 @@ Refusal take_field(std::size_t begin, std::size_t end, Head& head) {
 }
 
 }  // namespace
+
+std::string_view method_name(Method method) {
+    static constexpr std::array<std::string_view, kMethods> kNames = {
+        "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+    return kNames[static_cast<std::size_t>(method)];
+}
 
 bool equals_lower(std::string_view text, std::string_view lower) {
     if (text.size() != lower.size()) return false;

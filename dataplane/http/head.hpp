@@ -14,6 +14,8 @@
 namespace skerry::http {
 
 enum class Method : std::uint8_t { get, head, post, put, delete_, options, patch, trace, connect };
+inline constexpr std::size_t kMethods = 9;
+std::string_view method_name(Method method);
 
 enum class TargetForm : std::uint8_t { origin, absolute, authority, asterisk };
 

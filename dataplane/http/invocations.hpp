@@ -21,6 +21,13 @@
 
 #include "dataplane/reasons.hpp"
 
+namespace skerry::classify {
+struct Published;
+}
+namespace skerry::function_url {
+struct Event;
+}
+
 namespace skerry::http {
 
 // One request of one connection. Not reused in 2^32 requests of a connection's index.
@@ -41,7 +48,11 @@ struct Call {
     std::uint64_t trace_id_hi = 0, trace_id_lo = 0, span_id = 0;  // W3C; 0: none was sent
     std::uint64_t payload_bytes = 0;                              // kUnknownBytes: chunked
     bool wants_tail = false;                                      // X-Amz-Log-Type: Tail
-    bool dry_run = false;  // only whether it could be invoked: answered at once
+    // Of a routed request: the payload is the body of this event (function_url/event.hpp). Valid
+    // during start().
+    const function_url::Event* event = nullptr;
+    bool head_only = false;  // HEAD: the answer's payload is not wanted
+    bool dry_run = false;    // only whether it could be invoked: answered at once
 };
 
 inline constexpr std::uint32_t kTailBytesMax = 4096;
@@ -58,6 +69,10 @@ struct Answer {
     // The end of the worker's log, for X-Amz-Log-Result; at most kTailBytesMax. Stays as the
     // payload.
     std::string_view tail = {};
+    // Of a routed request's function: HTTP's status and lines of the head, at most kTailBytesMax.
+    // 0: the answer is one of the Invoke API.
+    std::uint16_t http_status = 0;
+    std::string_view fields = {};  // stay as the payload
     bool cold = false;
     char place[16] = {};  // where it was executed; NUL padded
     // The payload goes on: Server::answer_more() with the next piece after each release().
@@ -79,6 +94,8 @@ class Invocations {
     virtual void release(Exchange exchange) = 0;
     // GET /readyz: whether invocations sent here would be served.
     virtual bool ready() = 0;
+    // What requests are routed by that are for none of the service's own paths; none: nullptr.
+    virtual const classify::Published* routes() { return nullptr; }
 
   protected:
     ~Invocations() = default;

@@ -1,5 +1,7 @@
 #include "dataplane/http/over_tcp.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -79,6 +81,14 @@ void OverTcp::shutdown(std::uint32_t connection) {
 
 void OverTcp::close(std::uint32_t connection) {
     stack_.close(std::exchange(handles_[connection], {}));
+}
+
+std::string_view OverTcp::peer(std::uint32_t connection, std::span<char, 46> text) {
+    const net::IpAddress address = stack_.info(handles_[connection]).path.peer;
+    const bool v4 = address.is_v4();
+    if (inet_ntop(v4 ? AF_INET : AF_INET6, &address.bytes[v4 ? 12 : 0], text.data(), 46) == nullptr)
+        return {};
+    return text.data();
 }
 
 void OverTcp::abort(std::uint32_t connection) {

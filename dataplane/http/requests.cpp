@@ -49,8 +49,8 @@ void Server::refuse(std::uint32_t connection, Refusal refusal, Route route) {
     }
     session.keep_alive = false;
     if (transport_.room(connection) >= kAnswerBytesMax)
-        say(connection, refusal_text(AnswerBuffer(text_), envelope(session), refusal, route,
-                                     options_.limits.body_bytes));
+        say(connection, refusal_text(AnswerBuffer(text_), envelope(session), refusal,
+                                     allowed(route), options_.limits.body_bytes));
     begin_linger(connection);
 }
 
@@ -67,12 +67,12 @@ void Server::end_early(std::uint32_t connection, const Answer& answer) {
 }
 
 // A well-framed request that is not for here: the connection may go on after its body.
-void Server::decline(std::uint32_t connection, Refusal refusal, Route route) {
+void Server::decline(std::uint32_t connection, Refusal refusal, std::string_view allow) {
     Session& session = sessions_[connection];
     counters_.count(info(refusal).reason);
     if (session.body.length_left() > options_.skip_bytes || session.body.chunked())
         session.keep_alive = false;
-    say_and_go_on(connection, refusal_text(AnswerBuffer(text_), envelope(session), refusal, route,
+    say_and_go_on(connection, refusal_text(AnswerBuffer(text_), envelope(session), refusal, allow,
                                            options_.limits.body_bytes));
 }
 
@@ -105,8 +105,9 @@ void Server::on_head(std::uint32_t connection, std::string_view text) {
 }
 
 void Server::on_route(std::uint32_t connection, Route route) {
-    if (route == Route::none) return decline(connection, Refusal::no_route, route);
-    if (!allows(route, head_.method)) return decline(connection, Refusal::wrong_method, route);
+    if (route == Route::none) return on_routed(connection);
+    if (!allows(route, head_.method))
+        return decline(connection, Refusal::wrong_method, allowed(route));
     if (route == Route::invoke && head_.method == Method::post) return on_invoke(connection);
     on_page(connection, route);
 }
@@ -148,13 +149,13 @@ void Server::on_invoke(std::uint32_t connection) {
     Call call;
     call.exchange = exchange_of(connection);
     const auth::AccessKey* key = nullptr;
-    Refusal refusal = signed_ ? check_signature(connection, key) : Refusal::none;
+    Refusal refusal = options_.require_signature ? check_signature(connection, key) : Refusal::none;
     if (refusal == Refusal::none) refusal = parse_names(head_, names_);
     if (refusal == Refusal::none) refusal = describe(call);
-    if (refusal != Refusal::none) return decline(connection, refusal, Route::invoke);
+    if (refusal != Refusal::none) return decline(connection, refusal, {});
     if (key != nullptr && !key->allows(names_.function)) {
-        if (!identified(connection)) return withhold(connection, Refusal::key_denied, {});
-        return decline(connection, Refusal::key_denied, Route::invoke);
+        if (!identified(connection)) return withhold(connection, Refusal::key_denied, {}, call);
+        return decline(connection, Refusal::key_denied, {});
     }
     call.function = names_.function;
     call.qualifier = names_.qualifier;
@@ -171,11 +172,11 @@ void Server::decide(std::uint32_t connection, const Call& call) {
         session.started = true;
         return begin_body(connection);
     }
-    if (!identified(connection)) return withhold(connection, Refusal::none, answer);
+    if (!identified(connection)) return withhold(connection, Refusal::none, answer, call);
     session.unproven = false;
     if (session.body.length_left() > options_.skip_bytes || session.body.chunked())
         session.keep_alive = false;
-    turn_down(connection, answer, call.dry_run, names_.function, names_.qualifier);
+    turn_down(connection, answer, call.dry_run, call.function, call.qualifier);
 }
 
 // No invocation was begun, and this is why: or that one could be.

@@ -112,6 +112,16 @@ Route find_route(const Head& head) {
     return name.find('/') == std::string_view::npos ? Route::invoke : Route::none;
 }
 
+bool is_reserved(std::string_view path) {
+    // Versions of AWS's APIs, as /2015-03-31/ and /2021-11-15/: YYYY-MM-DD.
+    if (path.size() < 12 || path[11] != '/') return false;
+    for (std::size_t i = 1; i < 11; ++i) {
+        const bool dash = i == 5 || i == 8;
+        if (dash ? path[i] != '-' : path[i] < '0' || path[i] > '9') return false;
+    }
+    return true;
+}
+
 Refusal parse_names(const Head& head, Names& names) {
     std::string_view raw = head.path;
     raw.remove_prefix(kFunctions.size());

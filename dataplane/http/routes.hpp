@@ -25,6 +25,8 @@ struct Names {
 
 // `server` is OPTIONS *. Decodes nothing.
 Route find_route(const Head& head);
+// Whether the path is kept for the service's API: no route gets it.
+bool is_reserved(std::string_view path);
 
 // Of a path that find_route() called `invoke`: the function's name as name, account:name, partial
 // or whole ARN, each with :qualifier or without, and the query's Qualifier.

@@ -25,12 +25,11 @@ Server::Server(const Options& options, Transport& transport, Invocations& invoca
       invocations_(invocations),
       counters_(counters),
       sessions_(std::make_unique<Session[]>(options.connections)),
-      signed_(options.require_signature
-                  ? std::make_unique<Signed>(options.connections, options.signing_region)
-                  : nullptr),
+      signed_(std::make_unique<Signed>(options.connections, options.signing_region)),
       waits_(options.connections),
       buffers_(options.head_buffers, options.limits.head_bytes),
-      next_id_(options.seed) {
+      next_id_(options.seed),
+      classifier_(options.core) {
     SKERRY_CHECK(options.limits.head_bytes <= kHeadBytesMax);
     SKERRY_CHECK(options.limits.fields <= kFieldsMax && options.head_buffers > 0);
 }
@@ -293,10 +292,10 @@ bool Server::send_head(std::uint32_t connection) {
     if (!has_room(connection, head_room(session.answer))) return false;
     const InvocationText head =
         invocation_text(AnswerBuffer(text_), envelope(session), session.answer, {}, {});
-    if (session.answer.tail.empty())
+    if (session.answer.tail.empty() && session.answer.fields.empty())
         say(connection, head.text);
     else
-        say_with_tail(connection, head.text);
+        say_with_fields(connection, head.text);
     session.head_pending = false;
     if (head.payload_follows) return true;
     session.answer.payload_bytes = 0;
@@ -304,11 +303,13 @@ bool Server::send_head(std::uint32_t connection) {
     return true;
 }
 
-// As the last field of the head.
-void Server::say_with_tail(std::uint32_t connection, std::string_view text) {
+// As the last fields of the head.
+void Server::say_with_fields(std::uint32_t connection, std::string_view text) {
+    const Answer& answer = sessions_[connection].answer;
     const std::size_t end = text.find("\r\n\r\n") + 2;
     say(connection, text.substr(0, end));
-    say(connection, log_result_text(std::span(log_text_), sessions_[connection].answer.tail));
+    if (!answer.fields.empty()) say(connection, answer.fields);
+    if (!answer.tail.empty()) say(connection, log_result_text(std::span(log_text_), answer.tail));
     say(connection, text.substr(end));
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "dataplane/auth/access_keys.hpp"
+#include "dataplane/classify/classifier.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/http/answer_text.hpp"
 #include "dataplane/http/body.hpp"
@@ -32,9 +33,9 @@ namespace skerry::http {
 inline constexpr std::uint32_t kAnswerHeadBytesMax = 2048;
 static_assert(kAnswerHeadBytesMax >= kAnswerBytesMax + kContinue.size());
 
-// The same for one answer: with a tail of the log, its head is longer.
+// The same for one answer: with a tail of the log, or fields of a function, its head is longer.
 inline std::uint32_t head_room(const Answer& answer) {
-    return kAnswerHeadBytesMax +
+    return kAnswerHeadBytesMax + static_cast<std::uint32_t>(answer.fields.size()) +
            (answer.tail.empty() ? 0u : static_cast<std::uint32_t>(kLogResultBytesMax));
 }
 
@@ -50,9 +51,11 @@ struct Options {
     std::uint64_t seed = 0;
     // Whose web pages may call, and read the answers: "*", or one origin. Outlives the server.
     std::string_view allow_origin = {};
-    // Invocations must be signed with one of begin_turn()'s keys, for this region; empty: for any.
+    // Invocations must be signed with one of begin_turn()'s keys. Of routed requests their routes
+    // say that.
     bool require_signature = false;
-    std::string signing_region;
+    std::string signing_region;  // that signatures must be for; empty: any
+    std::uint32_t core = 0;      // whose scratch routes are matched with
 };
 
 class Server {
@@ -66,7 +69,7 @@ class Server {
                     const auth::AccessKeys* keys = nullptr) {
         now_us_ = now_us;
         date_.update(unix_s);
-        if (signed_) signed_->begin_turn(unix_s, keys);
+        signed_->begin_turn(unix_s, keys);
     }
 
     // What the transport has to say.
@@ -125,7 +128,7 @@ class Server {
         std::uint64_t total_left = 0;  // of total_bytes
         Answer answer;                 // payload and payload_bytes: what is left to be sent
     };
-    static_assert(sizeof(Session) <= 200);
+    static_assert(sizeof(Session) <= 232);
 
     // server.cpp. The steps return whether there may be more to do at once.
     void progress(std::uint32_t connection);
@@ -137,7 +140,7 @@ class Server {
     bool send_chunk_head(std::uint32_t connection);
     bool drop_input(std::uint32_t connection);
     bool has_room(std::uint32_t connection, std::uint32_t bytes = kAnswerHeadBytesMax);
-    void say_with_tail(std::uint32_t connection, std::string_view text);
+    void say_with_fields(std::uint32_t connection, std::string_view text);
     void wait_for_reader(std::uint32_t connection);
     void open_window(std::uint32_t connection, Wait wait);
     void finish(std::uint32_t connection);
@@ -155,7 +158,8 @@ class Server {
     bool identified(std::uint32_t connection) {
         return !sessions_[connection].unproven || signed_->claim(connection).proof.signature_done;
     }
-    void withhold(std::uint32_t connection, Refusal refusal, const Answer& answer);
+    void withhold(std::uint32_t connection, Refusal refusal, const Answer& answer,
+                  const Call& call);
     bool proved(std::uint32_t connection);
     void say_withheld(std::uint32_t connection);
 
@@ -171,10 +175,17 @@ class Server {
     void begin_body(std::uint32_t connection);
     void end_body(std::uint32_t connection);
     void refuse(std::uint32_t connection, Refusal refusal, Route route = Route::none);
-    void decline(std::uint32_t connection, Refusal refusal, Route route);
+    // `allow`: of 405.
+    void decline(std::uint32_t connection, Refusal refusal, std::string_view allow);
     void end_early(std::uint32_t connection, const Answer& answer);
     void say(std::uint32_t connection, std::string_view text);
     void say_and_go_on(std::uint32_t connection, std::string_view text);
+    // routed.cpp
+    void on_routed(std::uint32_t connection);
+    Refusal check_caller(std::uint32_t connection, const auth::AccessKey*& key);
+    void on_route_found(std::uint32_t connection, const classify::Published& routes,
+                        const classify::Outcome& outcome);
+
     Envelope envelope(const Session& session) const;
     Exchange exchange_of(std::uint32_t connection) const {
         return {connection, sessions_[connection].serial};
@@ -185,7 +196,7 @@ class Server {
     Invocations& invocations_;
     CoreCounters& counters_;
     std::unique_ptr<Session[]> sessions_;
-    std::unique_ptr<Signed> signed_;  // none: signatures are not required
+    std::unique_ptr<Signed> signed_;
     Waits waits_;
     HeadBuffers buffers_;
     Date date_;
@@ -194,6 +205,7 @@ class Server {
     std::uint32_t open_ = 0;
     Head head_;    // of the request being looked at
     Names names_;  // the same
+    classify::Classifier classifier_;
     std::array<char, kAnswerBytesMax> text_;
     std::array<char, kLogResultBytesMax> log_text_;
 };

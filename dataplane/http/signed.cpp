@@ -47,9 +47,9 @@ Refusal Signed::begin(const Head& head, Claim& claim, const auth::AccessKey*& ke
     std::array<auth::Field, kFieldsMax> fields;
     for (std::uint32_t i = 0; i < head.field_count; ++i)
         fields[i] = {head.name(head.fields[i]), head.value(head.fields[i])};
-    // Nothing but POST is an invocation.
     return refusal_of(verifier_.begin(
-        {"POST", head.path, head.query, {fields.data(), head.field_count}}, claim.proof, key));
+        {method_name(head.method), head.path, head.query, {fields.data(), head.field_count}},
+        claim.proof, key));
 }
 
 Refusal Signed::finish(Claim& claim) {
@@ -68,16 +68,17 @@ Refusal Server::check_signature(std::uint32_t connection, const auth::AccessKey*
 }
 
 // There is an answer already, but who asks is not proved: it waits for the body.
-void Server::withhold(std::uint32_t connection, Refusal refusal, const Answer& answer) {
+void Server::withhold(std::uint32_t connection, Refusal refusal, const Answer& answer,
+                      const Call& call) {
     Session& session = sessions_[connection];
     Claim& claim = signed_->claim(connection);
     session.withheld = true;
     session.answer = answer;
     claim.refusal = refusal;
-    claim.function_bytes = static_cast<std::uint8_t>(names_.function.size());
-    claim.qualifier_bytes = static_cast<std::uint8_t>(names_.qualifier.size());
-    std::copy(names_.function.begin(), names_.function.end(), claim.function.begin());
-    std::copy(names_.qualifier.begin(), names_.qualifier.end(), claim.qualifier.begin());
+    claim.function_bytes = static_cast<std::uint8_t>(call.function.size());
+    claim.qualifier_bytes = static_cast<std::uint8_t>(call.qualifier.size());
+    std::copy(call.function.begin(), call.function.end(), claim.function.begin());
+    std::copy(call.qualifier.begin(), call.qualifier.end(), claim.qualifier.begin());
     begin_body(connection);
 }
 
@@ -96,7 +97,7 @@ bool Server::proved(std::uint32_t connection) {
         counters_.count(Reason::http_slow_reader);
         close(connection);
     } else if (refusal != Refusal::none) {
-        decline(connection, refusal, Route::invoke);
+        decline(connection, refusal, {});
     } else {
         say_withheld(connection);
     }
@@ -105,7 +106,7 @@ bool Server::proved(std::uint32_t connection) {
 
 void Server::say_withheld(std::uint32_t connection) {
     const Claim& claim = signed_->claim(connection);
-    if (claim.refusal != Refusal::none) return decline(connection, claim.refusal, Route::invoke);
+    if (claim.refusal != Refusal::none) return decline(connection, claim.refusal, {});
     const Answer& answer = sessions_[connection].answer;
     // Nothing but a dry run is turned down with good news.
     turn_down(connection, answer, answer.status == ReplyStatus::ok,

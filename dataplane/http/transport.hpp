@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace skerry::http {
 
@@ -31,6 +32,8 @@ class Transport {
     virtual void shutdown(std::uint32_t connection) = 0;
     // The connection is over, gracefully or at once; nothing more is told of it.
     virtual void close(std::uint32_t connection) = 0;
+    // The client's address as text; empty: it is not known.
+    virtual std::string_view peer(std::uint32_t, std::span<char, 46>) { return {}; }
     virtual void abort(std::uint32_t connection) = 0;
 
   protected:

@@ -18,6 +18,10 @@
 
 namespace skerry {
 
+namespace classify {
+struct Published;
+}
+
 inline constexpr std::uint32_t kMaxRegions = 64;      // one bit of Target::holders each
 inline constexpr std::uint32_t kTrunksPerRegion = 4;  // of a core, at most
 inline constexpr std::uint32_t kMaxFunctions = 1024;
@@ -114,6 +118,11 @@ class Snapshot {
     static constexpr std::size_t kVersionDigitsMin = 16;
 
     const std::vector<RegionInfo>& regions() const { return regions_; }
+    // Of HTTP requests; before publication. None: there are no routes.
+    void set_routes(std::shared_ptr<const classify::Published> routes) {
+        routes_ = std::move(routes);
+    }
+    const classify::Published* routes() const { return routes_.get(); }
     std::uint64_t generation() const { return generation_; }
     bool draining() const { return draining_; }
 
@@ -124,6 +133,7 @@ class Snapshot {
     bool draining_;
     std::vector<Target> cells_;
     std::vector<RegionInfo> regions_;
+    std::shared_ptr<const classify::Published> routes_;
 
     struct NameCell {
         std::uint64_t hash = 0;

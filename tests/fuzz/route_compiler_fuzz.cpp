@@ -1,6 +1,7 @@
 // Any text as a set of routes, a route a line, its parts split by blanks: METHODS HOST PATH, then
 // conditions (? before those of queries). Whatever is refused has a reason; what is taken finds for
-// some requests what the reference finds, and the same when it is loaded again.
+// some requests what the reference finds. Also as the file of routes: what is understood of it is
+// written and read again as the same.
 #include <cstdint>
 #include <random>
 #include <sstream>
@@ -8,6 +9,7 @@
 #include <string_view>
 
 #include "control/routes/explain.hpp"
+#include "control/routes/json.hpp"
 #include "sandbox/base/check.hpp"
 #include "tests/dataplane/classify/classified.hpp"
 #include "tests/dataplane/classify/generate.hpp"
@@ -66,6 +68,10 @@ bool comparable(const std::vector<routes::Route>& all) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size > 2000) return 0;
     const std::string_view text(reinterpret_cast<const char*>(data), size);
+    if (const auto file = routes::parse_file(text)) {
+        const auto again = routes::parse_file(routes::file_text(*file));
+        SKERRY_CHECK(again && *again == *file);
+    }
     const auto all = parse(text);
     routes::Cache none;
     const routes::Compiled compiled = routes::compile(all, 1, none);

@@ -97,6 +97,9 @@ Answer AdminClient::get(const std::string& target) const {
 Answer AdminClient::post(const std::string& target, const std::string& body) const {
     return call("POST", target, body);
 }
+Answer AdminClient::put(const std::string& target, const std::string& body) const {
+    return call("PUT", target, body);
+}
 Answer AdminClient::erase(const std::string& target) const {
     return call("DELETE", target, "");
 }

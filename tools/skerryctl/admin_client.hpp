@@ -22,6 +22,7 @@ class AdminClient {
     // time limit for one.
     Answer get(const std::string& target) const;
     Answer post(const std::string& target, const std::string& body) const;
+    Answer put(const std::string& target, const std::string& body) const;
     Answer erase(const std::string& target) const;
 
   private:

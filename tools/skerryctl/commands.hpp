@@ -36,6 +36,21 @@ struct LogsOptions {
     bool follow = false;
 };
 
+struct RouteOptions {
+    std::vector<std::string> methods;
+    std::string host;  // empty: any
+    std::string path;
+    std::vector<std::string> headers, query;  // conditions
+    std::string function;                     // NAME[:QUALIFIER]
+    std::string auth = "AWS_IAM";             // or NONE
+};
+
+struct RouteTestOptions {
+    std::string method = "GET";
+    std::string url;
+    std::vector<std::string> headers;  // "Name: value"
+};
+
 struct InvokeOptions {
     std::string name;
     std::string payload;  // text, "@FILE", or "@-" for standard input
@@ -56,6 +71,11 @@ int alias(const Common& common, const std::string& name, const AliasOptions& opt
 int logs(const Common& common, const LogsOptions& options);
 // "30s", "10m", "2h", "1d" before now, or a time as RFC 3339 has it, as the API takes it.
 std::optional<std::string> since_text(const std::string& given, std::int64_t now_us);
+int list_routes(const Common& common);
+int add_route(const Common& common, const RouteOptions& options);
+int load_routes(const Common& common, const std::string& file);
+int delete_route(const Common& common, std::uint32_t number);
+int test_route(const Common& common, const RouteTestOptions& options);
 int list_regions(const Common& common);
 int describe_region(const Common& common, const std::string& name);
 int explain(const Common& common, const std::string& name);

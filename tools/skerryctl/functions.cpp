@@ -33,12 +33,6 @@ std::string function_path(const std::string& name) {
     return "/v1/functions/" + percent_encoded(name);
 }
 
-const json& list_of(const json& object, const char* key) {
-    static const json kNone = json::array();
-    const auto found = object.is_object() ? object.find(key) : object.end();
-    return found != object.end() && found->is_array() ? *found : kNone;
-}
-
 const json& current_version(const json& function) {
     static const json kNone = json::object();
     const std::string current = field(function, "current");

@@ -74,6 +74,12 @@ std::string field(const nlohmann::json& object, const char* key) {
     return dump(*found);
 }
 
+const nlohmann::json& list_of(const nlohmann::json& object, const char* key) {
+    static const nlohmann::json kNone = nlohmann::json::array();
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return found != object.end() && found->is_array() ? *found : kNone;
+}
+
 void print_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
     std::size_t columns = 0;
     for (const auto& [key, value] : pairs) columns = std::max(columns, width(key));

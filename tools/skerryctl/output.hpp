@@ -29,6 +29,9 @@ std::string printable(std::string_view text);
 // A member as text, whatever it is: "" when it is missing or null.
 std::string field(const nlohmann::json& object, const char* key);
 
+// A member that is a list; an empty one if it is missing, or none.
+const nlohmann::json& list_of(const nlohmann::json& object, const char* key);
+
 // "key  value" lines; values are made printable.
 void print_pairs(const std::vector<std::pair<std::string, std::string>>& pairs);
 

@@ -23,6 +23,9 @@ struct Options {
     LogsOptions logs;
     std::string name;
     bool undo = false;
+    RouteOptions route;
+    RouteTestOptions route_test;
+    std::uint32_t route_number = 0;
 };
 
 // An option that is passed on as it was typed: the server judges it, and says what is allowed.
@@ -120,6 +123,42 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
         [&] { run = [&] { return skerry::ctl::alias(o.common, o.name, o.alias); }; });
 }
 
+void add_route_verbs(CLI::App& app, Options& o, Run& run) {
+    CLI::App* route = add_verb(app, "route", "HTTP routes: add, list, delete, load, test");
+    route->require_subcommand(1);
+    add_verb(*route, "list", "All routes, as declared")->final_callback([&] {
+        run = [&] { return list_routes(o.common); };
+    });
+    const auto repeated = [](CLI::App& verb, const char* name, std::vector<std::string>& to,
+                             const char* help) {
+        verb.add_option(name, to, help)
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    };
+    CLI::App* add = add_verb(*route, "add", "A route behind those that there are; docs/routes.md");
+    add->add_option("path", o.route.path, "/a/:b/*.c, /a/*, or ~expression")->required();
+    add->add_option("function", o.route.function, "NAME, or NAME:QUALIFIER")->required();
+    add->add_option("--host", o.route.host, "name, *.name, or ~expression (any)");
+    repeated(*add, "--method", o.route.methods, "one of them; may be repeated (any)");
+    repeated(*add, "--header", o.route.headers, "NAME, !NAME, NAME=VALUE or NAME=VALUE*");
+    repeated(*add, "--query", o.route.query, "NAME, !NAME, NAME=VALUE or NAME=VALUE*");
+    add->add_option("--auth", o.route.auth,
+                    "AWS_IAM: signed by who may invoke the function (default); NONE: anybody");
+    add->final_callback([&] { run = [&] { return add_route(o.common, o.route); }; });
+    CLI::App* gone = add_verb(*route, "delete", "Those behind it move up");
+    gone->add_option("number", o.route_number, "as `list` has it")->required();
+    gone->final_callback([&] { run = [&] { return delete_route(o.common, o.route_number); }; });
+    CLI::App* load = add_verb(*route, "load", "All of a file, in place of those that there are");
+    load->add_option("file", o.name, R"({"version":1,"routes":[...]}, as `list --json` has them)")
+        ->required();
+    load->final_callback([&] { run = [&] { return load_routes(o.common, o.name); }; });
+    CLI::App* test = add_verb(*route, "test", "Which route a request would take, and why");
+    test->add_option("url", o.route_test.url, "http://HOST/PATH?QUERY, or /PATH")->required();
+    test->add_option("--method", o.route_test.method, "of the request (GET)");
+    repeated(*test, "--header", o.route_test.headers, "'Name: value'; may be repeated");
+    test->final_callback([&] { run = [&] { return test_route(o.common, o.route_test); }; });
+}
+
 void add_region_verbs(CLI::App& app, Options& o, Run& run) {
     CLI::App* region = add_verb(app, "region", "Regions: list, describe");
     region->require_subcommand(1);
@@ -202,6 +241,7 @@ int main(int argc, char** argv) {
     app.add_flag("--json", options.common.json, "one JSON document instead of text");
     add_server_verbs(app, options, run);
     add_function_verbs(app, options, run);
+    add_route_verbs(app, options, run);
     add_region_verbs(app, options, run);
     add_key_verbs(app, options, run);
     add_logs(app, options, run);

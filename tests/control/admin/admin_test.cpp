@@ -215,6 +215,41 @@ TEST_F(Admin, WrongCallsGetAClearAnswer) {
     EXPECT_EQ(get("/v1/status")["name"], "pop-1") << "and it goes on";
 }
 
+TEST_F(Admin, Routes) {
+    const std::string route = R"({"path":"/a/:b","function":"f","methods":["GET"]})";
+    EXPECT_EQ(post("/v1/routes", route)["routes"][0]["auth"], "AWS_IAM") << "unless told otherwise";
+    for (const char* wrong : {"[]", "{", R"({"path":"/a"})", R"({"path":1,"function":"f"})",
+                              R"({"path":"/a","function":"f","auth":"none"})",
+                              R"({"path":"/a","function":"f","auth":1})",
+                              R"({"path":"/a","function":"f","methods":"GET"})",
+                              R"({"path":"/a","function":"f","colour":"red"})"})
+        EXPECT_FALSE(code(post("/v1/routes", wrong, 400)).empty()) << wrong;
+    EXPECT_EQ(code(post("/v1/routes?x=1", route, 400)), "unknown-parameter");
+    const auto put = [&](const std::string& text, int status) {
+        return body(client().Put("/v1/routes", text, "application/json"), status);
+    };
+    const std::string all =
+        R"({"version":1,"routes":[{"path":"/b","function":"f","auth":"NONE"}]})";
+    EXPECT_EQ(put(all, 200)["routes"].size(), 1u);
+    EXPECT_EQ(code(put(R"({"routes":[]})", 400)), "bad-route");
+    EXPECT_EQ(get("/v1/routes")["routes"][0]["auth"], "NONE");
+    EXPECT_EQ(body(client().Delete("/v1/routes/0"), 200)["routes"].size(), 0u);
+    EXPECT_EQ(code(body(client().Delete("/v1/routes/0"), 404)), "no-such-route");
+    EXPECT_EQ(code(body(client().Delete("/v1/routes/x"), 400)), "bad-number");
+}
+
+TEST_F(Admin, RouteTestsOfTheWrongTypesAreToldSo) {
+    const json told = post("/v1/route-test", R"({"url":"http://a/b?c=d","headers":{"X-A":"1"}})");
+    EXPECT_EQ(told["host"], "a");
+    EXPECT_EQ(told["path"], "/b?c=d");
+    for (const char* wrong :
+         {R"({"url":1})", R"({"method":["GET"],"url":"/"})", R"({"url":"/","headers":["a"]})",
+          R"({"url":"/","headers":{"a":1}})", R"({"url":"/","headers":"a"})", R"({"url":null})"})
+        EXPECT_EQ(code(post("/v1/route-test", wrong, 400)), "bad-request") << wrong;
+    EXPECT_EQ(code(post("/v1/route-test", R"({"url":"/","method":"BREW"})", 400)), "bad-method");
+    EXPECT_EQ(code(post("/v1/route-test", R"({"url":"ftp://a"})", 400)), "bad-url");
+}
+
 TEST_F(Admin, WhatIsNotHttpIsRefused) {
     for (const std::string& bytes :
          {"POST /" + std::string(4000, 'a') + " HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",

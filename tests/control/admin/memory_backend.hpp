@@ -51,6 +51,33 @@ class MemoryBackend : public Backend {
         if (at == functions_.end()) return ApiResult<FunctionView>::failure(unknown());
         return {at->second, true, {}};
     }
+    std::vector<routes::Route> routes() override {
+        const std::lock_guard lock(mutex_);
+        return routes_;
+    }
+    ApiResult<RoutesOutcome> add_route(const routes::Route& route) override {
+        const std::lock_guard lock(mutex_);
+        routes_.push_back(route);
+        return {RoutesOutcome{routes_, {}}, true, {}};
+    }
+    ApiResult<RoutesOutcome> delete_route(std::uint32_t number) override {
+        const std::lock_guard lock(mutex_);
+        if (number >= routes_.size())
+            return ApiResult<RoutesOutcome>::failure({404, "no-such-route", "there is none", {}});
+        routes_.erase(routes_.begin() + number);
+        return {RoutesOutcome{routes_, {}}, true, {}};
+    }
+    ApiResult<RoutesOutcome> replace_routes(std::vector<routes::Route> all) override {
+        const std::lock_guard lock(mutex_);
+        routes_ = std::move(all);
+        return {RoutesOutcome{routes_, {}}, true, {}};
+    }
+    RouteTestResult test_route(const RouteTest& test) override {
+        RouteTestResult result;
+        result.host = test.host;
+        result.path = test.path + "?" + test.query;
+        return result;
+    }
     std::vector<RegionView> regions() override { return regions_; }
     ApiResult<ExplainView> explain(const std::string& name) override {
         auto found = function(name);
@@ -166,6 +193,7 @@ class MemoryBackend : public Backend {
 
     std::mutex mutex_;
     std::map<std::string, FunctionView> functions_;
+    std::vector<routes::Route> routes_;
     std::vector<RegionView> regions_;
     std::uint64_t epoch_ = 7;
     std::atomic<bool> draining_{false};

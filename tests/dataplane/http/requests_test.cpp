@@ -298,7 +298,7 @@ TEST(HttpRequests, EveryAnswerFits) {
         std::array<char, kAnswerBytesMax> buffer;
         const Envelope envelope{.date = "Sat, 28 Nov 2026 20:00:00 GMT", .allow_origin = origin};
         EXPECT_NE(refusal_text(AnswerBuffer(buffer), envelope, static_cast<Refusal>(i),
-                               Route::invoke, ~0ull),
+                               allowed(Route::invoke), ~0ull),
                   "");
     }
     for (std::size_t status = 0; status < kStatusCount; ++status) {

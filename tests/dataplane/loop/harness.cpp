@@ -217,7 +217,9 @@ void LoopTest::publish(bool draining) {
     for (std::size_t i = 0; i < all.size(); ++i)
         names.push_back({"f" + std::to_string(i % targets.size()),
                          all[i].qualifier == 0 ? "" : version, version});
-    snapshot_ = std::make_unique<const Snapshot>(1, all, regions, draining, names);
+    auto snapshot = std::make_unique<Snapshot>(1, all, regions, draining, names);
+    snapshot->set_routes(routes);
+    snapshot_ = std::move(snapshot);
     shared.snapshot.store(snapshot_.get());
 }
 

@@ -84,6 +84,7 @@ class LoopTest : public ::testing::Test {
     std::uint32_t payload_buffers = 64;  // where info.http.port is set
 
     void start();
+    std::shared_ptr<const classify::Published> routes;  // of HTTP requests; none
     void publish(bool draining = false);
     void set_region(std::uint32_t region, std::uint32_t rtt_us, std::uint16_t weight = 1000);
     static Target target(std::uint32_t entry);

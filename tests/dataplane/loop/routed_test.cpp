@@ -1,0 +1,267 @@
+// Requests that a route gives to a function: the event that it gets, and its answer as HTTP.
+#include <nlohmann/json.hpp>
+
+#include "control/routes/compile.hpp"
+#include "dataplane/auth/access_keys.hpp"
+#include "dataplane/classify/published.hpp"
+#include "tests/dataplane/auth/keys.hpp"
+#include "tests/dataplane/loop/environment.hpp"
+#include "tests/dataplane/loop/http_rig.hpp"
+
+namespace skerry::test {
+namespace {
+
+[[maybe_unused]] const auto* environment = add_eal();
+
+struct PublishedSet final : classify::Published {
+    std::shared_ptr<const routes::RouteSet> set;
+};
+
+class RoutedTest : public HttpTest {
+  protected:
+    void SetUp() override {
+        HttpTest::SetUp();
+        targets[0].max_payload_bytes = 16000;
+        add("GET", "/items/:id");
+        add("POST", "/items/:id");
+        add("", "/gone", "nobody");
+        add("", "~/x[0-9]+");
+    }
+    void add(const char* method, const char* path, const char* function = "f0") {
+        routes::Route route;
+        if (*method != '\0') route.methods = {method};
+        route.path = path;
+        route.function = function;
+        route.auth = routes::Auth::none;
+        all_.push_back(route);
+    }
+    void start_routed() {
+        auto published = std::make_shared<PublishedSet>();
+        routes::Cache none;
+        published->set = routes::compile(all_, 1, none).set;
+        ASSERT_TRUE(published->set != nullptr);
+        published->table = &published->set->table;
+        for (const auto& each : all_)
+            published->callees.push_back({each.function, "", each.auth == routes::Auth::none});
+        routes = published;
+        start();
+        worker_ = std::make_unique<PlayedWorker>(shared, 0, 1, 0, 16384);
+    }
+    // The event that the function gets; it answers that.
+    nlohmann::json event_of(net::tcp::Handle connection, const std::string& request,
+                            const std::string& function_says, std::uint32_t outcome = 0) {
+        say(connection, request);
+        EXPECT_TRUE(step_until([&] { return worker_->take() == 1; }));
+        const auto event = nlohmann::json::parse(worker_->request(0));
+        worker_->respond(0, function_says, outcome);
+        return event;
+    }
+
+    std::vector<routes::Route> all_;
+    std::unique_ptr<PlayedWorker> worker_;
+};
+
+TEST_F(RoutedTest, AFunctionGetsAnEventAndSaysEverything) {
+    start_routed();
+    const net::tcp::Handle connection = connect();
+    const auto event = event_of(
+        connection, "GET //items/./a%20b?v=1 HTTP/1.1\r\nHost: Shop.Test:8080\r\nX-A: 1\r\n\r\n",
+        R"({"statusCode":201,"headers":{"X-B":"2"},"cookies":["c=3"],"body":"made"})");
+    EXPECT_EQ(event["rawPath"], "/items/a%20b");
+    EXPECT_EQ(event["pathParameters"]["id"], "a b");
+    EXPECT_EQ(event["rawQueryString"], "v=1");
+    EXPECT_EQ(event["headers"]["x-a"], "1");
+    EXPECT_EQ(event["requestContext"]["domainName"], "shop.test");
+    EXPECT_EQ(event["requestContext"]["http"]["sourceIp"], "10.0.0.9");
+    EXPECT_FALSE(event.contains("body"));
+    const std::string text = answer(connection);
+    EXPECT_EQ(text.substr(0, 20), "HTTP/1.1 201 Created");
+    EXPECT_NE(text.find("\r\nX-B: 2\r\nSet-Cookie: c=3\r\n"), std::string::npos) << text;
+    EXPECT_EQ(body_of(text), "made");
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+TEST_F(RoutedTest, BodiesOfManyBuffersComeWhole) {
+    start_routed();
+    const net::tcp::Handle connection = connect();
+    for (const std::size_t bytes : {1u, 3000u, 4200u, 9001u}) {
+        std::string body(bytes, 'b');
+        body.back() = '"';
+        const auto event = event_of(
+            connection,
+            "POST /items/1 HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: " +
+                std::to_string(bytes) + "\r\n\r\n" + body,
+            body);
+        EXPECT_EQ(event["body"], body);
+        EXPECT_EQ(event["isBase64Encoded"], false);
+        const std::string text = answer(connection);
+        EXPECT_NE(text.find("Content-Type: text/plain"), std::string::npos);
+        EXPECT_EQ(body_of(text), body);
+    }
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+// The client does not read at first: what was understood is kept until it does.
+TEST_F(RoutedTest, AnAnswerWaitsForItsReader) {
+    info.http.send_blocks = 4;
+    start_routed();
+    const net::tcp::Handle connection = connect();
+    const std::string body(12000, 'z');
+    event_of(connection, "GET /items/1 HTTP/1.1\r\nHost: a\r\n\r\n",
+             R"({"statusCode":200,"headers":{"X-Long":")" + std::string(3000, 'h') +
+                 R"("},"body":")" + body + "\"}");
+    const std::string text = answer(connection);
+    EXPECT_EQ(body_of(text), body);
+    EXPECT_NE(text.find("X-Long: hhh"), std::string::npos);
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+TEST_F(RoutedTest, WhatGoesWrongIsToldAsHttpDoes) {
+    start_routed();
+    const net::tcp::Handle connection = connect();
+    const auto asked = [&](const std::string& request) {
+        say(connection, request);
+        return answer(connection);
+    };
+    const std::string end = " HTTP/1.1\r\nHost: a\r\n\r\n";
+    EXPECT_NE(asked("GET /nothing" + end).find(" 404 "), std::string::npos);
+    EXPECT_NE(asked("GET /gone" + end).find(" 404 "), std::string::npos);
+    EXPECT_NE(asked("GET /items/..%2f" + end).find(" 400 "), std::string::npos);
+    EXPECT_NE(asked("GET /2015-03-31/items" + end).find(" 404 "), std::string::npos);
+    const std::string put = asked("PUT /items/1" + end);
+    EXPECT_NE(put.find(" 405 "), std::string::npos);
+    EXPECT_NE(put.find("Allow: GET, HEAD, POST\r\n"), std::string::npos) << put;
+    // An answer that is none, and one that failed.
+    for (const auto& [says, outcome] : {std::pair{"{", 0u}, {"{}", 1u}}) {
+        event_of(connection, "GET /items/1" + end, says, outcome);
+        const std::string text = answer(connection);
+        EXPECT_EQ(text.substr(0, 24), "HTTP/1.1 502 Bad Gateway");
+        EXPECT_EQ(body_of(text), R"({"message":"Internal Server Error"})");
+    }
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+TEST_F(RoutedTest, SomeAnswersHaveNoContent) {
+    start_routed();
+    const net::tcp::Handle connection = connect();
+    const std::string text = R"({"statusCode":200,"body":"abc"})";
+    event_of(connection, "HEAD /items/1 HTTP/1.1\r\nHost: a\r\n\r\n", text);
+    event_of(connection, "GET /x1 HTTP/1.1\r\nHost: a\r\n\r\n",
+             R"({"statusCode":204,"body":"abc"})");
+    event_of(connection, "GET /items/1 HTTP/1.1\r\nHost: a\r\n\r\n", text);
+    std::string heard_all;
+    ASSERT_TRUE(step_until([&] {
+        heard_all += heard(connection);
+        return heard_all.ends_with("abc");
+    })) << heard_all;
+    // The only content is the last one's.
+    EXPECT_EQ(heard_all.find("abc"), heard_all.size() - 3);
+    EXPECT_NE(heard_all.find("204 No Content"), std::string::npos);
+}
+
+TEST_F(RoutedTest, AnEventThatIsTooLargeIsRefused) {
+    targets[0].max_payload_bytes = 1024;
+    start_routed();
+    const net::tcp::Handle connection = connect();
+    say(connection, "GET /items/" + std::string(1000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_NE(answer(connection).find(" 413 "), std::string::npos);
+    say(connection,
+        "POST /items/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n" + std::string(900, 'a'));
+    EXPECT_NE(answer(connection).find(" 413 "), std::string::npos);
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+// Whose requests a route takes that does not take everybody's, whatever the Invoke API asks for.
+class SignedRoutes : public RoutedTest {
+  protected:
+    void SetUp() override {
+        RoutedTest::SetUp();
+        routes::Route route;
+        route.path = "/mine/:id";
+        route.function = "f0";
+        all_.push_back(route);
+        client.path = "/mine/a%20b";
+        client.headers["host"] = "shop.test";
+        client.declares = true;
+        other = client;
+        other.id = "AKIDOTHER";
+        auth::AccessKeySpec narrow = auth::testing::spec_of(other);
+        narrow.functions = {"g*"};
+        keys_ = std::make_unique<const auth::AccessKeys>(
+            1, std::vector<auth::AccessKeySpec>{auth::testing::spec_of(client), narrow});
+        start_routed();
+        shared.access_keys.store(keys_.get());
+        shared.unix_ms_at_tsc_zero.store(auth::testing::kNow_s * 1000 -
+                                         rte_rdtsc() / (rte_get_tsc_hz() / 1000));
+        connection = connect();
+    }
+    void TearDown() override {
+        RoutedTest::TearDown();
+        shared.access_keys.store(nullptr);
+    }
+    void expect_refused(const std::string& request, Reason reason) {
+        const std::uint64_t before = count(reason);
+        say(connection, request);
+        EXPECT_EQ(answer(connection).substr(0, 22), "HTTP/1.1 403 Forbidden");
+        EXPECT_EQ(count(reason), before + 1);
+        EXPECT_EQ(worker_->take(), 0u);
+    }
+
+    auth::testing::Client client, other;
+    net::tcp::Handle connection;
+
+  private:
+    std::unique_ptr<const auth::AccessKeys> keys_;
+};
+
+TEST_F(SignedRoutes, TakeWhatIsSignedByWhoMayInvoke) {
+    for (const bool declares : {false, true})
+        for (const char* method : {"GET", "POST", "DELETE"}) {
+            auth::testing::Client each = client;
+            each.declares = declares;
+            each.method = method;
+            each.body = each.method == "GET" ? "" : std::string(3000, 'x');
+            const auto event = event_of(connection, each.request(), R"({"statusCode":200})");
+            EXPECT_EQ(event["pathParameters"]["id"], "a b");
+            EXPECT_EQ(event["requestContext"]["authorizer"]["iam"]["accessKey"], each.id);
+            EXPECT_FALSE(event["headers"].contains("authorization")) << "it could be used again";
+            EXPECT_EQ(answer(connection).substr(0, 15), "HTTP/1.1 200 OK");
+        }
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+TEST_F(SignedRoutes, RefuseTheOthers) {
+    expect_refused("GET /mine/1 HTTP/1.1\r\nHost: a\r\n\r\n", Reason::http_unsigned);
+    for (const bool declares : {false, true}) {
+        auth::testing::Client wrong = client;
+        wrong.declares = declares;
+        wrong.secret = "of somebody else, long enough";
+        expect_refused(wrong.request(), Reason::http_signature_wrong);
+        other.declares = declares;
+        expect_refused(other.request(), Reason::http_key_denied);
+    }
+    std::string changed = client.request();
+    changed.replace(changed.find("POST"), 4, "PUT");
+    expect_refused(changed, Reason::http_signature_wrong);
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+// Only the field Host is signed: the target can't lead to another host's route.
+TEST_F(SignedRoutes, RefuseATargetOfAnotherHost) {
+    std::string request = client.request();
+    request.replace(request.find("/mine"), 5, "http://admin.test/mine");
+    expect_refused(request, Reason::http_signature_wrong);
+}
+
+TEST_F(SignedRoutes, LeavePublicOnesPublic) {
+    auth::testing::Client each = client;
+    each.secret = "of somebody else, long enough";
+    each.path = "/items/1";
+    const auto event = event_of(connection, each.request(), R"({"statusCode":200})");
+    EXPECT_FALSE(event["requestContext"].contains("authorizer"));
+    EXPECT_TRUE(event["headers"].contains("authorization")) << "it is the function's to judge";
+    EXPECT_EQ(answer(connection).substr(0, 15), "HTTP/1.1 200 OK");
+}
+
+}  // namespace
+}  // namespace skerry::test
