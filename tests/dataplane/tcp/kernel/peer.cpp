@@ -125,8 +125,8 @@ class Peer {
 
   private:
     void receive(rte_mbuf* mbuf, std::uint64_t now) {
-        const Frame frame = classify(mbuf, 0, view_, 4600, neighbours_,
-                                     static_cast<std::uint16_t>(now / 1'000'000));
+        const Frame frame = skerry::net::classify(mbuf, 0, view_, 4600, neighbours_,
+                                                  static_cast<std::uint16_t>(now / 1'000'000));
         if (frame.kind == FrameKind::tcp || frame.kind == FrameKind::tcp_error) {
             stack_->input(mbuf, frame, now);
             return;
