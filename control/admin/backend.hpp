@@ -220,7 +220,7 @@ class Backend {
     virtual ApiResult<RoutesOutcome> delete_route(std::uint32_t number) = 0;
     // All of them by others: no request meets some of these and some of those.
     virtual ApiResult<RoutesOutcome> replace_routes(std::vector<routes::Route> all) = 0;
-    virtual RouteTestResult test_route(const RouteTest& test) = 0;
+    virtual ApiResult<RouteTestResult> test_route(const RouteTest& test) = 0;
     // Returns the number of invocations still in flight.
     virtual std::uint64_t set_draining(bool draining) = 0;
     virtual std::vector<AccessKeyView> access_keys() = 0;

@@ -105,7 +105,7 @@ Answer post_route_test(const Call& call, const std::string&, std::string_view qu
     if (test.method == 0) return error_answer({400, "bad-method", "no method " + method, {}});
     if (!take_url(std::move(url), test))
         return error_answer({400, "bad-url", "http://HOST/PATH, or /PATH", {}});
-    return answer_of(ApiResult<RouteTestResult>{backend.test_route(test), true, {}});
+    return answer_of(backend.test_route(test));
 }
 
 }  // namespace skerry::admin

@@ -7,6 +7,7 @@
 
 #include <poll.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -86,7 +87,7 @@ class Controller final : public admin::Backend, public RegionSync {
     admin::ApiResult<admin::RoutesOutcome> add_route(const routes::Route& route) override;
     admin::ApiResult<admin::RoutesOutcome> delete_route(std::uint32_t number) override;
     admin::ApiResult<admin::RoutesOutcome> replace_routes(std::vector<routes::Route> all) override;
-    admin::RouteTestResult test_route(const admin::RouteTest& test) override;
+    admin::ApiResult<admin::RouteTestResult> test_route(const admin::RouteTest& test) override;
     std::uint64_t set_draining(bool draining) override;
     std::vector<admin::AccessKeyView> access_keys() override;
     // The configuration's file, and of it the access keys. Any thread; does not wait for the cores.
@@ -206,11 +207,12 @@ class Controller final : public admin::Backend, public RegionSync {
     const pid_t warden_pid_;
 
     // Taken in this order, each if at all: routes_turn_, turn_, a region's calls, storing_, mutex_.
-    std::mutex reloading_;    // of the access keys; before all others
-    std::mutex routes_turn_;  // one change or test of the routes at a time
-    Turn turn_;               // one deploy, delete or sweep at a time
-    std::mutex storing_;      // whoever has it may change the catalog; mutex_ too for take()
-    std::mutex mutex_;        // guards everything below
+    std::mutex reloading_;                       // of the access keys; before all others
+    std::mutex routes_turn_;                     // one change or test of the routes at a time
+    std::atomic<std::uint32_t> route_calls_{0};  // those that have that turn or wait for it
+    Turn turn_;                                  // one deploy, delete or sweep at a time
+    std::mutex storing_;  // whoever has it may change the catalog; mutex_ too for take()
+    std::mutex mutex_;    // guards everything below
     std::condition_variable changed_;
     catalog::Catalog catalog_;
     Result<std::unique_ptr<logs::Collector>> logs_;  // has a thread of its own

@@ -2,6 +2,7 @@
 // seconds), published with the next snapshot. Known to this server alone.
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <set>
 
 #include "control/catalog/files.hpp"
@@ -21,6 +22,28 @@ using admin::RouteTest;
 
 constexpr std::chrono::seconds kGraceTimeout{10};
 constexpr std::size_t kUnusedDatabases = 64;
+
+// Compiling may take seconds, on a thread of the admin server's: those that would wait for it are
+// not to take them all.
+constexpr std::uint32_t kRouteCallsMax = 4;
+
+// One of those that change the routes or test them, if there are not too many.
+class RouteCall {
+  public:
+    explicit RouteCall(std::atomic<std::uint32_t>& calls)
+        : calls_(calls), taken_(calls.fetch_add(1) < kRouteCallsMax) {}
+    ~RouteCall() { calls_.fetch_sub(1); }
+    RouteCall(const RouteCall&) = delete;
+    RouteCall& operator=(const RouteCall&) = delete;
+    explicit operator bool() const { return taken_; }
+    static ApiError busy() {
+        return {409, "busy", "routes are being compiled, and others wait for it; try again", {}};
+    }
+
+  private:
+    std::atomic<std::uint32_t>& calls_;
+    const bool taken_;
+};
 
 struct PublishedSet final : classify::Published {
     std::shared_ptr<const routes::RouteSet> set;
@@ -148,6 +171,8 @@ ApiResult<RoutesOutcome> Controller::take_over(std::vector<routes::Route> all) {
 }
 
 ApiResult<RoutesOutcome> Controller::add_route(const routes::Route& route) {
+    const RouteCall call(route_calls_);
+    if (!call) return ApiResult<RoutesOutcome>::failure(RouteCall::busy());
     const std::lock_guard turn(routes_turn_);
     std::vector<routes::Route> all = routes();
     all.push_back(route);
@@ -155,11 +180,15 @@ ApiResult<RoutesOutcome> Controller::add_route(const routes::Route& route) {
 }
 
 ApiResult<RoutesOutcome> Controller::replace_routes(std::vector<routes::Route> all) {
+    const RouteCall call(route_calls_);
+    if (!call) return ApiResult<RoutesOutcome>::failure(RouteCall::busy());
     const std::lock_guard turn(routes_turn_);
     return take_over(std::move(all));
 }
 
 ApiResult<RoutesOutcome> Controller::delete_route(std::uint32_t number) {
+    const RouteCall call(route_calls_);
+    if (!call) return ApiResult<RoutesOutcome>::failure(RouteCall::busy());
     const std::lock_guard turn(routes_turn_);
     std::vector<routes::Route> all = routes();
     if (number >= all.size())
@@ -170,14 +199,16 @@ ApiResult<RoutesOutcome> Controller::delete_route(std::uint32_t number) {
 }
 
 // Through the table that cores use, with the scratch that is the control side's: one at a time.
-admin::RouteTestResult Controller::test_route(const RouteTest& test) {
+ApiResult<admin::RouteTestResult> Controller::test_route(const RouteTest& test) {
+    const RouteCall call(route_calls_);
+    if (!call) return ApiResult<admin::RouteTestResult>::failure(RouteCall::busy());
     const std::lock_guard turn(routes_turn_);
     std::shared_ptr<const routes::RouteSet> set;
     {
         const std::lock_guard lock(mutex_);
         set = route_set_;
     }
-    if (set == nullptr) return {};
+    if (set == nullptr) return {admin::RouteTestResult{}, true, {}};
     struct Fields final : classify::Fields {
         const RouteTest& test;
         explicit Fields(const RouteTest& given) : test(given) {}
@@ -214,7 +245,7 @@ admin::RouteTestResult Controller::test_route(const RouteTest& test) {
     for (const routes::Reasoning& each : why.lines)
         result.lines.push_back({each.route, routes::to_text(set->routes[each.route]), each.won,
                                 each.matched, each.text});
-    return result;
+    return {std::move(result), true, {}};
 }
 
 }  // namespace skerry::control

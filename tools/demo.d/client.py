@@ -22,14 +22,14 @@ def key(name):
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
-def socket_in(namespace, address):
-    """A UDP socket keeps the namespace that it was made in."""
+def socket_in(namespace, address, kind=socket.SOCK_DGRAM):
+    """A connected socket; it keeps the namespace that it was made in."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/self/ns/net", encoding="ascii") as home, open(f"/run/netns/{namespace}", encoding="ascii") as there:
         if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), f"setns {namespace}")
         try:
-            sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM)
+            sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, kind)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             sock.connect(address)
         finally:

@@ -72,11 +72,11 @@ class MemoryBackend : public Backend {
         routes_ = std::move(all);
         return {RoutesOutcome{routes_, {}}, true, {}};
     }
-    RouteTestResult test_route(const RouteTest& test) override {
+    ApiResult<RouteTestResult> test_route(const RouteTest& test) override {
         RouteTestResult result;
         result.host = test.host;
         result.path = test.path + "?" + test.query;
-        return result;
+        return {std::move(result), true, {}};
     }
     std::vector<RegionView> regions() override { return regions_; }
     ApiResult<ExplainView> explain(const std::string& name) override {

@@ -1,9 +1,8 @@
 // The packet path allocates nothing: jemalloc's counters of this thread stand still over a million
 // packets of every common kind.
-#include <jemalloc/jemalloc.h>
-
 #include "tests/dataplane/auth/keys.hpp"
 #include "tests/dataplane/frames.hpp"
+#include "tests/dataplane/loop/allocation.hpp"
 #include "tests/dataplane/loop/api_worker.hpp"
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/http_rig.hpp"
@@ -16,13 +15,6 @@ namespace {
 
 using frames::Bytes;
 using frames::ip;
-
-std::uint64_t allocated_bytes() {
-    std::uint64_t bytes = 0;
-    std::size_t size = sizeof bytes;
-    EXPECT_EQ(mallctl("thread.allocated", &bytes, &size, nullptr, 0), 0);
-    return bytes;
-}
 
 constexpr std::uint64_t kFarKey = 0x2222;
 
