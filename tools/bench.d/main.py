@@ -25,6 +25,7 @@ import http_dpdk  # noqa: E402
 import http_veth  # noqa: E402
 import others  # noqa: E402
 import programs  # noqa: E402
+import routed  # noqa: E402
 import select_rows  # noqa: E402
 import signatures  # noqa: E402
 import workers  # noqa: E402
@@ -152,7 +153,7 @@ BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects,
            "http": lambda bench: http_veth.rows(bench, row) + http_dpdk.rows(bench, row),
            "footprint": lambda bench: footprint.rows(bench, row),
            "select": lambda bench: select_rows.rows(bench, row),
-           "api": lambda bench: api.rows(bench, row) + signatures.rows(bench, row)}
+           "api": lambda bench: api.rows(bench, row) + routed.rows(bench, row) + signatures.rows(bench, row)}
 
 
 def machine():
