@@ -83,13 +83,17 @@ struct Context {
     std::uint64_t cookie_epoch = 0;
 
     bool ring_control = false;  // the control thread has something to look at
+    bool ring_events = false;   // the queue of events has
 
-    // Who answers exchanges: HTTP's, and those of trunks. None: there are none.
+    // Who answers exchanges: HTTP's, those of trunks, and events. None: there are none.
     ExchangeSink* exchanges = nullptr;
     ExchangeSink* trunk_exchanges = nullptr;
+    ExchangeSink* event_runs = nullptr;
 
     ExchangeSink& sink_of(std::uint32_t exchange) const {
-        ExchangeSink* sink = (exchange & kTrunkExchange) != 0 ? trunk_exchanges : exchanges;
+        ExchangeSink* sink = (exchange & kTrunkExchange) != 0   ? trunk_exchanges
+                             : (exchange & kEventExchange) != 0 ? event_runs
+                                                                : exchanges;
         SKERRY_CHECK(sink != nullptr);
         return *sink;
     }

@@ -138,8 +138,12 @@ void Core::wait_no_more(std::uint32_t index) {
     context_.shared.capacity->entries[entry].wanted.fetch_sub(1, SK_RELAXED);
 }
 
-// The control thread, if there is something for it.
+// The control thread and the queue of events, if there is something for them.
 void Core::ring_control() {
+    if (context_.ring_events) {
+        context_.ring_events = false;
+        if (context_.shared.event_bell_fd >= 0) ring_->ring(context_.shared.event_bell_fd);
+    }
     if (waiting_.size() == 0) news_ = false;
     if (!context_.ring_control && !(news_ && context_.now_tsc >= next_news_tsc_)) return;
     context_.ring_control = news_ = false;

@@ -16,6 +16,7 @@ void Core::handover_bells() {
 
 bool Core::anything_to_do() {
     return dispatcher_.anything_done() || prober_.has_commands() ||
+           (front_ != nullptr && front_->has_events()) ||
            rte_ring_count(context_.shared.handover[context_.core]) != 0 ||
            context_.shared.stop.load(std::memory_order_relaxed);
 }

@@ -24,6 +24,8 @@ inline constexpr std::uint32_t kNoExchange = ~0u;        // a datagram's sender,
 inline constexpr std::uint32_t kExchangeGone = ~0u - 1;  // nobody any more
 // Of the others: those with this bit are streams of trunks, those without are HTTP's.
 inline constexpr std::uint32_t kTrunkExchange = 1u << 30;
+// … with this bit, events that the queue wants executed (event/runs.hpp).
+inline constexpr std::uint32_t kEventExchange = 1u << 29;
 
 // The stream of a trunk that a forwarded request has: number of the trunk, and place.
 inline constexpr std::uint32_t kNoStream = ~0u;

@@ -12,8 +12,9 @@
 //   handover[core]    cores                 that core      MPSC rte_ring of mbufs
 //   log_events[core]  that core             log collector  SPSC rte_ring of fixed records
 //   tail_requests     that core             log collector  SPSC rte_ring of fixed records, one a
-//   core tail_answers      log collector         that core      the same doorbells[core]   that
-//   core             workers        channel/layout.hpp
+//   core tail_answers      log collector         that core      the same
+//   event_…[core]     that core / queue     the other      SPSC rte_rings: event/rings.hpp
+//   doorbells[core]   that core             workers        channel/layout.hpp
 #pragma once
 
 #include <rte_rcu_qsbr.h>
@@ -137,6 +138,11 @@ struct Shared {
     // Elements: TailRequest, TailAnswer; none: replies have no tails.
     std::array<rte_ring*, channel::kMaxCores> tail_requests{}, tail_answers{};
     int tail_bell_fd = -1;  // eventfd of the log collector (EFD_NONBLOCK)
+    // Elements: EventSubmission, EventVerdict, EventRun, EventResult; none: Event invocations are
+    // refused.
+    std::array<rte_ring*, channel::kMaxCores> event_submissions{}, event_verdicts{}, event_runs{},
+        event_results{};
+    int event_bell_fd = -1;  // eventfd of the queue of events (EFD_NONBLOCK)
     std::array<rte_ring*, channel::kMaxCores> handover{};  // elements: rte_mbuf*
     channel::CoreDoorbell* doorbells = nullptr;            // kMaxCores of them, in a memfd
     std::atomic<std::uint64_t> catalog_epoch{0};           // told to probing peers

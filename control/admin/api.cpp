@@ -133,6 +133,10 @@ Answer delete_drain(const Call&, const std::string&, std::string_view, Backend& 
     return drain(backend, false);
 }
 
+Answer get_events(const Call&, const std::string&, std::string_view, Backend& backend) {
+    return view_answer(backend.events());
+}
+
 Answer get_access_keys(const Call&, const std::string&, std::string_view, Backend& backend) {
     return json_answer(access_keys_json(backend.access_keys()));
 }
@@ -177,6 +181,7 @@ constexpr Route kAdminRoutes[] = {
     {"GET", "/v1/stats", get_stats, false},
     {"POST", "/v1/drain", post_drain, false},
     {"DELETE", "/v1/drain", delete_drain, false},
+    {"GET", "/v1/events", get_events, false},
     {"GET", "/v1/access-keys", get_access_keys, false},
     {"POST", "/v1/access-keys/reload", post_reload_keys, false},
     {"GET", "/metrics", get_metrics, false},

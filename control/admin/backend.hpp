@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/catalog/catalog.hpp"
+#include "control/events/service.hpp"
 #include "control/logs/collector.hpp"
 #include "control/placement/start_phases.hpp"
 #include "control/routes/route.hpp"
@@ -173,6 +174,11 @@ struct AccessKeyView {
     std::uint64_t not_after_s = 0;  // Unix time; 0: for ever
 };
 
+struct EventsView {
+    events::View queue;
+    std::map<std::uint64_t, std::string> names;  // of functions, by their keys
+};
+
 // A failure that HTTP can express: code is a stable word ("no-such-function"), status the HTTP one.
 struct ApiError {
     int http_status = 500;
@@ -223,6 +229,8 @@ class Backend {
     virtual ApiResult<RouteTestResult> test_route(const RouteTest& test) = 0;
     // Returns the number of invocations still in flight.
     virtual std::uint64_t set_draining(bool draining) = 0;
+    // An error where there is no HTTP.
+    virtual ApiResult<EventsView> events() = 0;
     virtual std::vector<AccessKeyView> access_keys() = 0;
     // Reads them again. Blocks until every core has the new ones; on an error the old ones stay.
     virtual ApiResult<std::vector<AccessKeyView>> reload_access_keys() = 0;

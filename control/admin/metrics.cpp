@@ -269,6 +269,41 @@ void add_functions(Families& f, const std::vector<FunctionView>& functions) {
     }
 }
 
+void add_events(Families& f, Backend& backend) {
+    const auto found = backend.events();
+    if (!found.ok) return;
+    const events::View& queue = found.value.queue;
+    const events::Counts& counts = queue.counts;
+    f.gauge("events", "Event invocations that are kept");
+    f.add(queue.records);
+    f.gauge("events_bytes", "Of them, as they count for queue_mib");
+    f.add(queue.bytes);
+    f.gauge("events_running", "Of them, being executed");
+    f.add(queue.running);
+    f.gauge("events_oldest_timestamp_seconds",
+            "When the oldest that waits was accepted; 0: none waits");
+    f.add(static_cast<double>(queue.oldest_ms) / 1000);
+    f.counter("events_accepted_total", "Event invocations taken into the queue");
+    f.add(counts.accepted);
+    f.counter("events_executed_total", "Executed without an error");
+    f.add(counts.executed);
+    f.counter("events_attempts_total", "Times that one was given to a core");
+    f.add(counts.attempts);
+    f.counter("events_failures_total", "Attempts that their function failed");
+    f.add(counts.failures);
+    f.counter("events_busy_total", "Attempts for which there was no room");
+    f.add(counts.busy);
+    f.counter("events_refused_total", "Event invocations that were not taken");
+    f.add(counts.refused_full, {{"why", "full"}});
+    f.add(counts.refused_store, {{"why", "store"}});
+    f.counter("events_damaged_files_total",
+              "Files of events that were damaged, and set aside with what they had");
+    f.add(counts.damaged_files);
+    f.counter("events_dropped_total", "Events that were given up");
+    for (std::size_t i = 0; i < events::kDroppedCount; ++i)
+        f.add(counts.dropped[i], {{"why", std::string(events::kDroppedNames[i])}});
+}
+
 }  // namespace
 
 std::string metrics_text(Backend& backend) {
@@ -280,6 +315,7 @@ std::string metrics_text(Backend& backend) {
     add_stages(families, cores);
     add_regions(families, backend.regions());
     add_functions(families, backend.functions());
+    add_events(families, backend);
     return families.text();
 }
 

@@ -261,6 +261,41 @@ json to_json(const AliasOutcome& outcome) {
     return {{"function", outcome.function}, {"alias", outcome.alias}, {"version", outcome.version}};
 }
 
+json to_json(const EventsView& view) {
+    const events::View& queue = view.queue;
+    const events::Counts& counts = queue.counts;
+    json dropped = json::object();
+    for (std::size_t i = 0; i < events::kDroppedCount; ++i)
+        dropped[std::string(events::kDroppedNames[i])] = counts.dropped[i];
+    json functions = json::array();
+    for (const auto& each : queue.functions) {
+        const auto name = view.names.find(each.key);
+        functions.push_back(
+            {{"function", name == view.names.end() ? json(nullptr) : json(name->second)},
+             {"key", hex_id(each.key)},
+             {"waiting", each.waiting},
+             {"running", each.running}});
+    }
+    return {{"persist", queue.safety},
+            {"paused", queue.paused},
+            {"records", queue.records},
+            {"records_max", queue.records_max},
+            {"bytes", queue.bytes},
+            {"bytes_max", queue.bytes_max},
+            {"running", queue.running},
+            {"oldest_unix_ms", queue.oldest_ms},
+            {"accepted", counts.accepted},
+            {"executed", counts.executed},
+            {"attempts", counts.attempts},
+            {"failures", counts.failures},
+            {"busy", counts.busy},
+            {"refused", {{"full", counts.refused_full}, {"store", counts.refused_store}}},
+            {"dropped", std::move(dropped)},
+            {"damaged_files", counts.damaged_files},
+            {"last_error", queue.last_error},
+            {"functions", std::move(functions)}};
+}
+
 json access_keys_json(const std::vector<AccessKeyView>& keys) {
     json list = json::array();
     for (const AccessKeyView& key : keys) {

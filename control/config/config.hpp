@@ -104,6 +104,20 @@ struct Http {                             // [http]; per core unless it says oth
     }
 };
 
+// How safe an Event invocation is when its client is told that it will be executed.
+enum class Persist : std::uint8_t { off, written, synced };
+
+struct Events {  // [events]; where there is HTTP
+    Persist persist = Persist::synced;
+    std::uint32_t queue_records = 65536;
+    std::uint32_t queue_mib = 256;
+    std::uint32_t concurrency = 64;  // executed at once
+    std::uint32_t retries = 2;       // after a function's failure
+    std::uint32_t max_age_s = 21600;
+    std::uint32_t retry_delay_ms = 60000;  // doubles, as the next one does
+    std::uint32_t busy_delay_ms = 1000;    // when there was no room for it
+};
+
 struct Trunks {                  // [trunks]; between POP and regions, of each core
     std::uint32_t per_core = 2;  // POP: to each region; 0, or no HTTP: datagrams only
     std::uint32_t max = 64;      // region: from POPs; 0: none
@@ -138,6 +152,7 @@ struct Config {
     Prober prober;
     Admission admission;
     Http http;
+    Events events;
     Trunks trunks;
     Management management;
     std::vector<Port> ports;

@@ -162,6 +162,23 @@ void read_http(Reader& top, Http& h, Lines& lines, Problems& problems) {
     r.finish();
 }
 
+void read_events(Reader& top, Events& e, Problems& problems) {
+    const toml::table* table = top.table("events");
+    if (table == nullptr) return;
+    Reader r(*table, "events.", problems);
+    static constexpr Word<Persist> kPersist[] = {
+        {"off", Persist::off}, {"written", Persist::written}, {"synced", Persist::synced}};
+    r.word("persist", e.persist, kPersist);
+    r.integer("queue_records", e.queue_records, 1, 1 << 20);
+    r.integer("queue_mib", e.queue_mib, 2, 1 << 16);
+    r.integer("concurrency", e.concurrency, 1, 1024);
+    r.integer("retries", e.retries, 0, 10);
+    r.integer("max_age_s", e.max_age_s, 1, 604800);
+    r.integer("retry_delay_ms", e.retry_delay_ms, 10, 3600000);
+    r.integer("busy_delay_ms", e.busy_delay_ms, 10, 300000);
+    r.finish();
+}
+
 void read_trunks(Reader& top, Trunks& t, Problems& problems) {
     const toml::table* table = top.table("trunks");
     if (table == nullptr) return;
@@ -267,6 +284,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_prober(r, config.prober, lines, problems);
     read_admission(r, config.admission, problems);
     read_http(r, config.http, lines, problems);
+    read_events(r, config.events, problems);
     read_trunks(r, config.trunks, problems);
     read_management(r, config.management, lines, problems);
 

@@ -298,6 +298,7 @@ std::uint64_t Controller::set_draining(bool draining) {
     if (draining_ != draining) {
         draining_ = draining;
         publish_soon_ = true;
+        if (events_ != nullptr) events_->pause(draining);
         nudge();
     }
     return in_flight();

@@ -30,6 +30,7 @@
 #include "control/controller/reclaim.hpp"
 #include "control/controller/replicator.hpp"
 #include "control/controller/turn.hpp"
+#include "control/events/service.hpp"
 #include "control/logs/collector.hpp"
 #include "control/placement/worker_pool.hpp"
 #include "control/regions/monitor.hpp"
@@ -53,6 +54,9 @@ class Controller final : public admin::Backend, public RegionSync {
 
     // Publishes the first snapshot. Before cores run. An error if the catalog does not fit.
     Status prepare();
+    // The queue of events, to be shown, and paused while this server drains. Before start();
+    // outlives stop().
+    void use_events(events::Service* events) { events_ = events; }
     // Starts what needs threads: the regions' replicators. After the cores have started.
     void start();
     // Deploys and deletes that are under way end soon, with an error; so do all later ones. Any
@@ -89,6 +93,7 @@ class Controller final : public admin::Backend, public RegionSync {
     admin::ApiResult<admin::RoutesOutcome> replace_routes(std::vector<routes::Route> all) override;
     admin::ApiResult<admin::RouteTestResult> test_route(const admin::RouteTest& test) override;
     std::uint64_t set_draining(bool draining) override;
+    admin::ApiResult<admin::EventsView> events() override;
     std::vector<admin::AccessKeyView> access_keys() override;
     // The configuration's file, and of it the access keys. Any thread; does not wait for the cores.
     // The number of the publication. On an error nothing has changed; the log has it in any case.
@@ -236,6 +241,7 @@ class Controller final : public admin::Backend, public RegionSync {
     std::vector<Retired> retired_;
     std::deque<std::string> spared_logs_;  // functions whose deploy failed: they say why
     bool sweep_due_ = false;
+    events::Service* events_ = nullptr;
     bool stopping_ = false;
     bool draining_ = false;
     bool publish_soon_ = false;

@@ -58,9 +58,11 @@ Server::Server(const config::Config& config, warden::Client warden)
 Result<std::unique_ptr<Server>> Server::create(const config::Config& config,
                                                warden::Client warden) {
     std::unique_ptr<Server> server(new Server(config, std::move(warden)));
-    Status (Server::*const steps[])() = {
-        &Server::lock_state,  &Server::open_ports, &Server::make_shared, &Server::make_rings,
-        &Server::add_regions, &Server::open_state, &Server::start_cores, &Server::start_http};
+    Status (Server::*const steps[])() = {&Server::lock_state,       &Server::open_ports,
+                                         &Server::make_shared,      &Server::make_rings,
+                                         &Server::make_event_rings, &Server::add_regions,
+                                         &Server::open_state,       &Server::start_events,
+                                         &Server::start_cores,      &Server::start_http};
     for (const auto step : steps)
         if (const Status done = (server.get()->*step)(); !done) return done.error();
     return server;
@@ -199,6 +201,27 @@ Status Server::make_rings() {
     return ok();
 }
 
+// Four for each core: dataplane/event/rings.hpp.
+Status Server::make_event_rings() {
+    if (shared_.server.http.port == 0) return ok();
+    const auto make = [](const char* name, std::uint32_t core, unsigned element_bytes) {
+        return rte_ring_create_elem((std::string(name) + std::to_string(core)).c_str(),
+                                    element_bytes, kEventRingSize, SOCKET_ID_ANY,
+                                    RING_F_SP_ENQ | RING_F_SC_DEQ);
+    };
+    for (std::uint32_t core = 0; core < shared_.server.core_count; ++core) {
+        shared_.event_submissions[core] = make("event-submissions-", core, sizeof(EventSubmission));
+        shared_.event_verdicts[core] = make("event-verdicts-", core, sizeof(EventVerdict));
+        shared_.event_runs[core] = make("event-runs-", core, sizeof(EventRun));
+        shared_.event_results[core] = make("event-results-", core, sizeof(EventResult));
+        if (shared_.event_submissions[core] == nullptr || shared_.event_verdicts[core] == nullptr ||
+            shared_.event_runs[core] == nullptr || shared_.event_results[core] == nullptr)
+            return Error{ENOMEM, "no memory for the event rings of core " + std::to_string(core) +
+                                     "; raise dataplane.memory_mib"};
+    }
+    return ok();
+}
+
 // The UDP port that each core asks the region from, so that the answer comes back to that core.
 void Server::steer(RegionInfo& region) {
     const net::PortView& port = shared_.server.ports[region.port];
@@ -290,6 +313,29 @@ Status Server::open_state() {
         std::make_unique<Controller>(config_, shared_, warden_, doorbells_, std::move(*catalog),
                                      std::move(*artifacts), regions_);
     return controller_->prepare();
+}
+
+Status Server::start_events() {
+    if (shared_.server.http.port == 0) return ok();
+    const config::Events& e = config_.events;
+    const events::Safety safety = e.persist == config::Persist::off       ? events::Safety::memory
+                                  : e.persist == config::Persist::written ? events::Safety::written
+                                                                          : events::Safety::synced;
+    auto started =
+        events::Service::start(shared_, {.folder = config_.state_dir + "/events",
+                                         .safety = safety,
+                                         .settings = {.records = e.queue_records,
+                                                      .bytes = std::uint64_t{e.queue_mib} << 20,
+                                                      .concurrency = e.concurrency,
+                                                      .retries = e.retries,
+                                                      .max_age_ms = e.max_age_s * 1000ull,
+                                                      .retry_delay_ms = e.retry_delay_ms,
+                                                      .busy_delay_ms = e.busy_delay_ms}});
+    if (!started) return started.error();
+    events_ = std::move(*started);
+    shared_.event_bell_fd = events_->bell();
+    controller_->use_events(events_.get());
+    return ok();
 }
 
 Status Server::start_cores() {
@@ -403,6 +449,7 @@ Server::~Server() {
     management_.reset();
     admin_.reset();
     stop_cores();
+    events_.reset();
     controller_.reset();
     cores_.clear();
     ports_.reset();

@@ -8,6 +8,7 @@
 
 #include "control/config/config.hpp"
 #include "control/controller/controller.hpp"
+#include "control/events/service.hpp"
 #include "dataplane/loop.hpp"
 #include "dataplane/port/ports.hpp"
 #include "sandbox/warden/client.hpp"
@@ -33,11 +34,13 @@ class Server {
     Status make_http(HttpInfo& info) const;
     Result<rte_mempool*> make_payload_pool(std::uint32_t core) const;
     Status make_rings();
+    Status make_event_rings();
     Status add_regions();
     void steer(RegionInfo& region);
     void steer_trunks(RegionInfo& region, port::Inbound segment);
     Status lock_state();
     Status open_state();
+    Status start_events();
     Status start_cores();
     Status start_http();
     void core_main(std::uint32_t core);
@@ -52,6 +55,7 @@ class Server {
     UniqueFd state_lock_;
     std::vector<RegionInfo> regions_;
     std::unique_ptr<Controller> controller_;
+    std::unique_ptr<events::Service> events_;  // none: no HTTP
     std::vector<std::unique_ptr<Core>> cores_;
     std::vector<std::thread> threads_;
     std::vector<int> attach_errors_;

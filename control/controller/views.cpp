@@ -61,6 +61,18 @@ admin::StatusView Controller::status() {
     return view;
 }
 
+admin::ApiResult<admin::EventsView> Controller::events() {
+    if (events_ == nullptr)
+        return admin::ApiResult<admin::EventsView>::failure(
+            {404, "no-events", "this server has no HTTP, so it keeps no events", {}});
+    admin::EventsView view;
+    view.queue = events_->view();
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, function] : catalog_.functions())
+        view.names.emplace(catalog::function_key(name), name);
+    return {std::move(view), true, {}};
+}
+
 void Controller::show_workers(std::uint32_t entry, admin::VersionView& version) {
     const std::uint64_t now_us = monotonic_us();
     const placement::History& history = pool_.history(entry);

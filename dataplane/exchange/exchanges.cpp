@@ -31,6 +31,11 @@ wire::Header request_header(const http::Call& call, const Target& target) {
     return header;
 }
 
+std::uint32_t payload_limit(const http::Call& call, const Target& target) {
+    return call.later ? std::min(target.max_payload_bytes, kEventPayloadBytesMax)
+                      : target.max_payload_bytes;
+}
+
 }  // namespace
 
 Exchanges::Exchanges(Context& context, rte_mempool* buffers, std::uint32_t connections)
@@ -38,6 +43,7 @@ Exchanges::Exchanges(Context& context, rte_mempool* buffers, std::uint32_t conne
       buffers_(buffers),
       connections_(connections),
       records_(std::make_unique<Record[]>(connections)),
+      submissions_(context),
       answer_text_(std::make_unique_for_overwrite<char[]>(kAnswerBytesMax)) {
     SKERRY_CHECK(rte_pktmbuf_data_room_size(buffers) >= kBufferBytes + RTE_PKTMBUF_HEADROOM);
     gone_.reserve(context.invocations.size());
@@ -63,8 +69,12 @@ const Target* Exchanges::admit(const http::Call& call, Reason& reason) const {
         const bool known = context_.snapshot->find(call.function, {}) != nullptr;
         reason = known ? Reason::refused_no_version : Reason::refused_no_function;
     } else if (call.payload_bytes != http::kUnknownBytes &&
-               call.payload_bytes > target->max_payload_bytes) {
+               call.payload_bytes > payload_limit(call, *target)) {
         reason = Reason::refused_too_large;
+    } else if (call.later && !submissions_.there()) {
+        reason = Reason::refused_no_events;
+    } else if (call.later && context_.snapshot->draining()) {
+        reason = Reason::refused_draining;
     }
     return target;
 }
@@ -85,7 +95,7 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
     Reason reason = Reason::served_local;
     const Target* target = admit(call, reason);
     if (reason != Reason::served_local) {
-        refuse(answer, reason, target == nullptr ? 0 : target->max_payload_bytes);
+        refuse(answer, reason, target == nullptr ? 0 : payload_limit(call, *target));
         return false;
     }
     if (call.dry_run) {
@@ -100,7 +110,8 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
         return false;
     }
     record.serial = call.exchange.serial;
-    record.payload_limit = target->max_payload_bytes;
+    record.payload_limit = payload_limit(call, *target);
+    record.later = call.later;
     record.since_ms = context_.now_ms;
     if (call.event != nullptr && !begin_event(record, call, reason)) {
         forget(record);
@@ -219,6 +230,10 @@ std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
         const std::uint32_t index = complete_.first();
         Record& record = records_[index];
         complete_.leave(records_.get(), record);
+        if (record.later) {
+            submit(record);
+            continue;
+        }
         auto* header = rte_pktmbuf_mtod(record.chain.first, wire::Header*);
         record.state = State::running;
         Arrival& arrival = arrivals[count];

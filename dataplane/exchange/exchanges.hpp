@@ -16,7 +16,8 @@
 // The course of a record
 //   free ─start()─► receiving ─payload_complete()─► complete ─take()─► (opened) running ─answer()─►
 //   answering ─release()─► free. With a tail that follows: running ─answer()─► held ─tail()─►
-//   answering. cancel() from any of them.
+//   answering. Of an event: complete ─take()─► submitted ─take_verdicts()─► answering. cancel()
+//   from any of them; what has been submitted then may be kept by the queue, and executed.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -28,6 +29,7 @@
 #include <vector>
 
 #include "dataplane/context.hpp"
+#include "dataplane/event/submissions.hpp"
 #include "dataplane/exchange/oldest_first.hpp"
 #include "dataplane/exchange_sink.hpp"
 #include "dataplane/function_url/answer.hpp"
@@ -65,6 +67,9 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     // Invocations whose client has gone since the last call: nobody waits for their answers.
     std::uint32_t take_gone(std::span<std::uint32_t> invocations);
 
+    // What the queue of events has said; how many.
+    std::uint32_t take_verdicts();
+
     std::uint32_t open_exchanges() const { return open_; }
 
     // http::Invocations
@@ -84,7 +89,15 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     void tail(std::uint32_t exchange, const char* text, std::uint32_t bytes) override;
 
   private:
-    enum class State : std::uint8_t { free, receiving, complete, running, held, answering };
+    enum class State : std::uint8_t {
+        free,
+        receiving,
+        complete,
+        submitted,
+        running,
+        held,
+        answering
+    };
 
     struct Record {
         std::uint32_t serial = 0;
@@ -103,6 +116,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         bool pumping = false;   // pump() is at it
         bool routed = false;    // the payload is an event, and the answer HTTP's
         bool head_only = false;
+        bool later = false;             // an Event invocation: kept, executed by nobody who waits
         function_url::BodyWriter body;  // routed: of its event
     };
     static_assert(sizeof(Record) <= 72);
@@ -135,6 +149,10 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         return static_cast<std::uint32_t>(&record - records_.get());
     }
 
+    // later.cpp
+    void submit(Record& record);
+    void end_later(Record& record, Reason reason);
+
     // routed.cpp
     class EventSink;
     bool begin_event(Record& record, const http::Call& call, Reason& reason);
@@ -153,6 +171,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     http::Server* server_ = nullptr;
     http::Transport* transport_ = nullptr;
     std::uint32_t open_ = 0;
+    EventSubmissions submissions_;
     OldestFirst<Record> receiving_;  // these three: oldest first
     OldestFirst<Record> complete_;
     OldestFirst<Record> readers_;      // answers that are kept, of those that were not cut short

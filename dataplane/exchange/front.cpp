@@ -1,6 +1,7 @@
 #include "dataplane/exchange/front.hpp"
 
 #include <rte_cycles.h>
+#include <rte_ring.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -76,9 +77,11 @@ Front::Front(Context& context, rte_mempool* payloads, StreamOwner& owner,
       exchanges_(context, payloads, connections(context.shared.server)),
       transport_(*stack_, connections(context.shared.server)),
       server_(http_options(context.shared.server, context.core), transport_, exchanges_,
-              context.counters) {
+              context.counters),
+      event_runs_(context, payloads) {
     exchanges_.serve(server_, transport_);
     context.exchanges = &exchanges_;
+    context.event_runs = &event_runs_;
     const TrunkInfo& trunks = context.shared.server.trunks;
     if (trunks.per_region * trunks.regions != 0)
         trunks_ = std::make_unique<Trunks>(context, *stack_, payloads, owner);
@@ -115,6 +118,8 @@ std::uint32_t Front::turn() {
     std::uint32_t work = stack_->advance(now);
     server_.begin_turn(now, context_.unix_ms(context_.now_tsc) / 1000, context_.access_keys);
     work += take_events(now);
+    work += exchanges_.take_verdicts();
+    if (event_runs_.busy()) ++work;
     work += server_.advance();
     if (trunks_ != nullptr) trunks_->advance(now);
     if (trunk_exchanges_ != nullptr) trunk_exchanges_->advance(now);
@@ -143,9 +148,17 @@ std::uint32_t Front::take_gone(std::span<std::uint32_t> invocations) {
 }
 
 std::uint32_t Front::take(std::span<Arrival> arrivals) {
-    const std::uint32_t count = exchanges_.take(arrivals);
-    if (trunk_exchanges_ == nullptr) return count;
-    return count + trunk_exchanges_->take(arrivals.subspan(count));
+    std::uint32_t count = exchanges_.take(arrivals);
+    if (trunk_exchanges_ != nullptr) count += trunk_exchanges_->take(arrivals.subspan(count));
+    return count + event_runs_.take(arrivals.subspan(count));
+}
+
+bool Front::has_events() const {
+    const Shared& shared = context_.shared;
+    const std::uint32_t core = context_.core;
+    if (shared.event_runs[core] == nullptr) return false;
+    return rte_ring_count(shared.event_verdicts[core]) != 0 ||
+           (!event_runs_.blocked() && rte_ring_count(shared.event_runs[core]) != 0);
 }
 
 bool Front::flush() {

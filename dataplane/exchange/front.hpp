@@ -13,6 +13,7 @@
 #include <span>
 
 #include "dataplane/context.hpp"
+#include "dataplane/event/runs.hpp"
 #include "dataplane/exchange/exchanges.hpp"
 #include "dataplane/exchange/trunk_exchanges.hpp"
 #include "dataplane/forward/trunks.hpp"
@@ -44,6 +45,9 @@ class Front {
     // Sends what the turn has left to send. True: some of it is left for the next one.
     bool flush();
 
+    // The queue of events has something for this core.
+    bool has_events() const;
+
     Exchanges& exchanges() { return exchanges_; }
     Trunks* trunks() { return trunks_.get(); }  // to regions; none: none are kept
     const TrunkExchanges* trunk_exchanges() const { return trunk_exchanges_.get(); }
@@ -69,6 +73,7 @@ class Front {
     Exchanges exchanges_;
     http::OverTcp transport_;
     http::Server server_;
+    EventRuns event_runs_;
     std::unique_ptr<Trunks> trunks_;                   // of a POP
     std::unique_ptr<TrunkExchanges> trunk_exchanges_;  // of a region
     std::uint64_t next_gauges_us_ = 0;

@@ -165,8 +165,18 @@ std::string_view refusal_text(AnswerBuffer buffer, const Envelope& envelope, Ref
 InvocationText invocation_text(AnswerBuffer buffer, const Envelope& envelope, const Answer& answer,
                                std::string_view name, std::string_view qualifier) {
     Writer out(buffer.data(), buffer.size());
+    if (answer.reason == Reason::event_accepted) {
+        begin(out, envelope, 202);
+        request_id(out, envelope);
+        end(out, envelope, {});
+        return {written(buffer, out), false};
+    }
     const bool was_executed = answer.status == ReplyStatus::ok || is_function_error(answer.status);
-    const ErrorKind kind = was_executed ? ErrorKind{200, {}} : error_of(answer.status);
+    // Of a queue that can't be written AWS's clients know this, and ask again.
+    const bool not_kept = answer.reason == Reason::failed_event_store;
+    const ErrorKind kind = was_executed ? ErrorKind{200, {}}
+                           : not_kept   ? ErrorKind{500, "ServiceException", true}
+                                        : error_of(answer.status);
     Envelope said = envelope;
     // Whose web pages may read a function's own answer is the function's to say.
     if (answer.http_status != 0) said.allow_origin = {};

@@ -53,6 +53,7 @@ struct Call {
     const function_url::Event* event = nullptr;
     bool head_only = false;  // HEAD: the answer's payload is not wanted
     bool dry_run = false;    // only whether it could be invoked: answered at once
+    bool later = false;      // an Event invocation: answered (event_accepted) when it is kept
 };
 
 inline constexpr std::uint32_t kTailBytesMax = 4096;

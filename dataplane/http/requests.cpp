@@ -128,13 +128,13 @@ void Server::on_page(std::uint32_t connection, Route route) {
 // The fields of lambda-api.md §5.1. Those that mean nothing here are passed over.
 Refusal Server::describe(Call& call) {
     const std::string_view type = head_.find("x-amz-invocation-type");
-    if (type == "Event") return Refusal::no_events;
-    if (!type.empty() && type != "RequestResponse" && type != "DryRun")
+    if (!type.empty() && type != "RequestResponse" && type != "DryRun" && type != "Event")
         return Refusal::bad_invocation_type;
     call.dry_run = type == "DryRun";
+    call.later = type == "Event";
     const std::string_view log = head_.find("x-amz-log-type");
     if (!log.empty() && log != "None" && log != "Tail") return Refusal::bad_log_type;
-    call.wants_tail = log == "Tail";
+    call.wants_tail = log == "Tail" && !call.later;
     const std::string_view coding = head_.find("content-encoding");
     if (!coding.empty() && !equals_lower(coding, "identity")) return Refusal::content_coding;
     const Trace trace = parse_traceparent(head_.find("traceparent"));

@@ -18,8 +18,8 @@ def invoke(name, function, payload, **more):
         body = answer["Payload"].read().decode()
         if "FunctionError" in answer:
             found[name] = [answer["StatusCode"], answer["FunctionError"], json.loads(body)["errorType"]]
-        elif more.get("InvocationType") == "DryRun":
-            found[name] = answer["StatusCode"]
+        elif "InvocationType" in more:
+            found[name] = [answer["StatusCode"], body]
         else:
             found[name] = [answer["StatusCode"], body, bool(answer["ExecutedVersion"] and answer["ResponseMetadata"]["RequestId"])]
     except ClientError as error:

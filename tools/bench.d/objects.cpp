@@ -1,12 +1,16 @@
 // skerry-bench-objects: what one use of each lock-free object costs, beside the same with a mutex.
 // Google Benchmark; two threads meet on the same object.
 #include <benchmark/benchmark.h>
+#include <rte_ring_elem.h>
 
 #include <array>
+#include <cstdlib>
+#include <deque>
 #include <memory>
 #include <mutex>
 
 #include "dataplane/capacity/capacity_table.hpp"
+#include "dataplane/event/rings.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "sandbox/channel/handover.hpp"
@@ -92,6 +96,56 @@ void seqlock_mutex(benchmark::State& state) {
     }
 }
 BENCHMARK(seqlock_mutex)->Threads(1)->Threads(2)->UseRealTime();
+
+// An event to the queue, and its verdict back: two elements through two rings.
+void event_rings(benchmark::State& state) {
+    const auto make = [](unsigned bytes) {
+        const auto size =
+            static_cast<std::size_t>(rte_ring_get_memsize_elem(bytes, kEventRingSize));
+        auto* ring = static_cast<rte_ring*>(std::aligned_alloc(128, (size + 127) / 128 * 128));
+        (void)rte_ring_init(ring, "bench", kEventRingSize, RING_F_SP_ENQ | RING_F_SC_DEQ);
+        return ring;
+    };
+    rte_ring* submissions = make(sizeof(EventSubmission));
+    rte_ring* verdicts = make(sizeof(EventVerdict));
+    EventSubmission submission;
+    EventVerdict verdict;
+    for (auto _ : state) {
+        (void)rte_ring_sp_enqueue_elem(submissions, &submission, sizeof submission);
+        (void)rte_ring_sc_dequeue_elem(submissions, &submission, sizeof submission);
+        (void)rte_ring_sp_enqueue_elem(verdicts, &verdict, sizeof verdict);
+        (void)rte_ring_sc_dequeue_elem(verdicts, &verdict, sizeof verdict);
+        benchmark::DoNotOptimize(verdict);
+    }
+    std::free(submissions);
+    std::free(verdicts);
+}
+BENCHMARK(event_rings)->Threads(1)->UseRealTime();
+
+void event_rings_mutex(benchmark::State& state) {
+    std::mutex mutex;
+    std::deque<EventSubmission> submissions;
+    std::deque<EventVerdict> verdicts;
+    EventVerdict verdict;
+    const auto put = [&mutex](auto& queue, const auto& element) {
+        const std::lock_guard lock(mutex);
+        queue.push_back(element);
+    };
+    const auto take = [&mutex](auto& queue) {
+        const std::lock_guard lock(mutex);
+        auto element = queue.front();
+        queue.pop_front();
+        return element;
+    };
+    for (auto _ : state) {
+        put(submissions, EventSubmission{});
+        verdict.slot = take(submissions).slot;
+        put(verdicts, verdict);
+        verdict = take(verdicts);
+        benchmark::DoNotOptimize(verdict);
+    }
+}
+BENCHMARK(event_rings_mutex)->Threads(1)->UseRealTime();
 
 // A lookup among a thousand functions of three versions each: the pointer, then one cell.
 void snapshot(benchmark::State& state) {

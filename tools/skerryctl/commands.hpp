@@ -81,6 +81,7 @@ int describe_region(const Common& common, const std::string& name);
 int explain(const Common& common, const std::string& name);
 int stats(const Common& common);
 int drain(const Common& common, bool undo);
+int show_events(const Common& common);
 int list_keys(const Common& common, bool reload);
 int invoke(const Common& common, const InvokeOptions& options);
 

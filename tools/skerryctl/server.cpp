@@ -1,4 +1,4 @@
-// skerryctl status, region …, explain, stats, drain, key …
+// skerryctl status, region …, explain, stats, drain, events, key …
 #include <cstdio>
 
 #include "tools/skerryctl/admin_client.hpp"
@@ -140,6 +140,28 @@ int drain(const Common& common, bool undo) {
                                                               : "taking requests",
                                 field(d, "in_flight").c_str());
                 });
+}
+
+int show_events(const Common& common) {
+    return show(common, AdminClient(common.admin).get("/v1/events"), [](const json& e) {
+        Pairs pairs;
+        for (const char* key : {"persist", "paused", "records", "records_max", "bytes", "bytes_max",
+                                "running", "oldest_unix_ms", "accepted", "executed", "attempts",
+                                "failures", "busy", "damaged_files", "last_error"})
+            pairs.emplace_back(key, field(e, key));
+        for (const char* what : {"refused", "dropped"})
+            for (const auto& item : member(e, what).items())
+                pairs.emplace_back(std::string(what) + " " + item.key(),
+                                   field(member(e, what), item.key().c_str()));
+        print_pairs(pairs);
+        Rows rows;
+        for (const auto& f : member(e, "functions"))
+            rows.push_back(
+                {field(f, "function"), field(f, "key"), field(f, "waiting"), field(f, "running")});
+        if (rows.empty()) return;
+        std::printf("\n");
+        print_table({"FUNCTION", "KEY", "WAITING", "RUNNING"}, rows);
+    });
 }
 
 int list_keys(const Common& common, bool reload) {

@@ -182,6 +182,9 @@ void add_key_verbs(CLI::App& app, Options& o, Run& run) {
 }
 
 void add_server_verbs(CLI::App& app, Options& o, Run& run) {
+    add_verb(app, "events", "The queue of Event invocations")->final_callback([&] {
+        run = [&] { return show_events(o.common); };
+    });
     add_verb(app, "status", "What this skerryd is, and how it is")->final_callback([&] {
         run = [&] { return status(o.common); };
     });

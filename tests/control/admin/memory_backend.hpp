@@ -167,6 +167,16 @@ class MemoryBackend : public Backend {
                                 .text = "said \x1b[31m\xff"});
         return {page, true, {}};
     }
+    ApiResult<EventsView> events() override {
+        EventsView v;
+        v.queue.safety = "synced";
+        v.queue.records = 3;
+        v.queue.counts.accepted = 5;
+        v.queue.counts.dropped[static_cast<std::size_t>(events::Dropped::too_old)] = 2;
+        v.queue.functions = {{0x1234, 2, 1}, {0x5678, 0, 0}};
+        v.names = {{0x1234, "resize"}};
+        return {v, true, {}};
+    }
     std::vector<AccessKeyView> access_keys() override {
         return {{.id = "AKIDONE", .active = true, .functions = {"*"}, .not_after_s = 0}};
     }

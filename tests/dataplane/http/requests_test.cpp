@@ -94,7 +94,7 @@ TEST(HttpRequests, OptionsOfAnInvocation) {
     EXPECT_EQ(status("X-Amz-Invocation-Type: RequestResponse\r\nX-Amz-Log-Type: None\r\n"), 0);
     EXPECT_EQ(status("X-Amz-Log-Type: Tail\r\n"), 0);
     EXPECT_EQ(status("Content-Encoding: identity\r\nContent-Type: text/plain\r\n"), 0);
-    EXPECT_EQ(status("X-Amz-Invocation-Type: Event\r\n"), 501);
+    EXPECT_EQ(status("X-Amz-Invocation-Type: Event\r\n"), 0);
     EXPECT_EQ(status("X-Amz-Invocation-Type: event\r\n"), 400);
     EXPECT_EQ(status("X-Amz-Invocation-Type: DryRun\r\n"), 204);
     EXPECT_EQ(status("X-Amz-Log-Type: All\r\n"), 400);
@@ -102,25 +102,16 @@ TEST(HttpRequests, OptionsOfAnInvocation) {
     EXPECT_EQ(status("Expect: something\r\n"), 417);
 }
 
-// Nothing is begun, whatever the function is; and the connection goes on behind the request's body.
-TEST(HttpRequests, EventsAreNotImplemented) {
+// Whatever else it asks for: nobody waits for a log.
+TEST(HttpRequests, EventsAreKeptForLater) {
     Rig rig;
-    rig.invocations.refusal = {.status = ReplyStatus::no_such_function};
     const auto c = rig.open();
-    rig.send(c, post("{\"a\":1}", "X-Amz-Invocation-Type: Event\r\nX-Amz-Log-Type: None\r\n"));
-    const std::string heard = rig.heard(c);
-    EXPECT_TRUE(heard.starts_with("HTTP/1.1 501 Not Implemented\r\n")) << heard;
-    EXPECT_NE(heard.find("\r\nx-amzn-RequestId: "), std::string::npos);
-    EXPECT_NE(heard.find("\r\nx-amzn-ErrorType: NotImplementedException\r\n"), std::string::npos);
-    EXPECT_EQ(heard.find("Connection: close"), std::string::npos);
-    EXPECT_TRUE(
-        heard.ends_with("\r\n\r\n{\"Type\":\"Service\",\"message\":\"X-Amz-Invocation-Type: Event "
-                        "is not implemented "
-                        "here yet, nothing was executed\"}"))
-        << heard;
-    EXPECT_TRUE(rig.invocations.all.empty());
-    rig.send(c, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
-    EXPECT_TRUE(rig.heard(c).ends_with("ok\n"));
+    rig.send(c, post("{\"a\":1}", "X-Amz-Invocation-Type: Event\r\nX-Amz-Log-Type: Tail\r\n"));
+    ASSERT_EQ(rig.invocations.all.size(), 1u);
+    const auto& started = rig.invocations.all[0];
+    EXPECT_TRUE(started.call.later);
+    EXPECT_FALSE(started.call.wants_tail);
+    EXPECT_EQ(started.payload, "{\"a\":1}");
 }
 
 // Looked up, and its length held against the limit; its body is read past.

@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "dataplane/event/rings.hpp"
 #include "dataplane/wire/cookie.hpp"
 #include "sandbox/base/check.hpp"
 #include "sandbox/channel/handover.hpp"
@@ -152,6 +153,15 @@ void LoopTest::make_rings(const std::string& name) {
         shared.probe_results[i] = rte_ring_create_elem((name + "pr" + suffix).c_str(),
                                                        sizeof(ProbeResult), 16, SOCKET_ID_ANY, 0);
         shared.handover[i] = rte_ring_create((name + "ho" + suffix).c_str(), 16, SOCKET_ID_ANY, 0);
+        if (!keeps_events) continue;
+        const auto make = [&](const char* what, unsigned bytes) {
+            return rte_ring_create_elem((name + what + suffix).c_str(), bytes, kEventRingSize,
+                                        SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+        };
+        shared.event_submissions[i] = make("es", sizeof(EventSubmission));
+        shared.event_verdicts[i] = make("ev", sizeof(EventVerdict));
+        shared.event_runs[i] = make("er", sizeof(EventRun));
+        shared.event_results[i] = make("ee", sizeof(EventResult));
     }
 }
 
@@ -367,7 +377,9 @@ void LoopTest::TearDown() {
     for (rte_ring* ring : {rx_, tx_}) rte_ring_free(ring);
     for (std::uint32_t i = 0; i < info.core_count; ++i)
         for (rte_ring* ring :
-             {shared.probe_commands[i], shared.probe_results[i], shared.handover[i]})
+             {shared.probe_commands[i], shared.probe_results[i], shared.handover[i],
+              shared.event_submissions[i], shared.event_verdicts[i], shared.event_runs[i],
+              shared.event_results[i]})
             rte_ring_free(ring);
     std::free(shared.qsbr);
 }

@@ -82,6 +82,7 @@ class LoopTest : public ::testing::Test {
     bool sticky = true;  // the port keeps a source on one queue
 
     std::uint32_t payload_buffers = 64;  // where info.http.port is set
+    bool keeps_events = false;           // rings for the queue of events, which the test plays
 
     void start();
     std::shared_ptr<const classify::Published> routes;  // of HTTP requests; none

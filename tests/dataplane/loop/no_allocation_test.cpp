@@ -5,6 +5,7 @@
 #include "tests/dataplane/loop/allocation.hpp"
 #include "tests/dataplane/loop/api_worker.hpp"
 #include "tests/dataplane/loop/environment.hpp"
+#include "tests/dataplane/loop/event_queue.hpp"
 #include "tests/dataplane/loop/http_rig.hpp"
 #include "tests/dataplane/loop/played_pop.hpp"
 
@@ -138,6 +139,34 @@ TEST_F(NoAllocationByHttp, OverConnectionsAndInvocations) {
         leave(connection, round % 3 == 0);
     }
     EXPECT_GT(turns, 1000u);
+    EXPECT_EQ(inside, 0u);
+}
+
+// Events that are kept, refused and executed, of one buffer and of many.
+TEST_F(NoAllocationByHttp, OverEvents) {
+    targets[0].max_payload_bytes = 1 << 20;
+    payload_buffers = 512;
+    keeps_events = true;
+    start();
+    PlayedWorker worker(shared, 0, 1, 0, 1 << 20);
+    PlayedEventQueue queue(shared);
+    for (std::uint32_t round = 0; round < 300; ++round) {
+        const net::tcp::Handle connection = connect();
+        const std::string body(round % 10 == 0 ? 200'000 : 100, 'x');
+        say(connection, post_event("f0", body));
+        EventSubmission submission;
+        ASSERT_TRUE(step_until([&] { return queue.submitted(submission); }));
+        queue.say(submission, round % 3 == 0 ? EventFate::full : EventFate::accepted);
+        if (round % 10 != 2) (void)answer(connection);
+        queue.run(round, body, round % 4 == 0 ? 0x9999 : kFunctionKey);
+        EventResult result;
+        if (round % 4 != 0) {
+            ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+            worker.respond(0, body);
+        }
+        ASSERT_TRUE(step_until([&] { return queue.ended(result); }));
+        leave(connection, round % 3 == 0);
+    }
     EXPECT_EQ(inside, 0u);
 }
 

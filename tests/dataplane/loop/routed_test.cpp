@@ -101,6 +101,19 @@ TEST_F(RoutedTest, BodiesOfManyBuffersComeWhole) {
     EXPECT_EQ(payload_buffers_in_use(), 0u);
 }
 
+// How the Invoke API is asked is nothing to a route: the function gets it as a field like any
+// other.
+TEST_F(RoutedTest, TheInvokeApisFieldsAreTheFunctions) {
+    start_routed();
+    const net::tcp::Handle connection = connect();
+    const auto event = event_of(connection,
+                                "GET /items/1 HTTP/1.1\r\nHost: a\r\nX-Amz-Invocation-Type: "
+                                "Event\r\n\r\n",
+                                R"({"statusCode":200,"body":"now"})");
+    EXPECT_EQ(event["headers"]["x-amz-invocation-type"], "Event");
+    EXPECT_EQ(body_of(answer(connection)), "now");
+}
+
 // The client does not read at first: what was understood is kept until it does.
 TEST_F(RoutedTest, AnAnswerWaitsForItsReader) {
     info.http.send_blocks = 4;
