@@ -1,6 +1,7 @@
 // What the stages of Core::turn() are made of: making a core, judging one request, starting it.
 #include <string>
 
+#include "dataplane/decide/lane.hpp"
 #include "dataplane/loop.hpp"
 #include "dataplane/reply/replies.hpp"
 #include "sandbox/base/check.hpp"
@@ -44,27 +45,67 @@ int Core::attach() {
     return 0;
 }
 
-std::span<const RegionView> Core::region_views(const Target& target) {
-    const auto count = static_cast<std::uint32_t>(context_.snapshot->regions().size());
-    if (!views_read_) {
-        views_read_ = true;
-        for (std::uint32_t r = 0; r < count; ++r) {
-            RegionNumbers numbers;
-            views_[r] = {};
-            if (!context_.shared.region_numbers[r].read(numbers)) continue;
-            views_[r] = {
-                .rtt_us = numbers.rtt_us,
-                .rtt_variation_us = numbers.rtt_variation_us,
-                .waiting_us = numbers.waiting_us,
-                .expected_cold_us = 0,
-                .weight_permille = numbers.weight_permille,
-                .max_payload_bytes = forwarder_.payload_limit(static_cast<std::uint8_t>(r)),
-                .fresh = numbers.fresh_until_tsc > context_.now_tsc};
-        }
+// What is known of the regions, once a turn.
+const select::Candidates& Core::candidates() {
+    if (candidates_read_) return candidates_;
+    candidates_read_ = true;
+    const select::Policy policy = context_.shared.server.selection.policy;
+    const bool uses_responses = policy == select::Policy::peak_ewma || policy == select::Policy::c3;
+    const RegionMemory& memory = forwarder_.memory();
+    select::Candidates& c = candidates_;
+    c.peers = context_.shared.server.core_count;
+    read_regions(
+        c, context_.shared.region_numbers, context_.snapshot->regions(),
+        {context_.now_tsc, 1000.0 / static_cast<double>(context_.tsc_hz), context_.now_ms});
+    for (std::uint32_t lane = 0; lane < c.count; ++lane) {
+        const auto r = static_cast<std::uint8_t>(lane);
+        c.response_us[r] = uses_responses ? memory.response_us(r, context_.now_ms) : 0;
+        c.outstanding[r] = memory.outstanding(r);
+        c.max_payload_bytes[r] =
+            static_cast<std::int32_t>(std::min(forwarder_.payload_limit(r), 0x7fffffffu));
     }
-    const auto& cold = context_.shared.warmth->expected_cold_us[target.function];
-    for (std::uint32_t r = 0; r < count; ++r) views_[r].expected_cold_us = cold[r].load(SK_RELAXED);
-    return {views_.data(), count};
+    if (policy == select::Policy::prequal) select::prepare(c);
+    return c;
+}
+
+// Once a request that may go to a region.
+Field Core::field_of(const Target& target) {
+    const select::Settings& settings = context_.shared.server.selection;
+    const select::Candidates& regions = candidates();
+    Field field{
+        settings, regions,
+        read_function(*context_.shared.warmth, target, settings.policy, regions.count, cold_us_),
+        context_.now_ms};
+    if (field.function.explore)
+        field.function.reverted = forwarder_.memory()
+                                      .trial(target.function, target.function_key)
+                                      .reverted(context_.now_ms);
+    return field;
+}
+
+// How it was chosen, for its answer; and for the control group, where it was chosen first.
+void Core::remember(Invocation& invocation, const Decision& decision) {
+    if (decision.no_region && decision.verdict == Verdict::queue)
+        context_.counters.queued_no_region.add();
+    const bool here = decision.verdict == Verdict::local || decision.verdict == Verdict::queue;
+    if (here) invocation.selection = {};
+    if (decision.verdict != Verdict::forward) return;
+    if (decision.selection.why == Why::control) context_.counters.controls.add();
+    const std::uint8_t baseline =
+        invocation.attempts == 0 ? decision.selection.baseline : invocation.selection.baseline;
+    invocation.selection = decision.selection;
+    invocation.selection.baseline = baseline;
+    if (invocation.attempts == 0) invocation.control = decision.selection.why == Why::control;
+}
+
+// Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014): its
+// mixing, of a state that each request moves on.
+std::uint64_t Core::random_bits(std::uint64_t more) {
+    spread_ = spread_ * 6364136223846793005ull + more + 1;
+    std::uint64_t x = spread_;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 31);
 }
 
 // Claims a slot if the request may run here, and asks the policy. A claim that the policy did not
@@ -79,11 +120,14 @@ Decision Core::judge(const Target& target, const Request& request, Claim& claim)
         .may_queue = waiting_.has_room(target.entry),
         .is_pop = server.is_pop,
         .draining = context_.snapshot->draining(),
-        .trunk_payload_bytes = server.trunks.per_region == 0 ? 0 : trunk::kPayloadBytesMax};
-    const Decision decision = skerry::decide(
-        target, local,
-        local.slot_free || !server.is_pop ? std::span<const RegionView>{} : region_views(target),
-        request);
+        .trunk_payload_bytes = server.trunks.per_region == 0 ? 0 : trunk::kPayloadBytesMax,
+        .no_region = server.no_region};
+    const Decision decision =
+        skerry::decide(target, local,
+                       local.slot_free || !server.is_pop
+                           ? Field{server.selection, no_candidates_, {}, context_.now_ms}
+                           : field_of(target),
+                       request);
     if (claim.channel != nullptr && decision.verdict != Verdict::local) {
         dispatcher_.release(target.entry, claim);
         claim = {};
@@ -221,18 +265,19 @@ void Core::decide_again(std::uint32_t index) {
     }
     const Target* target =
         context_.snapshot->find(invocation.header.function_key.get(), invocation.version_key);
-    Decision decision{Verdict::refuse, 0, Reason::refused_no_version};
+    Decision decision;
+    decision.reason = Reason::refused_no_version;
     Claim claim;
     if (target != nullptr) {
-        spread_ = spread_ * 6364136223846793005ull + index;
         decision = judge(*target,
                          {.deadline_us = context_.us_until(invocation.deadline_tsc),
                           .payload_bytes = invocation.header.payload_bytes.get(),
                           .hop_count = invocation.header.hop_count,
                           .tried = invocation.tried,
-                          .spread = spread_ >> 32},
+                          .spread = random_bits(index)},
                          claim);
         invocation.entry = target->entry;
+        remember(invocation, decision);
     }
     switch (decision.verdict) {
         case Verdict::local:

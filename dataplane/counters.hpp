@@ -57,7 +57,9 @@ struct FunctionCounters {
     Counter forwarded;
     Counter run_us_sum;  // over `local_done`
     Counter local_done;
-    Counter cold_seen;  // replies of regions that say a worker was started for them
+    Counter cold_seen;          // replies of regions that say a worker was started for them
+    Counter region_run_us_sum;  // over `region_done`: in workers of regions, as they say
+    Counter region_done;
 };
 
 struct RegionCounters {
@@ -74,14 +76,17 @@ struct alignas(64) CoreCounters {
     Counter turns;   // of the poll function
     Counter sleeps;  // times the core blocked
     Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
-    Counter doorbells;        // eventfd writes submitted to workers
-    Counter log_events_lost;  // the collector's ring was full
-    Counter tails_sent;       // replies with the tail of a log, if only an empty one
-    Counter tails_missed;     // it was asked for, and did not fit, or did not come in time
-    Counter retransmits;      // of forwarded requests
-    Gauge in_flight;          // slots this core has in use
-    Gauge waiting;            // requests waiting for a slot
-    Gauge pending;            // requests that regions have
+    Counter doorbells;         // eventfd writes submitted to workers
+    Counter log_events_lost;   // the collector's ring was full
+    Counter tails_sent;        // replies with the tail of a log, if only an empty one
+    Counter tails_missed;      // it was asked for, and did not fit, or did not come in time
+    Counter retransmits;       // of forwarded requests
+    Counter controls;          // requests that went to the nearest region for the control group
+    Counter reverts;           // functions that were reverted to the nearest region for a while
+    Counter queued_no_region;  // requests that wait here because no region could have them
+    Gauge in_flight;           // slots this core has in use
+    Gauge waiting;             // requests waiting for a slot
+    Gauge pending;             // requests that regions have
     // Ten times a second.
     Gauge trunks;           // that are up
     Gauge trunk_streams;    // requests that are on them

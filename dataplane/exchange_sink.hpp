@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "dataplane/reasons.hpp"
+#include "dataplane/selection.hpp"
 #include "dataplane/wire/message.hpp"
 
 struct rte_mbuf;
@@ -22,6 +23,7 @@ struct ExchangeAnswer {
     // Instead of `payload`: all of its bytes, in buffers of the core's payload pool. They are the
     // sink's from here on.
     rte_mbuf* kept = nullptr;
+    Selection selection = {};  // of the region that was asked last
 };
 
 class ExchangeSink {

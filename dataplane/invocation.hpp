@@ -12,6 +12,7 @@
 
 #include "dataplane/dispatch/channel.hpp"
 #include "dataplane/net/frame.hpp"
+#include "dataplane/selection.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "dataplane/wire/message.hpp"
 
@@ -61,6 +62,7 @@ struct alignas(64) Invocation {
     bool cold = false;            // waited for a worker to be started
     bool accepted = false;        // the region said that it has it
     bool maybe_repeated = false;  // an earlier region fell silent with it
+    bool control = false;         // of the control group
     bool hold_reply = false;      // the answer goes into `reply`, not out
     AfterTail after_tail = AfterTail::release;
     std::uint8_t copies = 0;    // sent to the region that has it now
@@ -68,6 +70,7 @@ struct alignas(64) Invocation {
     std::uint8_t region = 0;    // that has it now
     std::uint8_t sends = 0;     // to that region, without a sign of life since
     std::uint8_t attempts = 0;  // regions asked
+    Selection selection;        // how the last one of them was chosen
     std::uint32_t generation = 0;
     std::uint32_t cache_entry = 0;
     std::uint32_t function = 0;

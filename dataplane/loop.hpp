@@ -89,7 +89,10 @@ class Core {
         Claim claim;
     };
     Decision judge(const Target& target, const Request& request, Claim& claim);
-    std::span<const RegionView> region_views(const Target& target);
+    const select::Candidates& candidates();
+    Field field_of(const Target& target);
+    void remember(Invocation& invocation, const Decision& decision);
+    std::uint64_t random_bits(std::uint64_t more);
     std::uint32_t open(const Arrival& arrival);
     void wait_for_slot(std::uint32_t index);
     void wait_no_more(std::uint32_t index);
@@ -129,8 +132,10 @@ class Core {
     std::uint32_t arrival_count_ = 0;
     std::array<Verdicts, kBatch> verdicts_;
     std::uint32_t verdict_count_ = 0;
-    std::array<RegionView, kMaxRegions> views_{};
-    bool views_read_ = false;
+    select::Candidates candidates_;  // as of this turn's first request that needs them
+    bool candidates_read_ = false;
+    const select::Candidates no_candidates_;
+    select::Column<std::int32_t> cold_us_{};  // of the function that is being decided for
     std::array<std::uint32_t, Forwarder::kElsewhereLimit> elsewhere_;
     std::uint64_t last_work_tsc_ = 0;
     std::uint64_t next_neighbours_tsc_ = 0;

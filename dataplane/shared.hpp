@@ -34,6 +34,7 @@
 #include "dataplane/log_events.hpp"
 #include "dataplane/net/frame.hpp"
 #include "dataplane/net/neighbours.hpp"
+#include "dataplane/selection.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "dataplane/wire/message.hpp"
@@ -116,6 +117,8 @@ struct ServerInfo {
     int control_fd = -1;  // eventfd: a core rings the control thread (EFD_NONBLOCK)
     HttpInfo http;
     TrunkInfo trunks;
+    select::Settings selection;
+    NoRegion no_region = NoRegion::queue;
     bool speaks_tcp() const {
         return http.port != 0 || trunks.per_region != 0 || trunks.accepted != 0;
     }

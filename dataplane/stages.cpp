@@ -111,19 +111,18 @@ std::uint32_t Core::exchanges() {
 
 std::uint32_t Core::decide() {
     verdict_count_ = 0;
-    views_read_ = false;
+    candidates_read_ = false;
     for (std::uint32_t i = 0; i < arrival_count_; ++i) {
         const Arrival& arrival = arrivals_[i];
-        spread_ = spread_ * 6364136223846793005ull + arrival.tag;
         const Request request{.deadline_us = arrival.deadline_us,
                               .payload_bytes = arrival.header->payload_bytes.get(),
                               .hop_count = arrival.header->hop_count,
                               .tried = 0,
-                              .spread = spread_ >> 32};
+                              .spread = random_bits(arrival.tag)};
         Claim claim;
         Decision decision = judge(*arrival.target, request, claim);
         if (decision.verdict == Verdict::forward && !forwarder_.has_room())
-            decision = {Verdict::refuse, 0, Reason::refused_pending_full};
+            decision = {.reason = Reason::refused_pending_full};
         if (decision.verdict == Verdict::refuse) {
             refuse(context_, arrival, decision.reason);
             continue;
@@ -140,6 +139,7 @@ std::uint32_t Core::decide() {
             refuse(context_, arrival, Reason::refused_no_capacity);
             continue;
         }
+        remember(context_.invocations[index], decision);
         // Forwarding has a limit that this burst may use up: start at once, send with the burst.
         verdicts_[verdict_count_++] = {index, decision, claim};
         if (decision.verdict == Verdict::queue) wait_for_slot(index);

@@ -18,6 +18,7 @@
 #include "control/routes/route.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/decide/decide.hpp"
+#include "dataplane/snapshot/region_numbers.hpp"
 #include "sandbox/base/result.hpp"
 
 namespace skerry::admin {
@@ -80,12 +81,14 @@ struct RegionView {
 struct CandidateView {
     std::string region;
     Candidate candidate;
-    skerry::RegionView numbers;
+    RegionNumbers numbers;
+    std::uint32_t expected_cold_us = 0;
     bool holds_version = false;
 };
 
 struct ExplainView {
     std::string function, version;
+    std::string policy;
     Decision decision;
     LocalView local;
     std::vector<CandidateView> candidates;

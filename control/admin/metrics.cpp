@@ -134,6 +134,12 @@ void add_cores(Families& f, const std::vector<CoreView>& cores) {
         {"tails_missed_total", "Replies without the tail that was asked for",
          &CoreCounters::tails_missed},
         {"retransmits_total", "Retransmissions of forwarded requests", &CoreCounters::retransmits},
+        {"selection_controls_total", "Requests that went to the nearest region as a control group",
+         &CoreCounters::controls},
+        {"selection_reverts_total", "Functions reverted to the nearest region for a while",
+         &CoreCounters::reverts},
+        {"queued_no_region_total", "Requests that waited here because no region could have them",
+         &CoreCounters::queued_no_region},
     };
     static constexpr CoreGauge kGauges[] = {
         {"in_flight", "Slots in use", &CoreCounters::in_flight},

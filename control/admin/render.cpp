@@ -13,8 +13,9 @@ using nlohmann::json;
 constexpr const char* kPlaces[] = {"auto", "pop", "region"};
 constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
 constexpr const char* kVerdicts[] = {"local", "forward", "queue", "refuse"};
-constexpr const char* kEligibilities[] = {"eligible", "tried",     "no_version", "not_fresh",
-                                          "ejected",  "returning", "too_far",    "too_large"};
+constexpr const char* kEligibilities[] = {"eligible",  "tried",     "no_version",
+                                          "barred",    "not_fresh", "ejected",
+                                          "returning", "too_far",   "too_large"};
 
 template <typename E, std::size_t N>
 const char* word(E value, const char* const (&words)[N]) {
@@ -206,15 +207,18 @@ json to_json(const ExplainView& v) {
     for (const auto& c : v.candidates)
         candidates.push_back({{"region", c.region},
                               {"eligibility", word(c.candidate.eligibility, kEligibilities)},
-                              {"cost_us", c.candidate.cost_us},
+                              {"cost_us", c.candidate.cost},
                               {"rtt_us", c.numbers.rtt_us},
                               {"rtt_variation_us", c.numbers.rtt_variation_us},
                               {"waiting_us", c.numbers.waiting_us},
-                              {"expected_cold_us", c.numbers.expected_cold_us},
+                              {"expected_cold_us", c.expected_cold_us},
+                              {"in_flight", c.numbers.in_flight},
+                              {"slow_permille", c.numbers.slow_permille},
                               {"weight_permille", c.numbers.weight_permille},
                               {"holds_version", c.holds_version}});
     json out = {{"function", v.function},
                 {"version", v.version},
+                {"policy", v.policy},
                 {"verdict", word(v.decision.verdict, kVerdicts)},
                 {"reason", why(v.decision)},
                 {"local",
@@ -225,6 +229,8 @@ json to_json(const ExplainView& v) {
                 {"candidates", std::move(candidates)}};
     if (v.decision.verdict == Verdict::forward && v.decision.region < v.candidates.size())
         out["region"] = v.candidates[v.decision.region].region;
+    if (v.decision.verdict == Verdict::forward)
+        out["chosen"] = kWhyNames[static_cast<std::size_t>(v.decision.selection.why)];
     return out;
 }
 

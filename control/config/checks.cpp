@@ -1,4 +1,5 @@
 #include "control/config/checks.hpp"
+#include "control/config/selection.hpp"
 
 #include <sys/un.h>
 
@@ -286,6 +287,7 @@ void check_together(const Config& config, const Lines& lines, Problems& problems
         problems.add(lines.http_port, "http.port", std::to_string(config.udp_port),
                      "another port than udp_port: trunks come to that one over TCP");
     check_management(config, lines, problems);
+    check_selection(config, problems);
     const std::uint64_t longest_period = config.prober.period_ms + config.prober.period_ms / 5;
     if (config.prober.fresh_ms < longest_period)
         problems.add(lines.fresh_ms, "prober.fresh_ms", std::to_string(config.prober.fresh_ms),

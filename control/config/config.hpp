@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dataplane/net/address.hpp"
+#include "dataplane/selection.hpp"
 #include "sandbox/base/result.hpp"
 #include "sandbox/egress/network.hpp"
 
@@ -32,7 +33,24 @@ struct Region {        // [[region]]; only in a POP
     std::string name;  // 1 … 15 characters of [a-z0-9-]; unique
     net::IpAddress address;
     std::uint16_t udp_port = 4600;
-    std::string management;  // "host:port" of its management API
+    std::string management;              // "host:port" of its management API
+    std::vector<std::string> tags;       // what it is called beside its name; shared by regions
+    std::uint32_t weight_percent = 100;  // of the requests that would go there; 0: none
+    std::uint32_t tags_line = 1;
+};
+
+// [[selection.rule]]: where the operator lets functions go, by names and tags of regions.
+struct SelectionRule {
+    std::vector<std::string> functions;  // auth::is_pattern()
+    std::vector<std::string> pin;        // only there; empty: no such rule
+    std::vector<std::string> deny;       // never there
+    std::uint32_t line = 1;
+};
+
+struct Selection {  // [selection]; only in a POP
+    select::Settings settings;
+    NoRegion no_region = NoRegion::queue;
+    std::vector<SelectionRule> rules;
 };
 
 struct Dataplane {  // [dataplane]
@@ -151,6 +169,7 @@ struct Config {
     Workers workers;
     Prober prober;
     Admission admission;
+    Selection selection;
     Http http;
     Events events;
     Trunks trunks;

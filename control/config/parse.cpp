@@ -10,6 +10,7 @@
 #include "control/config/config.hpp"
 #include "control/config/egress.hpp"
 #include "control/config/reader.hpp"
+#include "control/config/selection.hpp"
 #include "dataplane/net/return_ports.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "sandbox/base/unique_fd.hpp"
@@ -257,6 +258,7 @@ void read_region(const toml::table& table, std::size_t index, Config& config, Li
     r.integer("udp_port", region.udp_port, 1, 65535);
     r.text("management", region.management, kHostPortAllowed, is_host_port);
     r.require("management", kHostPortAllowed);
+    read_region_choice(r, name, region, problems);
     lines.regions.push_back({line_of(table), r.line("name"), r.line("address")});
     r.finish();
     config.regions.push_back(std::move(region));
@@ -283,6 +285,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_workers(r, config.workers, lines, problems);
     read_prober(r, config.prober, lines, problems);
     read_admission(r, config.admission, problems);
+    read_selection(r, config.selection, problems);
     read_http(r, config.http, lines, problems);
     read_events(r, config.events, problems);
     read_trunks(r, config.trunks, problems);

@@ -22,11 +22,20 @@ constexpr std::uint32_t kManagementTimeout_ms = 15'000;  // a push gets more, fo
 // With the one that has its turn, five of each HTTP server's eight threads.
 constexpr std::uint32_t kMostWaitingDeploys = 4;
 
-regions::MonitorLimits monitor_limits(const config::Prober& prober) {
+regions::MonitorLimits monitor_limits(const config::Config& config) {
+    const config::Prober& prober = config.prober;
+    std::vector<std::uint32_t> weights;
+    for (const config::Region& region : config.regions) weights.push_back(region.weight_percent);
     return {.period_us = prober.period_ms * 1000ull,
             .fresh_us = prober.fresh_ms * 1000ull,
             .health = {.failures_to_eject = prober.failures_to_eject,
-                       .return_us = prober.return_ms * 1000ull}};
+                       .return_us = prober.return_ms * 1000ull},
+            .weight_percent = std::move(weights)};
+}
+
+std::vector<RegionInfo> with_ids(std::vector<RegionInfo> regions) {
+    give_ids(regions);
+    return regions;
 }
 
 // Each core's ring of log events.
@@ -96,7 +105,7 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
     : config_(config),
       shared_(shared),
       artifacts_(std::move(artifacts)),
-      regions_(std::move(regions)),
+      regions_(with_ids(std::move(regions))),
       started_us_(monotonic_us()),
       warden_pid_(warden.pid()),
       turn_(kMostWaitingDeploys),
@@ -104,11 +113,14 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
       logs_(logs::Collector::start(config.state_dir + "/logs", log_sources(shared),
                                    tail_ports(shared))),
       pool_(shared, warden, doorbells, worker_limits(config, logs_ ? logs_->get() : nullptr)),
-      monitor_(shared, static_cast<std::uint32_t>(regions_.size()), monitor_limits(config.prober),
+      monitor_(shared, static_cast<std::uint32_t>(regions_.size()), monitor_limits(config),
                shared.server.boot_id),
       rates_(shared, static_cast<std::uint32_t>(regions_.size()),
              {.half_life_s = config.admission.rate_half_life_ms / 1000.0,
-              .keep_alive_s = config.workers.idle_timeout_ms / 1000.0}),
+              .keep_alive_s = config.workers.idle_timeout_ms / 1000.0,
+              .warmth = config.selection.settings.policy == select::Policy::affinity
+                            ? select::Warmth::now
+                            : select::Warmth::stream}),
       reclaimer_(shared),
       held_(regions_.size()),
       nudge_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {

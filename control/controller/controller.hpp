@@ -202,6 +202,7 @@ class Controller final : public admin::Backend, public RegionSync {
     // views.cpp
     admin::FunctionView view(const catalog::Function& function);
     void show_workers(std::uint32_t entry, admin::VersionView& version);
+    void add_candidates(const Target& target, const Request& request, admin::ExplainView& view);
     std::vector<std::string> last_log(const std::string& name, const std::string& version) const;
 
     const config::Config& config_;

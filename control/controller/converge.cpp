@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "control/config/region_sets.hpp"
 #include "control/controller/controller.hpp"
 
 namespace skerry::control {
@@ -15,8 +16,7 @@ bool Controller::Possession::has(const std::string& function) const {
 bool Controller::replicates_to(const catalog::Policy& policy, std::uint32_t region) const {
     if (policy.place == Place::pop) return false;
     if (policy.regions.empty()) return true;
-    return std::find(policy.regions.begin(), policy.regions.end(), config_.regions[region].name) !=
-           policy.regions.end();
+    return (config::regions_called(config_.regions, policy.regions) >> region & 1) != 0;
 }
 
 // Changes the catalog, on the disk first. The control lock is taken for what comes after that:

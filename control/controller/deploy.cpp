@@ -9,6 +9,7 @@
 #include <chrono>
 #include <future>
 
+#include "control/config/region_sets.hpp"
 #include "control/controller/controller.hpp"
 #include "control/placement/demand.hpp"
 
@@ -79,10 +80,12 @@ std::optional<admin::ApiError> Controller::judge_deploy(const DeployRequest& req
     if (shared_.server.is_pop) {
         std::vector<std::string> known;
         for (const config::Region& region : config_.regions) known.push_back(region.name);
+        for (const config::Region& region : config_.regions)
+            known.insert(known.end(), region.tags.begin(), region.tags.end());
         for (const std::string& name : request.policy.regions)
-            if (std::find(known.begin(), known.end(), name) == known.end())
+            if (config::regions_called(config_.regions, name) == 0)
                 return admin::ApiError{400, "no-such-region",
-                                       "no region is called \"" + name + "\"", known};
+                                       "no region has the name or tag \"" + name + "\"", known};
     }
     // Where it only passes through, no runtime and no network is needed.
     if (may_have_workers(request.policy) && !request.limits.egress.empty()) {

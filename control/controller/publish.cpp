@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/admin/query.hpp"
+#include "control/config/region_sets.hpp"
 #include "control/controller/controller.hpp"
 
 namespace skerry::control {
@@ -137,6 +138,7 @@ void Controller::add_targets(const catalog::Function& function, std::vector<Targ
         target.version_key = catalog::version_key(digest);
         target.qualifier = target.version_key;
         target.holders = holders(function, digest);
+        target.barred = config::barred_regions(config_, function.name, function.policy.regions);
         target.function = deployed.index;
         target.timeout_us = function.limits.timeout_ms * 1000;
         target.cold_cost_us = cold_cost_us(function, digest);

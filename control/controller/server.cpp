@@ -109,6 +109,8 @@ Status Server::make_shared() {
     info.reply_window_ms = dataplane.reply_window_ms;
     info.ports = ports_->views();
     if (const Status http = make_http(info.http); !http) return http;
+    info.selection = config_.selection.settings;
+    info.no_region = config_.selection.no_region;
     info.trunks = {.per_region = config_.trunks_to_regions(),
                    .regions = static_cast<std::uint32_t>(config_.regions.size()),
                    .accepted = config_.trunks_from_pops()};

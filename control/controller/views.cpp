@@ -1,10 +1,12 @@
 // What the admin API shows of the controller.
+#include <rte_cycles.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "control/controller/controller.hpp"
 #include "control/controller/version.hpp"
+#include "dataplane/decide/lane.hpp"
 
 namespace skerry::control {
 namespace {
@@ -196,6 +198,36 @@ std::vector<admin::RegionView> Controller::regions() {
     return views;
 }
 
+// The regions as a core sees them, but for what it has seen itself; and what would be decided.
+void Controller::add_candidates(const Target& target, const Request& request,
+                                admin::ExplainView& view) {
+    const std::uint64_t now_us = monotonic_us();
+    const LaneClock clock{rte_rdtsc(), 1000.0 / static_cast<double>(shared_.server.tsc_hz), 0};
+    const select::Settings& settings = shared_.server.selection;
+    select::Candidates regions;
+    select::Column<std::int32_t> cold_us{};
+    read_regions(regions, shared_.region_numbers, regions_, clock);
+    select::Function function =
+        read_function(*shared_.warmth, target, settings.policy, regions.count, cold_us);
+    function.explore = false;  // what most requests get
+    for (std::uint32_t r = 0; r < regions.count; ++r) {
+        RegionNumbers numbers;
+        (void)shared_.region_numbers[r].read(numbers);  // the only writer is under this lock
+        if (!monitor_.standing(r, now_us).fresh) regions.fresh_until_ms[r] = clock.now_ms;
+        regions.max_payload_bytes[r] = regions_[r].max_payload_bytes;
+        view.candidates.push_back({.region = config_.regions[r].name,
+                                   .candidate = {},
+                                   .numbers = numbers,
+                                   .expected_cold_us = static_cast<std::uint32_t>(cold_us[r]),
+                                   .holds_version = (target.holders >> r & 1) != 0});
+    }
+    select::prepare(regions);
+    const Field field{settings, regions, function, clock.now_ms};
+    for (std::uint32_t r = 0; r < regions_.size(); ++r)
+        view.candidates[r].candidate = judge(target, static_cast<std::uint8_t>(r), field, request);
+    view.decision = decide(target, view.local, field, request);
+}
+
 // The very decision that the packet path would take now, for a request with the function's own
 // limit as its deadline.
 ApiResult<admin::ExplainView> Controller::explain(const std::string& name) {
@@ -219,26 +251,9 @@ ApiResult<admin::ExplainView> Controller::explain(const std::string& name) {
     view.local.slot_free = here && pool_.free_slots(entry) != 0;
     view.local.may_queue = here;
     const Request request{.deadline_us = target->timeout_us + 1'000'000};
-    std::vector<skerry::RegionView> numbers;
-    const std::uint64_t now_us = monotonic_us();
-    for (std::uint32_t r = 0; r < regions_.size(); ++r) {
-        RegionNumbers raw;
-        (void)shared_.region_numbers[r].read(raw);  // the only writer is under this lock
-        numbers.push_back(
-            {.rtt_us = raw.rtt_us,
-             .rtt_variation_us = raw.rtt_variation_us,
-             .waiting_us = raw.waiting_us,
-             .expected_cold_us =
-                 shared_.warmth->expected_cold_us[target->function][r].load(SK_RELAXED),
-             .weight_permille = raw.weight_permille,
-             .fresh = monitor_.standing(r, now_us).fresh});
-        view.candidates.push_back(
-            {.region = config_.regions[r].name,
-             .candidate = judge(*target, static_cast<std::uint8_t>(r), numbers.back(), request),
-             .numbers = numbers.back(),
-             .holds_version = (target->holders >> r & 1) != 0});
-    }
-    view.decision = decide(*target, view.local, numbers, request);
+    view.local.no_region = shared_.server.no_region;
+    view.policy = select::name(shared_.server.selection.policy);
+    add_candidates(*target, request, view);
     return {std::move(view), true, {}};
 }
 

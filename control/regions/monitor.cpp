@@ -13,7 +13,7 @@ namespace {
 
 // What one waiting request adds to the expected wait, for each that a region executes at once:
 // until regions report their own execution times, the mean of the model in docs/decisions.
-constexpr std::uint64_t kMeanRun_us = 20'000;
+constexpr std::uint32_t kMeanRun_us = 20'000;
 // As long as a probe is out there is no other: a region that comes back is not found before.
 constexpr std::uint64_t kLongestPatience_us = 4'000'000;
 
@@ -28,9 +28,10 @@ std::uint64_t sum(const Shared& shared, std::uint32_t region, Counter RegionCoun
 
 Monitor::Monitor(Shared& shared, std::uint32_t region_count, MonitorLimits limits,
                  std::uint64_t seed)
-    : shared_(shared), limits_(limits), random_(seed) {
+    : shared_(shared), limits_(std::move(limits)), random_(seed) {
     SKERRY_CHECK(region_count <= kMaxRegions);
-    for (std::uint32_t i = 0; i < region_count; ++i) regions_.emplace_back(limits.health);
+    for (std::uint32_t i = 0; i < region_count; ++i) regions_.emplace_back(limits_.health);
+    limits_.weight_percent.resize(region_count, 100);
 }
 
 std::uint64_t Monitor::step(std::uint64_t now_us) {
@@ -138,6 +139,14 @@ void Monitor::take_passive(std::uint32_t index, std::uint64_t now_us) {
     region.silent_seen = silent;
 }
 
+// What its health leaves of the operator's weight; never none of what is some.
+std::uint16_t Monitor::weight_permille(std::uint32_t index, std::uint64_t now_us) {
+    Region& region = regions_[index];
+    const std::uint32_t share = region.last.draining ? 0 : region.health.weight_permille(now_us);
+    const std::uint32_t product = share * limits_.weight_percent[index];
+    return static_cast<std::uint16_t>(product == 0 ? 0 : std::max(1u, product / 100));
+}
+
 void Monitor::write_numbers(std::uint32_t index, std::uint64_t now_us) {
     Region& region = regions_[index];
     const Standing& last = region.last;
@@ -148,7 +157,10 @@ void Monitor::write_numbers(std::uint32_t index, std::uint64_t now_us) {
     numbers.rtt_us = region.health.rtt_us();
     numbers.rtt_variation_us = region.health.rtt_variation_us();
     numbers.waiting_us = static_cast<std::uint32_t>(std::min<std::uint64_t>(wait_us, 60'000'000));
-    numbers.weight_permille = last.draining ? 0 : region.health.weight_permille(now_us);
+    numbers.weight_permille = weight_permille(index, now_us);
+    numbers.in_flight = last.in_flight + last.waiting;
+    numbers.waiting = last.waiting;
+    numbers.service_us = numbers.region_us = kMeanRun_us;
     numbers.busy_permille =
         slots == 0 ? 0 : static_cast<std::uint16_t>(1000ull * last.in_flight / slots);
     numbers.cookie = region.cookie;
@@ -166,7 +178,7 @@ Standing Monitor::standing(std::uint32_t index, std::uint64_t now_us) {
     Region& region = regions_[index];
     Standing standing = region.last;
     standing.state = region.health.state();
-    standing.weight_permille = standing.draining ? 0 : region.health.weight_permille(now_us);
+    standing.weight_permille = weight_permille(index, now_us);
     standing.rtt_us = region.health.rtt_us();
     standing.rtt_variation_us = region.health.rtt_variation_us();
     standing.consecutive_failures = region.health.consecutive_failures();

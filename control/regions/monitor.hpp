@@ -18,6 +18,8 @@ struct MonitorLimits {
     std::uint64_t period_us = 250'000;  // jittered by a fifth either way
     std::uint64_t fresh_us = 1'000'000;
     HealthLimits health;
+    // The operator's, of each region; missing ones have 100.
+    std::vector<std::uint32_t> weight_percent = {};
 };
 
 // What is known of one region, for the admin API and for `explain`.
@@ -67,6 +69,7 @@ class Monitor {
     void probe(std::uint32_t index, std::uint64_t now_us);
     void write_numbers(std::uint32_t index, std::uint64_t now_us);
     std::uint64_t patience_us(const Region& region) const;
+    std::uint16_t weight_permille(std::uint32_t index, std::uint64_t now_us);
 
     Shared& shared_;
     MonitorLimits limits_;

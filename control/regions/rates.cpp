@@ -1,16 +1,23 @@
 #include "control/regions/rates.hpp"
 
+#include <algorithm>
 #include <cmath>
 
-#include "dataplane/decide/decide.hpp"
-
 namespace skerry::regions {
+namespace {
+
+constexpr double kRunsRemembered = 32;  // of the mean time of an execution
+
+}  // namespace
 
 Rates::Rates(Shared& shared, std::uint32_t region_count, RateLimits limits)
     : shared_(shared),
       region_count_(region_count),
       limits_(limits),
-      sent_(std::make_unique<std::array<std::array<Sent, kMaxRegions>, kMaxFunctions>>()) {}
+      sent_(std::make_unique<std::array<std::array<Sent, kMaxRegions>, kMaxFunctions>>()) {
+    view_.count = region_count;
+    view_.keep_s.fill(static_cast<float>(limits.keep_alive_s));
+}
 
 // An exponentially weighted rate: counts enter with the weight of the half-life, and fade.
 void Rates::Rate::step(std::uint64_t count, double passed_s, double decay) {
@@ -19,10 +26,10 @@ void Rates::Rate::step(std::uint64_t count, double passed_s, double decay) {
     seen = count;
 }
 
-std::uint64_t Rates::arrivals(std::uint32_t function) const {
+std::uint64_t Rates::sum(std::uint32_t function, Counter FunctionCounters::*member) const {
     std::uint64_t total = 0;
     for (std::uint32_t core = 0; core < shared_.server.core_count; ++core)
-        total += shared_.counters[core]->functions[function].arrivals.get();
+        total += (shared_.counters[core]->functions[function].*member).get();
     return total;
 }
 
@@ -33,9 +40,21 @@ std::uint64_t Rates::sent(std::uint32_t function, std::uint32_t region) const {
     return total;
 }
 
+// Executions that are known of, here or in a region.
+std::uint64_t Rates::runs(std::uint32_t function) const {
+    return sum(function, &FunctionCounters::local_done) +
+           sum(function, &FunctionCounters::region_done);
+}
+
+std::uint64_t Rates::runs_us(std::uint32_t function) const {
+    return sum(function, &FunctionCounters::run_us_sum) +
+           sum(function, &FunctionCounters::region_run_us_sum);
+}
+
 void Rates::reset(std::uint32_t function, std::uint64_t) {
-    arrivals_[function] = {.rate = 0, .seen = arrivals(function)};
+    arrivals_[function] = {.rate = 0, .seen = sum(function, &FunctionCounters::arrivals)};
     slow_[function] = arrivals_[function];
+    runs_[function] = {.count = runs(function), .us = runs_us(function), .mean_us = 0};
     for (std::uint32_t r = 0; r < region_count_; ++r)
         (*sent_)[function][r] = {.seen = sent(function, r), .last_us = 0};
 }
@@ -47,30 +66,52 @@ void Rates::step(std::span<const Tracked> functions, std::uint64_t now_us) {
     if (passed_s < 0.02) return;
     last_us_ = now_us;
     const double decay = std::exp2(-passed_s / limits_.half_life_s);
-    const double slow_decay = std::exp2(-passed_s / limits_.keep_alive_s);
+    const double slow_decay =
+        std::exp2(-passed_s / (limits_.keep_alive_s * double{select::kRateHalfLife}));
     for (const Tracked& tracked : functions) {
-        const std::uint64_t count = arrivals(tracked.function);
-        arrivals_[tracked.function].step(count, passed_s, decay);
-        Rate& slow = slow_[tracked.function];
-        slow.step(count, passed_s, slow_decay);
-        for (std::uint32_t r = 0; r < region_count_; ++r) {
-            Sent& there = (*sent_)[tracked.function][r];
-            const std::uint64_t sent_now = sent(tracked.function, r);
-            if (there.seen != sent_now) there.last_us = now_us;
-            there.seen = sent_now;
-            const double silent_s = static_cast<double>(now_us - there.last_us) / 1e6;
-            const WarmthView view{// What other POPs send there is not reported yet.
-                                  .region_rate = 0,
-                                  .own_rate = slow.rate,
-                                  .keep_alive_s = limits_.keep_alive_s,
-                                  .warm = there.last_us != 0 && silent_s < limits_.keep_alive_s,
-                                  .busy = false,
-                                  .cold_cost_us = tracked.cold_cost_us,
-                                  .tie = Snapshot::hash(tracked.key, r + 1)};
-            shared_.warmth->expected_cold_us[tracked.function][r].store(expected_cold_us(view),
-                                                                        std::memory_order_relaxed);
-        }
+        const std::uint32_t f = tracked.function;
+        const std::uint64_t count = sum(f, &FunctionCounters::arrivals);
+        arrivals_[f].step(count, passed_s, decay);
+        slow_[f].step(count, passed_s, slow_decay);
+        shared_.warmth->rate_milli[f].store(
+            static_cast<std::uint32_t>(std::min(slow_[f].rate * 1000.0, 4.0e9)),
+            std::memory_order_relaxed);
+        step_runs(f);
+        if (region_count_ != 0) write_row(tracked, now_us);
     }
+}
+
+// How long an execution usually takes, wherever it is: a mean that forgets.
+void Rates::step_runs(std::uint32_t function) {
+    Runs& known = runs_[function];
+    const std::uint64_t count = runs(function);
+    const std::uint64_t us = runs_us(function);
+    if (count == known.count) return;
+    const auto fresh = static_cast<double>(count - known.count);
+    const double mean_us = static_cast<double>(us - known.us) / fresh;
+    const double part = known.mean_us == 0 ? 1.0 : 1.0 - std::exp2(-fresh / kRunsRemembered);
+    known = {.count = count, .us = us, .mean_us = known.mean_us + (mean_us - known.mean_us) * part};
+    shared_.warmth->run_us[function].store(
+        static_cast<std::uint32_t>(std::min(known.mean_us, 2.0e9)), std::memory_order_relaxed);
+}
+
+// What a start of the function is expected to cost at each region.
+void Rates::write_row(const Tracked& tracked, std::uint64_t now_us) {
+    view_.own_rate = static_cast<float>(slow_[tracked.function].rate);
+    view_.cold_cost_us = static_cast<float>(tracked.cold_cost_us);
+    for (std::uint32_t r = 0; r < region_count_; ++r) {
+        Sent& there = (*sent_)[tracked.function][r];
+        const std::uint64_t sent_now = sent(tracked.function, r);
+        if (there.seen != sent_now) there.last_us = now_us;
+        there.seen = sent_now;
+        // What other POPs send there is not reported yet.
+        view_.idle_s[r] = there.last_us == 0 ? select::kNeverUsed_s
+                                             : static_cast<float>(now_us - there.last_us) * 1e-6f;
+    }
+    select::expected_cold_us(limits_.warmth, view_, row_.data());
+    for (std::uint32_t r = 0; r < region_count_; ++r)
+        shared_.warmth->expected_cold_us[tracked.function][r].store(
+            static_cast<std::uint32_t>(row_[r]), std::memory_order_relaxed);
 }
 
 }  // namespace skerry::regions

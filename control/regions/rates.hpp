@@ -1,6 +1,6 @@
 // How often each function is asked for, and where it went: decayed averages of the cores' counters,
-// and from them the expected cost of a cold start at each region (WarmthTable). Control thread
-// only.
+// and from them what cores need to know of each function for the choice of its region
+// (WarmthTable). Control thread only.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/select/warmth.hpp"
 #include "dataplane/shared.hpp"
 
 namespace skerry::regions {
@@ -15,6 +16,7 @@ namespace skerry::regions {
 struct RateLimits {
     double half_life_s = 2.0;    // of rate_per_s()
     double keep_alive_s = 30.0;  // how long an idle worker is kept; regions are configured alike
+    select::Warmth warmth = select::Warmth::stream;
 };
 
 // One function as the rates need it.
@@ -46,19 +48,29 @@ class Rates {
         std::uint64_t seen = 0;
         std::uint64_t last_us = 0;  // when something was sent there last; 0: never
     };
+    struct Runs {
+        std::uint64_t count = 0, us = 0;  // seen
+        double mean_us = 0;
+    };
 
-    std::uint64_t arrivals(std::uint32_t function) const;
+    std::uint64_t sum(std::uint32_t function, Counter FunctionCounters::*member) const;
+    std::uint64_t runs(std::uint32_t function) const;
+    std::uint64_t runs_us(std::uint32_t function) const;
     std::uint64_t sent(std::uint32_t function, std::uint32_t region) const;
+    void step_runs(std::uint32_t function);
+    void write_row(const Tracked& tracked, std::uint64_t now_us);
 
     Shared& shared_;
     std::uint32_t region_count_;
     RateLimits limits_;
     std::uint64_t last_us_ = 0;
     std::array<Rate, kMaxFunctions> arrivals_{};
-    // The same over the time that an idle worker is kept: whether a region would go cold between
-    // two requests is a question of minutes, not of the last two seconds.
+    // The same over a time that is told by how long an idle worker is kept (select/warmth.hpp).
     std::array<Rate, kMaxFunctions> slow_{};
+    std::array<Runs, kMaxFunctions> runs_{};
     std::unique_ptr<std::array<std::array<Sent, kMaxRegions>, kMaxFunctions>> sent_;
+    select::WarmthView view_;
+    alignas(64) select::Column<std::int32_t> row_{};
 };
 
 }  // namespace skerry::regions

@@ -1,114 +1,105 @@
 #include "dataplane/decide/decide.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "dataplane/wire/message.hpp"
 
 namespace skerry {
-
-Candidate judge(const Target& target, std::uint8_t region, const RegionView& view,
-                const Request& request) {
-    const std::uint64_t bit = std::uint64_t{1} << region;
-    Candidate candidate;
-    candidate.cost_us = std::uint64_t{view.rtt_us} + view.waiting_us + view.expected_cold_us;
-    if (request.tried & bit) {
-        candidate.eligibility = Eligibility::tried;
-    } else if (!(target.holders & bit)) {
-        candidate.eligibility = Eligibility::no_version;
-    } else if (!view.fresh) {
-        candidate.eligibility = Eligibility::not_fresh;
-    } else if (view.weight_permille == 0) {
-        candidate.eligibility = Eligibility::ejected;
-    } else if (view.rtt_us >= request.deadline_us) {
-        candidate.eligibility = Eligibility::too_far;
-    } else if (request.payload_bytes > view.max_payload_bytes) {
-        candidate.eligibility = Eligibility::too_large;
-    } else if (view.weight_permille < 1000 && request.spread % 1000 >= view.weight_permille) {
-        candidate.eligibility = Eligibility::returning;
-    } else {
-        candidate.eligibility = Eligibility::eligible;
-    }
-    return candidate;
-}
-
 namespace {
 
-struct Choice {
-    bool found = false;
-    bool too_large = false;  // some region could have been chosen for a smaller request
-    std::uint8_t region = 0;
-};
+static_assert(select::kMaxCandidates == kMaxRegions);
 
-// The cheapest eligible region; if there is none, the cheapest that is merely `returning`: a share
-// that is kept small on purpose is better than a refusal.
-Choice select_region(const Target& target, std::span<const RegionView> regions,
-                     const Request& request) {
-    Choice best;
-    Choice returning;
-    std::uint64_t best_cost = ~std::uint64_t{0};
-    std::uint64_t returning_cost = ~std::uint64_t{0};
-    bool too_large = false;
-    for (std::size_t r = 0; r < regions.size(); ++r) {
-        const auto region = static_cast<std::uint8_t>(r);
-        const Candidate candidate = judge(target, region, regions[r], request);
-        if (candidate.eligibility == Eligibility::eligible && candidate.cost_us < best_cost) {
-            best = {.found = true, .region = region};
-            best_cost = candidate.cost_us;
-        } else if (candidate.eligibility == Eligibility::returning &&
-                   candidate.cost_us < returning_cost) {
-            returning = {.found = true, .region = region};
-            returning_cost = candidate.cost_us;
-        }
-        too_large |= candidate.eligibility == Eligibility::too_large;
-    }
-    if (!best.found) best = returning;
-    best.too_large = too_large;
-    return best;
+constexpr std::uint32_t kLongest = 0x7fffffff;
+
+select::Now now_of(const Field& field, const Request& request) {
+    return {.now_ms = field.now_ms,
+            .deadline_us = static_cast<std::int32_t>(std::min(request.deadline_us, kLongest)),
+            .payload_bytes = static_cast<std::int32_t>(std::min(request.payload_bytes, kLongest)),
+            .tried = request.tried,
+            .random = request.spread};
 }
 
-constexpr Decision refuse(Reason reason) {
-    return {Verdict::refuse, 0, reason};
+select::Function function_of(const Target& target, const Field& field) {
+    select::Function function = field.function;
+    function.allowed = target.holders & ~target.barred;
+    return function;
+}
+
+Eligibility eligibility(const Target& target, std::uint8_t r, const Field& field,
+                        const select::Now& now) {
+    const std::uint64_t bit = std::uint64_t{1} << r;
+    const select::Candidates& c = field.regions;
+    if (now.tried & bit) return Eligibility::tried;
+    if (target.barred & bit) return Eligibility::barred;
+    if (!(target.holders & bit)) return Eligibility::no_version;
+    if (static_cast<std::int32_t>(c.fresh_until_ms[r] - now.now_ms) <= 0)
+        return Eligibility::not_fresh;
+    if (c.weight_permille[r] <= 0) return Eligibility::ejected;
+    if (c.rtt_us[r] >= now.deadline_us) return Eligibility::too_far;
+    if (now.payload_bytes > c.max_payload_bytes[r]) return Eligibility::too_large;
+    return Eligibility::eligible;
+}
+
+constexpr Decision refuse(Reason reason, bool no_region = false) {
+    return {Verdict::refuse, 0, reason, no_region, {}};
 }
 
 }  // namespace
 
-Decision decide(const Target& target, const LocalView& local, std::span<const RegionView> regions,
+Candidate judge(const Target& target, std::uint8_t r, const Field& field, const Request& request) {
+    const select::Now now = now_of(field, request);
+    Candidate candidate{eligibility(target, r, field, now), 0};
+    // Asked about this region alone, the policy says what it costs and whether it is in its share.
+    select::Function only = field.function;
+    only.allowed = std::uint64_t{1} << r;
+    if (candidate.eligibility == Eligibility::eligible) {
+        const select::Choice choice =
+            select::select_region(field.settings, only, field.regions, now);
+        candidate.cost = choice.cost_us;
+        if (choice.returning) candidate.eligibility = Eligibility::returning;
+        return candidate;
+    }
+    const std::int32_t cold = only.cold_us == nullptr ? 0 : only.cold_us[r];
+    candidate.cost = std::int64_t{field.regions.rtt_us[r]} + field.regions.wait_us[r] + cold;
+    return candidate;
+}
+
+Decision decide(const Target& target, const LocalView& local, const Field& field,
                 const Request& request) {
     if (local.draining) return refuse(Reason::refused_draining);
     if (request.deadline_us == 0) return refuse(Reason::refused_deadline);
 
     const bool here = may_run_here(target, local.is_pop);
-    if (here && local.slot_free) return {Verdict::local, 0, Reason::served_local};
+    if (here && local.slot_free) return {Verdict::local, 0, Reason::served_local, false, {}};
 
     const bool may_forward = local.is_pop && target.place != Place::pop;
     const bool last_hop = request.hop_count + 1 >= wire::kMaxHops;
-    Choice choice;
-    if (may_forward && !last_hop) choice = select_region(target, regions, request);
-    if (choice.found) return {Verdict::forward, choice.region, Reason::served_region};
+    bool too_large = false;
+    if (may_forward && !last_hop) {
+        const select::Function function = function_of(target, field);
+        select::Now now = now_of(field, request);
+        const select::Choice choice =
+            select::select_region(field.settings, function, field.regions, now);
+        if (choice.found())
+            return {Verdict::forward, choice.region, Reason::served_region, false,
+                    selection_of(choice)};
+        // Would one have been chosen for a smaller request?
+        now.payload_bytes = 0;
+        too_large = select::select_region(field.settings, function, field.regions, now).found();
+    }
     // Nobody else will: waiting here within the deadline beats a refusal, if there is room to wait.
-    if (here && local.may_queue) return {Verdict::queue, 0, Reason::served_local};
+    const bool no_region = may_forward && !last_hop;
+    const bool may_wait = local.may_queue && (!no_region || local.no_region == NoRegion::queue);
+    if (here && may_wait) return {Verdict::queue, 0, Reason::served_local, no_region, {}};
     if (may_forward && last_hop && !here) return refuse(Reason::refused_hops);
     // Too large for a datagram, and the trunks are down: that passes.
-    if (choice.too_large && request.payload_bytes > local.trunk_payload_bytes)
+    if (too_large && request.payload_bytes > local.trunk_payload_bytes)
         return refuse(Reason::refused_too_large);
-    if (choice.too_large) return refuse(Reason::refused_no_region);
-    if (may_forward && request.tried == 0 && !here) return refuse(Reason::refused_no_region);
-    return refuse(Reason::refused_no_capacity);
-}
-
-std::uint32_t expected_cold_us(const WarmthView& view) {
-    // P(no request for `keep_alive` seconds) for the stream this region would get if we chose it,
-    // arrivals taken as Poisson; the present state only speaks where that chance is high.
-    const double rate = std::max(0.0, view.region_rate) + std::max(0.0, view.own_rate);
-    const double p_idle_out = std::exp(-rate * std::max(0.0, view.keep_alive_s));
-    const double state = view.warm ? (view.busy ? 0.4 : 0.03) : 1.0;
-    const double p_cold = p_idle_out * state;
-    // Up to a tenth of the cold cost, by hash, where it is likely to be cold: one home for all
-    // POPs.
-    const double tie = static_cast<double>(view.tie & 1023u) / 1024.0 * 0.1;
-    const double cost = static_cast<double>(view.cold_cost_us) * p_cold * (1.0 + tie);
-    return static_cast<std::uint32_t>(std::min(cost, 4.0e9));
+    if (too_large) return refuse(Reason::refused_no_region, true);
+    const bool nobody_asked = request.tried == 0;
+    if (no_region && nobody_asked && (!here || local.no_region == NoRegion::refuse))
+        return refuse(Reason::refused_no_region, true);
+    return refuse(Reason::refused_no_capacity, no_region);
 }
 
 }  // namespace skerry

@@ -338,7 +338,14 @@ void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     to_client.reason = answer.reason;
     to_client.version_key = answer.reply.qualifier.get();
     to_client.cold = (answer.reply.flags.get() & wire::flag::cold) != 0;
-    std::memcpy(to_client.place, answer.reply.place, sizeof to_client.place);
+    to_client.selection = answer.selection;
+    to_client.attempts = answer.reply.attempts;
+    const auto& regions = context_.snapshot->regions();
+    const bool forwarded =
+        answer.selection.why != Why::none && answer.selection.region < regions.size();
+    std::memcpy(to_client.place,
+                forwarded ? regions[answer.selection.region].name : answer.reply.place,
+                sizeof to_client.place);
     to_client.payload = static_cast<const std::uint8_t*>(answer.payload);
     to_client.payload_bytes = answer.payload_bytes - tail_bytes;
     if (record.routed) {

@@ -57,6 +57,7 @@ void Forwarder::stream_answered(std::uint32_t index, wire::Header& reply, rte_mb
         go_elsewhere(index);
         return;
     }
+    learn(invocation, invocation.region, reply);
     answer_relayed(context_, invocation, reply, payload);
     end(index);
 }

@@ -24,6 +24,7 @@ void Forwarder::start(std::uint32_t index, std::uint8_t region) {
     ++invocation.attempts;
     invocation.started_tsc = context_.now_tsc;
     ++pending_;
+    memory_.sent(region);
     context_.counters.functions[invocation.function].forwarded.add();
     context_.counters.regions[region].sent.add();
     context_.counters.sent[invocation.function][region].add();
@@ -127,6 +128,7 @@ void Forwarder::go_elsewhere(std::uint32_t index) {
     invocation.progress = Progress::elsewhere;
     invocation.next = kNoInvocation;
     --pending_;
+    memory_.ended(invocation.region);
     (elsewhere_ == kNoInvocation ? elsewhere_ : context_.invocations[last_elsewhere_].next) = index;
     last_elsewhere_ = index;
 }
@@ -144,6 +146,7 @@ void Forwarder::end(std::uint32_t index) {
     const std::uint32_t stream = std::exchange(context_.invocations[index].stream, kNoStream);
     if (stream != kNoStream) trunks_->cancel(stream);
     --pending_;
+    memory_.ended(context_.invocations[index].region);
     finish(context_, index);
 }
 
@@ -217,11 +220,35 @@ void Forwarder::count_answer(const Invocation& invocation, std::uint8_t region,
     }
 }
 
+// What an answer says of the region, and of the policy that chose it.
+void Forwarder::learn(const Invocation& invocation, std::uint8_t region,
+                      const wire::Header& reply) {
+    if (const std::uint32_t run_us = reply.run_us.get(); run_us != 0) {
+        FunctionCounters& function = context_.counters.functions[invocation.function];
+        function.region_done.add();
+        function.region_run_us_sum.add(run_us);
+    }
+    if (region == invocation.region)
+        memory_.took(region, context_.us_from_tsc(context_.now_tsc - invocation.started_tsc),
+                     context_.now_ms);
+    const std::uint8_t baseline = invocation.selection.baseline;
+    if (baseline == select::Choice::kNone || (!invocation.control && baseline == region)) return;
+    select::Trial& trial = memory_.trial(invocation.function, invocation.header.function_key.get());
+    const bool before = trial.reverted(context_.now_ms);
+    // From its arrival: what a choice that failed has cost is part of it.
+    trial.observe(
+        invocation.control,
+        static_cast<float>(context_.us_from_tsc(context_.now_tsc - invocation.arrived_tsc)),
+        context_.now_ms);
+    if (!before && trial.reverted(context_.now_ms)) context_.counters.reverts.add();
+}
+
 void Forwarder::on_reply(std::uint32_t index, std::uint8_t from, rte_mbuf* mbuf,
                          wire::Header* header, std::uint32_t message_bytes) {
     Invocation& invocation = context_.invocations[index];
     count_answer(invocation, from, *header);
     if (!is_refusal(*header)) {
+        learn(invocation, from, *header);
         answer_relayed(context_, invocation, mbuf, header, message_bytes);
         end(index);
         return;

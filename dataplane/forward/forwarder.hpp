@@ -29,6 +29,7 @@
 #include <optional>
 
 #include "dataplane/context.hpp"
+#include "dataplane/forward/region_memory.hpp"
 #include "dataplane/forward/trunks.hpp"
 
 namespace skerry {
@@ -70,6 +71,7 @@ class Forwarder final : public StreamOwner {
 
     bool has_room() const { return pending_ < context_.shared.server.pending_limit; }
     std::uint32_t pending() const { return pending_; }
+    RegionMemory& memory() { return memory_; }
 
     // True: the message names a request that some core of this server sent to the peer it comes
     // from.
@@ -107,6 +109,7 @@ class Forwarder final : public StreamOwner {
         return is_known_status(header.status) &&
                info(static_cast<ReplyStatus>(header.status)).retry == Retry::unstarted;
     }
+    void learn(const Invocation& invocation, std::uint8_t region, const wire::Header& reply);
     void arm(std::uint32_t index);
     void go_elsewhere(std::uint32_t index);
     void end(std::uint32_t index);
@@ -125,6 +128,7 @@ class Forwarder final : public StreamOwner {
     Context& context_;
     std::uint32_t pending_ = 0;
     Trunks* trunks_ = nullptr;
+    RegionMemory memory_;
     // Linked by Invocation::next, in the order in which they came.
     std::uint32_t elsewhere_ = kNoInvocation;
     std::uint32_t last_elsewhere_ = kNoInvocation;

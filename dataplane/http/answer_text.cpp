@@ -67,12 +67,20 @@ std::string_view place_of(const Answer& answer) {
                                      answer.place)};
 }
 
-// Where it was decided to execute it, and with what: "place=pop; reason=served_local; cold".
+// Where it was decided to execute it, and why there: "local; place=pop; reason=served_local; cold",
+// "forward; region=eu-1; reason=served_region; chosen=policy; candidates=3; asked=1". A
+// region's answer names the region that was asked last, however it ended.
 void decision(Writer& out, const Answer& answer) {
-    out << "x-skerry-decision: ";
+    const bool forwarded = answer.selection.why != Why::none;
+    const bool refused = !forwarded && skerry::info(answer.status).retry == Retry::unstarted;
+    out << "x-skerry-decision: " << (forwarded ? "forward" : refused ? "refuse" : "local");
     if (const std::string_view place = place_of(answer); !place.empty())
-        out << "place=" << place << "; ";
-    out << "reason=" << skerry::info(answer.reason).name;
+        out << (forwarded ? "; region=" : "; place=") << place;
+    out << "; reason=" << skerry::info(answer.reason).name;
+    if (forwarded)
+        out << "; chosen=" << kWhyNames[static_cast<std::size_t>(answer.selection.why)]
+            << "; candidates=" << std::uint64_t{answer.selection.candidates};
+    if (answer.attempts != 0) out << "; asked=" << std::uint64_t{answer.attempts};
     if (answer.cold) out << "; cold";
     out << "\r\n";
 }

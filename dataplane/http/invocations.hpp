@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "dataplane/reasons.hpp"
+#include "dataplane/selection.hpp"
 
 namespace skerry::classify {
 struct Published;
@@ -75,7 +76,10 @@ struct Answer {
     std::uint16_t http_status = 0;
     std::string_view fields = {};  // stay as the payload
     bool cold = false;
-    char place[16] = {};  // where it was executed; NUL padded
+    // How its region was chosen, if one was asked.
+    Selection selection = {};
+    std::uint8_t attempts = 0;  // regions that were asked
+    char place[16] = {};        // where it was executed, or the region that was asked; NUL padded
     // The payload goes on: Server::answer_more() with the next piece after each release().
     bool more = false;
     // Of all pieces together, exactly, if that is known; 0: not, and they go out in chunks.

@@ -90,7 +90,8 @@ void answer(Context& context, Invocation& invocation, const wire::Header& header
                                 .reason = reason,
                                 .payload = payload,
                                 .payload_bytes = payload_bytes,
-                                .tail_follows = invocation.hold_reply});
+                                .tail_follows = invocation.hold_reply,
+                                .selection = invocation.selection});
     rte_mbuf* mbuf = fresh(context, &header, payload, payload_bytes);
     if (invocation.hold_reply && mbuf != nullptr) {
         invocation.reply = mbuf;
@@ -198,7 +199,12 @@ void refuse_header(Context& context, Invocation& invocation, Reason reason) {
     wire::Header header = reply_header(context, invocation, info(reason).status);
     header.flags.set(header.flags.get() | wire::flag::withdrawn);
     if (invocation.exchange != kNoExchange)
-        return answer_exchange(context, invocation.exchange, {header, reason, nullptr, 0});
+        return answer_exchange(context, invocation.exchange,
+                               {.reply = header,
+                                .reason = reason,
+                                .payload = nullptr,
+                                .payload_bytes = 0,
+                                .selection = invocation.selection});
     context.cache.forget(invocation.cache_entry);
     rte_mbuf* mbuf = fresh(context, &header, nullptr, 0);
     if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
@@ -302,7 +308,12 @@ void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wi
     }
     const Reason reason = relay_header(context, invocation, header);
     if (invocation.exchange != kNoExchange) {
-        answer_exchange(context, invocation.exchange, {*header, reason, header + 1, payload_bytes});
+        answer_exchange(context, invocation.exchange,
+                        {.reply = *header,
+                         .reason = reason,
+                         .payload = header + 1,
+                         .payload_bytes = payload_bytes,
+                         .selection = invocation.selection});
         rte_pktmbuf_free(mbuf);
         return;
     }
@@ -322,7 +333,8 @@ void answer_relayed(Context& context, Invocation& invocation, wire::Header& head
                          .reason = reason,
                          .payload = nullptr,
                          .payload_bytes = payload_bytes,
-                         .kept = payload});
+                         .kept = payload,
+                         .selection = invocation.selection});
         return;
     }
     // For who asked by datagram. (A tail that makes it too long costs it the answer here.)

@@ -65,14 +65,4 @@ struct Now {
     std::uint64_t random = 0;  // random bits of the request
 };
 
-// What the operator's pins and denials and the function's residency leave of the holders of its
-// version. `confined`, `pinned`: 0 means no such rule.
-constexpr std::uint64_t allowed_regions(std::uint64_t holders, std::uint64_t confined,
-                                        std::uint64_t pinned, std::uint64_t denied) {
-    std::uint64_t left = holders & ~denied;
-    if (confined != 0) left &= confined;
-    if (pinned != 0) left &= pinned;
-    return left;
-}
-
 }  // namespace skerry::select

@@ -29,10 +29,10 @@ void eligible_lanes(const Function& function, const Candidates& c, const Now& no
     }
 }
 
-bool any(const Scores& eligible, std::uint32_t n) {
+std::uint8_t count(const Scores& eligible, std::uint32_t n) {
     std::int32_t all = 0;
-    for (std::uint32_t r = 0; r < n; ++r) all |= eligible[r];
-    return all != 0;
+    for (std::uint32_t r = 0; r < n; ++r) all -= eligible[r];
+    return static_cast<std::uint8_t>(all);
 }
 
 // The lane with the least score; among equals the least id, whatever their lanes are.
@@ -121,6 +121,7 @@ Choice choose(const Field& f, bool share) {
     if (control || f.function.reverted) {
         choice.region = choice.baseline;
         choice.control = control;
+        choice.reverted = f.function.reverted;
         choice.cost_us = cost;
         return choice;
     }
@@ -149,13 +150,17 @@ Choice select_region(const Settings& settings, const Function& function, const C
     const std::uint32_t n = lanes(regions.count);
     bool share = true;
     eligible_lanes(function, regions, now, share, eligible);
-    if (!any(eligible, n)) [[unlikely]] {
+    std::uint8_t candidates = count(eligible, n);
+    if (candidates == 0) [[unlikely]] {
         // A share that is kept small on purpose is better than a refusal.
         share = false;
         eligible_lanes(function, regions, now, share, eligible);
-        if (!any(eligible, n)) return {};
+        candidates = count(eligible, n);
+        if (candidates == 0) return {};
     }
-    return choose({settings, function, regions, now, eligible}, share);
+    Choice choice = choose({settings, function, regions, now, eligible}, share);
+    choice.candidates = candidates;
+    return choice;
 }
 
 namespace {

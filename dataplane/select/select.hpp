@@ -54,8 +54,10 @@ struct Choice {
     std::uint8_t baseline = kNone;  // what `nearest` would have chosen; only with Policy::skerry
     bool control = false;           // of the control group: baseline was taken on purpose
     bool returning = false;         // outside its share: there was no other
+    bool reverted = false;          // baseline was taken because the policy's choices were slower
+    std::uint8_t candidates = 0;    // how many could have been chosen
     std::int32_t cost_us = 0;       // as the policy counts; comparable within one policy only
-    bool found() const { return region != kNone; }
+    constexpr bool found() const { return region != kNone; }
 };
 
 // Once after each change of `regions`, before it is read (a burst's start): the hot limit.

@@ -16,18 +16,31 @@ struct RegionNumbers {
     std::uint32_t rtt_us = 0;  // smoothed
     std::uint32_t rtt_variation_us = 0;
     std::uint32_t waiting_us = 0;  // expected wait for a slot there, from its reported load
-    std::uint16_t weight_permille =
-        0;  // 0: ejected or never heard of; 1000: full share; between: returning
-    std::uint16_t busy_permille = 0;    // share of its slots in use, as last reported
+    // 0: not to be chosen (ejected, never heard of, drained by the operator); 1000: full share;
+    // between: returning, or the operator's weight.
+    std::uint16_t weight_permille = 0;
+    std::uint16_t busy_permille = 0;  // share of its slots in use, as last reported
+    std::uint32_t region_us = 0;      // time a request spends there, as it reports
+    std::uint32_t service_us = 0;     // of it, execution alone
+    std::uint32_t in_flight = 0;      // as it reports: all POPs' requests,
+    std::uint32_t waiting = 0;        // and those of them that have no slot
+    std::uint32_t slow_permille =
+        1000;  // executions take so much of what is usual (select/load.hpp)
+    std::uint32_t reserved = 0;
     std::uint64_t cookie = 0;           // proves our address to this region
     std::uint64_t fresh_until_tsc = 0;  // not eligible after this instant
 };
-static_assert(sizeof(RegionNumbers) == 32);
+static_assert(sizeof(RegionNumbers) == 56);  // with the sequence, a cache line
 
-// Expected extra time for (function, region) because it may be cold there: cold_cost × P(cold).
-// One relaxed atomic each: a reader needs no two of them to agree.
+// What is known of each function, for the choice of its region. Relaxed atomics: a reader needs no
+// two of them to agree.
 struct WarmthTable {
+    // Expected extra time at the region because it may be cold there (select/warmth.hpp).
     std::array<std::array<Atomic<std::uint32_t>, kMaxRegions>, kMaxFunctions> expected_cold_us{};
+    std::array<Atomic<std::uint32_t>, kMaxFunctions>
+        run_us{};  // usual execution time; 0: not known
+    // Arrivals at this server, in thousandths a second.
+    std::array<Atomic<std::uint32_t>, kMaxFunctions> rate_milli{};
 };
 
 using RegionNumbersTable = std::array<Seqlock<RegionNumbers>, kMaxRegions>;

@@ -54,6 +54,9 @@ struct alignas(64) Target {
     Place place = Place::automatic;
     RetryPolicy retry = RetryPolicy::unstarted;
     std::uint16_t reserved = 0;
+    // Bit r: the operator's pins and denials, or the function's residency, keep it out of region r,
+    // whatever is held there.
+    std::uint64_t barred = 0;
     bool operator==(const Target&) const = default;
 };
 static_assert(sizeof(Target) == 64);
@@ -66,6 +69,8 @@ struct RegionInfo {
     // Payload of one message to it: what the port's MTU leaves.
     std::uint16_t max_payload_bytes = 0;
     char name[16] = {};  // NUL padded; as it appears in Header::place
+    // A hash of the name, by give_ids(); the Snapshot sees to it.
+    std::uint32_t id = 0;
     // UDP port of ours that core c sends from, host order; 0: the server's own. Chosen so that RSS
     // brings the answer back to c, where the port can be steered.
     std::array<std::uint16_t, channel::kMaxCores> return_udp{};
@@ -74,6 +79,9 @@ struct RegionInfo {
     static constexpr std::uint32_t kTrunkPorts = 4 * kTrunksPerRegion;
     std::array<std::array<std::uint16_t, kTrunkPorts>, channel::kMaxCores> trunk_tcp{};
 };
+
+// The same region gets the same id at every POP; no two of `regions` get the same.
+void give_ids(std::vector<RegionInfo>& regions);
 
 // What people call a target: for requests that come with names instead of keys (dataplane/http).
 struct TargetName {

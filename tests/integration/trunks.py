@@ -73,7 +73,7 @@ def test_six_mebibytes_both_ways(lab):
         answer = invoke(lab, "far", data, *options, v6=lab.plan.family == 6)
         equal((answer.code, answer.status), (0, 200), f"{answer.errors} {answer.heads} {answer.body[:200]}")
         equal(hashlib.sha256(answer.body).hexdigest(), hashlib.sha256(data).hexdigest())
-        assert re.match(r"place=r\d; reason=served_region", answer.field("x-skerry-decision")), answer.heads
+        assert re.match(r"forward; region=r\d; reason=served_region", answer.field("x-skerry-decision")), answer.heads
     nothing_left(lab, lab.plan.servers)
 
 

@@ -44,6 +44,8 @@ void print_explained(const json& e) {
                 printable(field(e, "verdict")).c_str(),
                 region.empty() ? "" : printable(" to " + region).c_str(),
                 printable(field(e, "reason")).c_str());
+    std::printf("policy: %s%s\n", printable(field(e, "policy")).c_str(),
+                region.empty() ? "" : printable(", chosen: " + field(e, "chosen")).c_str());
     const json& local = member(e, "local");
     std::printf("here: slot free: %s, may queue: %s, draining: %s\n",
                 field(local, "slot_free").c_str(), field(local, "may_queue").c_str(),
@@ -52,11 +54,12 @@ void print_explained(const json& e) {
     for (const auto& c : member(e, "candidates"))
         rows.push_back({field(c, "region"), field(c, "eligibility"), field(c, "cost_us"),
                         field(c, "rtt_us"), field(c, "waiting_us"), field(c, "expected_cold_us"),
+                        field(c, "in_flight"), field(c, "slow_permille"),
                         field(c, "weight_permille"), field(c, "holds_version")});
     if (rows.empty()) return;
     std::printf("\n");
-    print_table({"REGION", "ELIGIBILITY", "COST US", "RTT US", "WAITING US", "COLD US", "WEIGHT",
-                 "HAS VERSION"},
+    print_table({"REGION", "ELIGIBILITY", "COST US", "RTT US", "WAITING US", "COLD US", "IN FLIGHT",
+                 "SLOW", "WEIGHT", "HAS VERSION"},
                 rows);
 }
 

@@ -64,7 +64,8 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     pass_on(*deploy, o.deploy, "--warm-max", "warm_max", "workers at most (4)");
     pass_on(*deploy, o.deploy, "--place", "place", "auto, pop or region (auto)");
     pass_on(*deploy, o.deploy, "--retry", "retry", "unstarted, idempotent or never (unstarted)");
-    pass_on(*deploy, o.deploy, "--regions", "regions", "a,b: replicated to these only (all)");
+    pass_on(*deploy, o.deploy, "--regions", "regions",
+            "a,b: names or tags of regions, only there (all)");
     deploy->add_option_function<std::string>(
         "--runtime",
         [&](const std::string& value) {

@@ -27,6 +27,14 @@ class Regions : public ControllerTest {
     static std::string digest(const std::string& salt) {
         return catalog::sha256_hex(echo_archive(salt));
     }
+    // As the packet path finds it.
+    std::uint64_t barred(const std::string& name) {
+        rte_rcu_qsbr_thread_online(shared_->qsbr, 0);
+        const Target* target = shared_->snapshot.load()->find(catalog::function_key(name), 0);
+        const std::uint64_t found = target == nullptr ? 0 : target->barred;
+        rte_rcu_qsbr_thread_offline(shared_->qsbr, 0);
+        return found;
+    }
     // Something else was deployed: the replicators look.
     void look() { ASSERT_TRUE(deploy("look", echo_archive("look")).ok); }
     // On the disk.
@@ -55,6 +63,32 @@ TEST_F(Regions, TwoFunctionsWithTheSameBytesGoTheirOwnWays) {
     look();
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     EXPECT_EQ(held_by("a"), Names{"north"});
+}
+
+// A tag stands for every region that has it; where the function must not go, the packet path is
+// told so whatever is held there.
+TEST_F(Regions, ATagConfinesAsANameDoes) {
+    config_.regions[1].tags = {"eu", "green"};
+    config_.selection.rules = {{.functions = {"pinned"}, .pin = {"north"}, .deny = {}}};
+    open();
+    ASSERT_TRUE(deploy_to({"eu"}, "resident", echo_archive("1")).ok);
+    EXPECT_EQ(held_by("resident"), Names{"south"});
+    EXPECT_EQ(north().current("resident"), "");
+    EXPECT_EQ(barred("resident") & 3, 1u);
+    ASSERT_TRUE(deploy("pinned", echo_archive("2")).ok);
+    EXPECT_EQ(held_by("pinned"), (Names{"north", "south"}));
+    EXPECT_EQ(barred("pinned") & 3, 2u);
+    ASSERT_TRUE(deploy("free", echo_archive("3")).ok);
+    EXPECT_EQ(barred("free"), 0u);
+    const auto refused = deploy_to({"mars"}, "lost", echo_archive("4"));
+    ASSERT_FALSE(refused.ok);
+    EXPECT_EQ(refused.error.code, "no-such-region");
+    const auto explained = controller_->explain("pinned");
+    ASSERT_TRUE(explained.ok);
+    EXPECT_EQ(explained.value.policy, "skerry");
+    ASSERT_EQ(explained.value.candidates.size(), 2u);
+    EXPECT_EQ(explained.value.candidates[0].region, "north");
+    EXPECT_EQ(explained.value.candidates[1].candidate.eligibility, Eligibility::barred);
 }
 
 TEST_F(Regions, LimitsPolicyAndRuntimeConvergeToo) {

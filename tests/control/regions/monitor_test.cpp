@@ -15,9 +15,9 @@ namespace {
 [[maybe_unused]] const auto* environment = test::add_eal();
 
 constexpr std::uint64_t kPeriod_us = 250'000;
-constexpr MonitorLimits kLimits{.period_us = kPeriod_us,
-                                .fresh_us = 1'000'000,
-                                .health = {.failures_to_eject = 3, .return_us = 1'000'000}};
+const MonitorLimits kLimits{.period_us = kPeriod_us,
+                            .fresh_us = 1'000'000,
+                            .health = {.failures_to_eject = 3, .return_us = 1'000'000}};
 constexpr std::uint64_t kStep_us = 1000;
 
 rte_ring* make_ring(const char* name, std::uint32_t bytes) {
@@ -122,6 +122,39 @@ TEST_F(MonitorTest, TellsThePacketPathWhatItHeard) {
     EXPECT_EQ(numbers.cookie, 99u);
     EXPECT_GT(numbers.fresh_until_tsc, rte_rdtsc());
     EXPECT_TRUE(look(monitor).fresh);
+}
+
+TEST_F(MonitorTest, TheOperatorsWeightTakesItsPartOfTheShare) {
+    MonitorLimits limits = kLimits;
+    limits.weight_percent = {25};
+    Monitor monitor(shared_, 2, limits, 7);
+    pass(monitor, 1'000'000);
+    RegionNumbers numbers;
+    ASSERT_TRUE(shared_.region_numbers[0].read(numbers));
+    EXPECT_EQ(numbers.weight_permille, 250);
+    EXPECT_EQ(look(monitor).weight_permille, 250u);
+    EXPECT_EQ(look(monitor).state, Health::State::healthy);
+    boot_id_ = 6;  // a new server there: it returns in steps
+    pass(monitor, 2 * kPeriod_us);
+    EXPECT_GT(look(monitor).weight_permille, 0u);
+    EXPECT_LT(look(monitor).weight_permille, 250u);
+}
+
+TEST_F(MonitorTest, AWeightOfNoneIsNoneAndASmallOneIsSome) {
+    MonitorLimits limits = kLimits;
+    limits.weight_percent = {0};
+    Monitor none(shared_, 1, limits, 7);
+    pass(none, 1'000'000);
+    EXPECT_EQ(look(none).weight_permille, 0u);
+    EXPECT_EQ(look(none).state, Health::State::healthy);
+    limits.weight_percent = {1};
+    boot_id_ = 5;
+    out_.clear();
+    Monitor some(shared_, 1, limits, 7);
+    pass(some, 1'000'000);
+    boot_id_ = 6;
+    pass(some, 2 * kPeriod_us);
+    EXPECT_GE(look(some).weight_permille, 1u) << "a part of one percent";
 }
 
 TEST_F(MonitorTest, ADeadRegionIsEjectedAndComesBackSlowly) {

@@ -41,7 +41,7 @@ TEST_F(RatesTest, ARareFunctionIsWarmWhereItWasSent) {
     EXPECT_GE(cold(0), 100'000u) << "cold everywhere";
     pass(rates, 1, 1, 1);
     EXPECT_LT(cold(1), 10'000u);
-    EXPECT_GT(cold(0), 30'000u);
+    EXPECT_GT(cold(0), 5'000u) << "the next one may come before a worker there is ended";
     pass(rates, 20, 0);
     EXPECT_LT(cold(1), cold(0) / 5) << "two seconds later it still is";
     pass(rates, 400, 0);

@@ -1,11 +1,11 @@
 // decide() as a table: every combination that leads to another answer, one row each.
-#include "dataplane/decide/decide.hpp"
-
 #include <gtest/gtest.h>
 
 #include <array>
 #include <ostream>
 #include <vector>
+
+#include "tests/dataplane/decide/field.hpp"
 
 namespace skerry {
 namespace {
@@ -46,15 +46,14 @@ Decision decide_row(const Row& row, bool draining = false,
     std::vector<RegionView> views;
     for (const std::uint32_t rtt_us : row.regions) {
         RegionView view;
-        view.rtt_us = rtt_us;
-        view.weight_permille = 1000;
+        view.rtt_us = static_cast<std::int32_t>(rtt_us);
         view.fresh = rtt_us != 0;
         views.push_back(view);
     }
     Request request;
     request.deadline_us = deadline_us;
     request.tried = row.tried;
-    return decide(target, local, views, request);
+    return decide(target, local, Regions(views).field(), request);
 }
 
 constexpr bool kPop = true, kRegion = false;
@@ -324,18 +323,43 @@ TEST(Decide, WhatOnlyATrunkCarriesIsNotTooLargeWhenThereAreTrunks) {
     target.holders = 1;
     LocalView local;
     local.is_pop = true;
-    const RegionView view{
-        .rtt_us = 10, .weight_permille = 1000, .max_payload_bytes = 1360, .fresh = true};
+    const Regions regions(std::vector<RegionView>{{.rtt_us = 10}});
     Request request;
     request.deadline_us = kDeadlineUs;
     request.payload_bytes = 5000;
-    EXPECT_EQ(decide(target, local, {&view, 1}, request).reason, Reason::refused_too_large);
+    EXPECT_EQ(decide(target, local, regions.field(), request).reason, Reason::refused_too_large);
     local.trunk_payload_bytes = 8 << 20;
-    EXPECT_EQ(decide(target, local, {&view, 1}, request).reason, Reason::refused_no_region);
+    EXPECT_EQ(decide(target, local, regions.field(), request).reason, Reason::refused_no_region);
     request.payload_bytes = 9 << 20;
-    EXPECT_EQ(decide(target, local, {&view, 1}, request).reason, Reason::refused_too_large);
+    EXPECT_EQ(decide(target, local, regions.field(), request).reason, Reason::refused_too_large);
     request.payload_bytes = 1360;
-    EXPECT_EQ(decide(target, local, {&view, 1}, request).verdict, Verdict::forward);
+    EXPECT_EQ(decide(target, local, regions.field(), request).verdict, Verdict::forward);
+}
+
+// What is configured for "nobody can have it now", for a function that may run here.
+TEST(Decide, WhereNoRegionIsLeftItWaitsOrIsRefusedAsConfigured) {
+    Target target;
+    target.function_key = 1;
+    target.entry = 3;
+    target.holders = 1;
+    LocalView local;
+    local.is_pop = true;
+    local.may_queue = true;
+    const Regions dead(std::vector<RegionView>{{.fresh = false}});
+    Request request;
+    request.deadline_us = kDeadlineUs;
+    Decision decision = decide(target, local, dead.field(), request);
+    EXPECT_EQ(decision.verdict, Verdict::queue);
+    EXPECT_TRUE(decision.no_region);
+    local.no_region = NoRegion::refuse;
+    decision = decide(target, local, dead.field(), request);
+    EXPECT_EQ(decision.verdict, Verdict::refuse);
+    EXPECT_EQ(decision.reason, Reason::refused_no_region);
+    // A function that no region may have waits here whatever is configured.
+    target.place = Place::pop;
+    decision = decide(target, local, dead.field(), request);
+    EXPECT_EQ(decision.verdict, Verdict::queue);
+    EXPECT_FALSE(decision.no_region);
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ TEST(HttpSession, InvocationToTheByte) {
     const std::string id = heard.substr(heard.find("RequestId: ") + 11, 36);
     EXPECT_EQ(id[14], '4');  // UUID version 4
     EXPECT_EQ(heard, "HTTP/1.1 200 OK\r\n" + kDate + "x-amzn-RequestId: " + id +
-                         "\r\nx-skerry-decision: place=pop; reason=served_local\r\n"
+                         "\r\nx-skerry-decision: local; place=pop; reason=served_local\r\n"
                          "X-Amz-Executed-Version: 0123456789abcdef\r\n"
                          "Content-Type: application/json\r\nContent-Length: 3\r\n\r\n[1]");
     EXPECT_TRUE(it.released);

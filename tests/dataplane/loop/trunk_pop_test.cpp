@@ -25,7 +25,8 @@ TEST_F(TrunkPop, ALargeRequestAndItsAnswer) {
     regions[0]->answer(asked, body + body);
     const std::string text = reply();
     EXPECT_TRUE(body_of(text) == body + body);
-    EXPECT_NE(text.find("x-skerry-decision: place=r0; reason=served_region"), std::string::npos)
+    EXPECT_NE(text.find("x-skerry-decision: forward; region=r0; reason=served_region"),
+              std::string::npos)
         << text.substr(0, 400);
     EXPECT_EQ(count(Reason::served_region), 1u);
     EXPECT_EQ(payload_buffers_in_use(), 0u);

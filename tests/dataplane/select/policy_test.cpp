@@ -131,12 +131,5 @@ TEST(Policies, NamesAreThereAndBack) {
     EXPECT_EQ(untouched, Policy::c3);
 }
 
-TEST(Allowed, RulesOfOperatorAndResidencyHold) {
-    EXPECT_EQ(allowed_regions(0b1110, 0, 0, 0), 0b1110u);
-    EXPECT_EQ(allowed_regions(0b1110, 0b0011, 0, 0), 0b0010u);
-    EXPECT_EQ(allowed_regions(0b1110, 0, 0b0100, 0b0100), 0u);
-    EXPECT_EQ(allowed_regions(0b1110, 0b0110, 0b0100, 0b1000), 0b0100u);
-}
-
 }  // namespace
 }  // namespace skerry::select
