@@ -1,14 +1,19 @@
 // skerry-bench-select: what choosing a region costs, in whole bursts: prepare() once, then a choice
-// for each of 32 requests of different functions, whose rows are not in the innermost cache.
+// for each of 32 requests of different functions, whose rows are not in the innermost cache. And
+// "decision": the same from what the control thread has written to what decide() returns, as a core
+// does it, with the default policy.
 //
 // Prints one JSON object: nanoseconds per request, by policy and number of regions; the least of
 // many rounds, as the machine is shared.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <random>
 #include <vector>
 
+#include "dataplane/decide/decide.hpp"
+#include "dataplane/decide/lane.hpp"
 #include "dataplane/select/select.hpp"
 #include "dataplane/select/warmth.hpp"
 
@@ -99,6 +104,76 @@ struct Table {
     }
 };
 
+// What a core reads for a burst, and decides for each of its requests.
+class Decisions {
+  public:
+    explicit Decisions(std::uint32_t count) : regions_(count), targets_(kFunctions) {
+        std::mt19937_64 random{2};
+        for (std::uint32_t r = 0; r < count; ++r) {
+            std::snprintf(regions_[r].name, sizeof regions_[r].name, "r%u", r);
+            (*numbers_)[r].write({.rtt_us = static_cast<std::uint32_t>(5'000 + random() % 200'000),
+                                  .weight_permille = 1000,
+                                  .service_us = 20'000,
+                                  .in_flight = static_cast<std::uint32_t>(random() % 100),
+                                  .fresh_until_tsc = 1ull << 50});
+        }
+        skerry::give_ids(regions_);
+        for (std::uint32_t f = 0; f < kFunctions; ++f) {
+            targets_[f].function_key = random();
+            targets_[f].function = f;
+            targets_[f].holders = ~0ull;
+            warmth_->rate_milli[f].store(f % 16 == 0 ? 1000 : 1, SK_RELAXED);
+            for (std::uint32_t r = 0; r < count; ++r)
+                warmth_->expected_cold_us[f][r].store(
+                    static_cast<std::uint32_t>(random() % 250'000), SK_RELAXED);
+        }
+    }
+
+    double ns_per_decision() {
+        double best = 1e9;
+        std::uint64_t sum = 0;
+        for (int round = 0; round < 30; ++round) {
+            const auto start = std::chrono::steady_clock::now();
+            for (std::uint32_t b = 0; b < kBursts; ++b) sum += burst();
+            const std::chrono::duration<double, std::nano> took =
+                std::chrono::steady_clock::now() - start;
+            best = std::min(best, took.count() / kBursts / kBurst);
+        }
+        return sum == 1 ? 0 : best;
+    }
+
+  private:
+    std::uint64_t burst() {
+        const skerry::LaneClock clock{1ull << 40, 1e-6, 1000};
+        skerry::read_regions(candidates_, *numbers_, regions_, clock);
+        candidates_.max_payload_bytes.fill(1400);
+        const skerry::LocalView local{.is_pop = true};
+        std::uint64_t sum = 0;
+        for (std::uint32_t i = 0; i < kBurst; ++i) {
+            seed_ = seed_ * 0xd6e8feb86659fd93ull + 12345;
+            const skerry::Target& target = targets_[(seed_ >> 33) % kFunctions];
+            const skerry::Field field{settings_, candidates_,
+                                      skerry::read_function(*warmth_, target, settings_.policy,
+                                                            candidates_.count, cold_us_),
+                                      clock.now_ms};
+            sum += skerry::decide(target, local, field,
+                                  {.deadline_us = 1'000'000, .payload_bytes = 100, .spread = seed_})
+                       .region;
+        }
+        return sum;
+    }
+
+    Settings settings_;
+    std::vector<skerry::RegionInfo> regions_;
+    std::vector<skerry::Target> targets_;
+    std::unique_ptr<skerry::RegionNumbersTable> numbers_ =
+        std::make_unique<skerry::RegionNumbersTable>();
+    std::unique_ptr<skerry::WarmthTable> warmth_ = std::make_unique<skerry::WarmthTable>();
+    Candidates candidates_;
+    Column<std::int32_t> cold_us_{};
+    std::uint64_t seed_ = 1;
+};
+
 }  // namespace
 
 int main() {
@@ -111,6 +186,7 @@ int main() {
             std::printf("\"%.*s/%u\": %.2f, ", static_cast<int>(text.size()), text.data(), count,
                         table.ns_per_choice(policy));
         }
+        std::printf("\"decision/%u\": %.2f, ", count, Decisions(count).ns_per_decision());
         std::printf("\"row/%u\": %.2f%s", count, table.ns_per_row(), count == 32 ? "}\n" : ", ");
     }
 }

@@ -25,7 +25,7 @@ def rows(bench, row):
     made = []
     for name, ns in found.items():
         policy, _, regions = name.partition("/")
-        limit = LIMIT_NS[int(regions)] if policy == DEFAULT else None
+        limit = LIMIT_NS[int(regions)] if policy in (DEFAULT, "decision") else None
         baseline = None if policy in (DEFAULT, "row") else {"name": "the default policy", "value": found[f"{DEFAULT}/{regions}"]}
         made.append(row(f"select/{policy}/{regions}-regions", ns, "ns", baseline, limit and f"≤ {limit} ns",
                         limit and (lambda value, ratio, limit=limit: value <= limit)))
