@@ -1,6 +1,6 @@
 // Whether an invocation of one worker has used more CPU time than its function allows.
 //
-// Cores only tell that a slot was taken or left (Channel::turns); what was used is measured here, a
+// Cores only tell that a slot was taken or left (CpuMarks); what was used is measured here, a
 // sample every kPeriod_us, while an invocation is in hand. It counts from the first sample that
 // sees the invocation, so it is never charged with what came before it, and is over when a later
 // sample sees it beyond the limit: it may use at most what two periods on all of the worker's CPUs
@@ -10,7 +10,6 @@
 // Control thread only, while the channel lives.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "dataplane/dispatch/channel.hpp"
@@ -24,17 +23,13 @@ class CpuWatch {
 
     explicit CpuWatch(cgroup::CpuMeter meter) : meter_(std::move(meter)) {}
 
-    // Takes a sample, and tells the cores through Channel::cpu_over. True: it has told something
+    // Takes a sample, and tells the cores through Channel::cpu. True: it has told something
     // new. No system call while nothing is in hand.
     bool look(Channel& channel);
 
   private:
-    struct Seen {
-        std::uint32_t turn = 0;
-        std::uint64_t from_us = 0;  // what the worker had used then
-    };
     cgroup::CpuMeter meter_;
-    std::array<Seen, channel::kMaxSlotsPerChannel> seen_{};
+    CpuSamples samples_;
 };
 
 }  // namespace skerry::placement

@@ -6,11 +6,11 @@
 // slots.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/dispatch/cpu_marks.hpp"
 #include "sandbox/channel/layout.hpp"
 
 namespace skerry {
@@ -44,23 +44,12 @@ struct alignas(64) Channel {
     alignas(64) std::atomic<bool> dead{false};
     // Set by a core: "end this worker, because". The control thread polls it.
     std::atomic<WorkerFault> fault{WorkerFault::none};
-    // Set by the control thread, which measures: over_limit() of the invocation that has used more
-    // CPU time than it may; 0: none. The core that has it ends it, and the worker.
-    std::atomic<std::uint64_t> cpu_over{0};
     // CLOCK_MONOTONIC of the first answer of all, and of the arrival of what it answers; 0: none
     // as yet. Written by the core that takes the answer, the arrival first.
     std::atomic<std::uint64_t> first_arrival_us{0}, first_answer_us{0};
-    // With a limit of CPU time: how often each slot was taken and left; odd: an invocation has it.
-    // Written by the slot's owner, read by the control thread.
-    std::array<std::atomic<std::uint32_t>, channel::kMaxSlotsPerChannel> turns{};
-
-    static constexpr std::uint64_t over_limit(std::uint32_t slot, std::uint32_t turn) {
-        return std::uint64_t{slot} << 32 | turn;
-    }
-    void count_turn(std::uint32_t slot) {
-        turns[slot].store(turns[slot].load(std::memory_order_relaxed) + 1,
-                          std::memory_order_release);
-    }
+    // Kept with a limit of CPU time. The core that has the invocation marked there ends it, and the
+    // worker.
+    CpuMarks cpu;
 
     channel::ChannelHeader* header() const {
         return reinterpret_cast<channel::ChannelHeader*>(base);

@@ -82,7 +82,7 @@ void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Head
     control->reply_core = context_.core;
     copy_payload(request, message, channel->request_area(claim.slot), payload_bytes);
 
-    if (channel->cpu_limit_us != 0) channel->count_turn(claim.slot);
+    if (channel->cpu_limit_us != 0) channel->cpu.count_turn(claim.slot);
     seats_.take(channel, claim.slot, index);
     Seat& seat = seats_[channel->index];
     ++in_flight_;
@@ -235,15 +235,14 @@ void Dispatcher::give_up(Seat& seat, std::uint32_t index, Reason reason, LogEnd 
 // The worker may have answered, and been given another invocation, since it was measured.
 std::uint32_t Dispatcher::slot_over_limit(const Seat& seat) const {
     if (seat.in_flight == 0) return kNoSlot;  // its channel may be gone
-    const std::uint64_t over = seat.channel->cpu_over.load(std::memory_order_acquire);
+    const std::uint64_t over = seat.channel->cpu.over.load(std::memory_order_acquire);
     if (over == 0) [[likely]]
         return kNoSlot;
-    const auto slot = static_cast<std::uint32_t>(over >> 32);
+    const std::uint32_t slot = CpuMarks::slot_of(over);
     if ((seat.in_flight >> slot & 1) == 0 ||
         context_.invocations[seat.owner[slot]].progress == Progress::tail)
         return kNoSlot;
-    const std::uint32_t turn = seat.channel->turns[slot].load(std::memory_order_relaxed);
-    return Channel::over_limit(slot, turn) == over ? slot : kNoSlot;
+    return seat.channel->cpu.is_now(over) ? slot : kNoSlot;
 }
 
 // How long the first one took: a worker that has only just started is slower with it.
@@ -258,7 +257,7 @@ void Dispatcher::note_first_answer(Channel& channel, const Invocation& invocatio
 void Dispatcher::leave(Seat& seat, std::uint32_t index, bool retire) {
     Invocation& invocation = context_.invocations[index];
     CapacityEntry& table = context_.shared.capacity->entries[invocation.entry];
-    if (seat.channel->cpu_limit_us != 0) seat.channel->count_turn(invocation.slot);
+    if (seat.channel->cpu_limit_us != 0) seat.channel->cpu.count_turn(invocation.slot);
     // The first fault counts: this is one only if the worker has none.
     if (seat.channel->single_use) blame(seat.channel, WorkerFault::spent);
     if (seat.channel->api != nullptr) {

@@ -8,8 +8,10 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "dataplane/capacity/capacity_table.hpp"
+#include "dataplane/dispatch/cpu_marks.hpp"
 #include "dataplane/event/rings.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
@@ -62,6 +64,54 @@ void handover(benchmark::State& state) {
     }
 }
 BENCHMARK(handover)->UseRealTime();
+
+// What a limit of CPU time costs an invocation: its slot taken and left, and one look at who is
+// over. With two threads the first one is the watch, which looks all the time; it does so every
+// 10 ms.
+template <typename Invocation, typename Watch>
+void watched(benchmark::State& state, Invocation&& invocation, Watch&& watch) {
+    const bool watches = state.threads() > 1 && state.thread_index() == 0;
+    for (auto _ : state) watches ? watch() : invocation();
+}
+void cpu_marks(benchmark::State& state) {
+    static CpuMarks marks;
+    CpuSamples samples;
+    watched(
+        state,
+        [] {
+            marks.count_turn(0);
+            const std::uint64_t over = marks.over.load(std::memory_order_acquire);
+            benchmark::DoNotOptimize(over != 0 && marks.is_now(over));
+            marks.count_turn(0);
+        },
+        [&] {
+            benchmark::DoNotOptimize(
+                samples.look(marks, 1, 1000, [] { return std::optional<std::uint64_t>(0); }));
+        });
+}
+BENCHMARK(cpu_marks)->Threads(1)->Threads(2)->UseRealTime();
+
+void cpu_marks_mutex(benchmark::State& state) {
+    static std::mutex mutex;
+    static std::uint64_t turn = 0, over = 0;
+    const auto look = [] {
+        const std::lock_guard lock(mutex);
+        benchmark::DoNotOptimize(turn == over);
+    };
+    const auto count = [] {
+        const std::lock_guard lock(mutex);
+        ++turn;
+    };
+    watched(
+        state,
+        [&] {
+            count();
+            look();
+            count();
+        },
+        look);
+}
+BENCHMARK(cpu_marks_mutex)->Threads(1)->Threads(2)->UseRealTime();
 
 // Readers of a region's numbers, while with two threads the first one writes.
 void seqlock(benchmark::State& state) {

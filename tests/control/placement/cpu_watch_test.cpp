@@ -26,7 +26,7 @@ class Watched : public ::testing::Test {
         channel_.slot_count = 2;
         channel_.cpu_limit_us = 500'000;
     }
-    std::uint64_t over() const { return channel_.cpu_over.load(); }
+    std::uint64_t over() const { return channel_.cpu.over.load(); }
     Channel channel_;
     CpuWatch watch_{own_meter()};
 };
@@ -34,27 +34,27 @@ class Watched : public ::testing::Test {
 TEST_F(Watched, WhatIsUsedWhileNothingIsInHandCountsForNobody) {
     burn(510'000);
     EXPECT_FALSE(watch_.look(channel_));
-    channel_.count_turn(0);
+    channel_.cpu.count_turn(0);
     EXPECT_FALSE(watch_.look(channel_));
     EXPECT_FALSE(watch_.look(channel_));
     burn(510'000);
     EXPECT_TRUE(watch_.look(channel_));
-    EXPECT_EQ(over(), Channel::over_limit(0, 1));
+    EXPECT_EQ(over(), CpuMarks::name_of(0, 1));
     EXPECT_FALSE(watch_.look(channel_)) << "told already";
-    channel_.count_turn(0);
-    channel_.count_turn(0);
+    channel_.cpu.count_turn(0);
+    channel_.cpu.count_turn(0);
     EXPECT_FALSE(watch_.look(channel_)) << "the next one has used nothing";
 }
 
 TEST_F(Watched, TheOldestIsOverFirst) {
-    channel_.count_turn(1);
+    channel_.cpu.count_turn(1);
     EXPECT_FALSE(watch_.look(channel_));
     burn(300'000);
-    channel_.count_turn(0);
+    channel_.cpu.count_turn(0);
     EXPECT_FALSE(watch_.look(channel_));
     burn(210'000);
     EXPECT_TRUE(watch_.look(channel_));
-    EXPECT_EQ(over(), Channel::over_limit(1, 1));
+    EXPECT_EQ(over(), CpuMarks::name_of(1, 1));
 }
 
 }  // namespace

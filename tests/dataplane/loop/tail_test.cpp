@@ -287,7 +287,7 @@ class CpuLimit : public LoopTest {
   protected:
     void start_with(PlayedWorker& worker) { worker.channel.cpu_limit_us = 1000; }
     static std::uint64_t over(const PlayedWorker& worker) {
-        return Channel::over_limit(0, worker.channel.turns[0].load());
+        return CpuMarks::name_of(0, worker.channel.cpu.turns[0].load());
     }
 };
 
@@ -298,8 +298,8 @@ TEST_F(CpuLimit, EndsTheInvocationAndTheWorker) {
     for (std::uint64_t id = 1; id <= 2; ++id)
         send(client(), request_header(shared, client(), id), "in");
     turn();
-    EXPECT_EQ(worker.channel.turns[0].load(), 1u);
-    worker.channel.cpu_over.store(over(worker));
+    EXPECT_EQ(worker.channel.cpu.turns[0].load(), 1u);
+    worker.channel.cpu.over.store(over(worker));
     turn();
     EXPECT_EQ(next().status(), ReplyStatus::cpu_limit);
     EXPECT_TRUE(sent.empty()) << "the other one has done nothing wrong as yet";
@@ -319,10 +319,10 @@ TEST_F(CpuLimit, IsOfOneInvocationAndNotOfTheNext) {
     turn();
     const std::uint64_t first = over(worker);
     worker.respond(0, "in time");
-    worker.channel.cpu_over.store(first);
+    worker.channel.cpu.over.store(first);
     turn();
     EXPECT_EQ(next().status(), ReplyStatus::ok);
-    EXPECT_EQ(worker.channel.turns[0].load(), 2u);
+    EXPECT_EQ(worker.channel.cpu.turns[0].load(), 2u);
     send(client(), request_header(shared, client(), 2), "in");
     turn();
     turn();
@@ -339,7 +339,7 @@ TEST_F(CpuLimit, IsToldAsLambdaWould) {
     worker.channel.cpu_limit_us = 1'500'000;
     send(client(), request_header(shared, client(), 1), "{}");
     turn();
-    worker.channel.cpu_over.store(Channel::over_limit(0, worker.channel.turns[0].load()));
+    worker.channel.cpu.over.store(CpuMarks::name_of(0, worker.channel.cpu.turns[0].load()));
     turn();
     const Message reply = next();
     EXPECT_EQ(reply.status(), ReplyStatus::cpu_limit);
