@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "control/controller/notify.hpp"
+#include "control/controller/uid_range.hpp"
 #include "dataplane/net/flow.hpp"
 #include "dataplane/net/return_ports.hpp"
 #include "dataplane/net/tcp/stack.hpp"
@@ -58,11 +59,11 @@ Server::Server(const config::Config& config, warden::Client warden)
 Result<std::unique_ptr<Server>> Server::create(const config::Config& config,
                                                warden::Client warden) {
     std::unique_ptr<Server> server(new Server(config, std::move(warden)));
-    Status (Server::*const steps[])() = {&Server::lock_state,       &Server::open_ports,
-                                         &Server::make_shared,      &Server::make_rings,
-                                         &Server::make_event_rings, &Server::add_regions,
-                                         &Server::open_state,       &Server::start_events,
-                                         &Server::start_cores,      &Server::start_http};
+    Status (Server::*const steps[])() = {
+        &Server::lock_state,  &Server::lock_workers_uids, &Server::open_ports,
+        &Server::make_shared, &Server::make_rings,        &Server::make_event_rings,
+        &Server::add_regions, &Server::open_state,        &Server::start_events,
+        &Server::start_cores, &Server::start_http};
     for (const auto step : steps)
         if (const Status done = (server.get()->*step)(); !done) return done.error();
     return server;
@@ -302,6 +303,13 @@ Status Server::lock_state() {
     if (errno != EWOULDBLOCK) return errno_error("flock " + path);
     return Error{EBUSY, "state_dir " + path +
                             ": another skerryd uses it; stop it, or choose another state_dir"};
+}
+
+Status Server::lock_workers_uids() {
+    auto lock = lock_uids(kUidFolder, config_.workers.first_uid, config_.workers.max);
+    if (!lock) return lock.error();
+    uids_lock_ = std::move(*lock);
+    return ok();
 }
 
 Status Server::open_state() {

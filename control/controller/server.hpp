@@ -39,6 +39,7 @@ class Server {
     void steer(RegionInfo& region);
     void steer_trunks(RegionInfo& region, port::Inbound segment);
     Status lock_state();
+    Status lock_workers_uids();
     Status open_state();
     Status start_events();
     Status start_cores();
@@ -53,6 +54,7 @@ class Server {
     channel::Doorbells doorbells_;
     std::vector<UniqueFd> event_fds_;
     UniqueFd state_lock_;
+    UniqueFd uids_lock_;
     std::vector<RegionInfo> regions_;
     std::unique_ptr<Controller> controller_;
     std::unique_ptr<events::Service> events_;  // none: no HTTP

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -220,6 +221,18 @@ def test_a_state_folder_is_for_one_server(lab):
     done = lab.run(lab.plan.skerryd, "--config", lab.plan.dir / "r2.toml", node="r2")
     equal(done.returncode, 3)
     assert "another skerryd uses it" in done.stderr, done.stderr
+
+
+def test_uids_are_one_server_s(lab):
+    """A server whose workers would have uids of another's does not start, and says whose they are."""
+    config = (lab.plan.dir / "r2.toml").read_text()
+    first = lab.plan.first_uid
+    other = lab.new_folder() / "other.toml"
+    other.write_text(re.sub(r"first_uid = .*", f"first_uid = {first + 10}", config)
+                     .replace(str(lab.plan.node_dir("r2")), str(other.parent / "state")))
+    done = lab.run(lab.plan.skerryd, "--config", other, node="r2")
+    equal(done.returncode, 3, done.stderr)
+    assert f"another skerryd of this machine has uids {first} to {first + 63}" in done.stderr, done.stderr
 
 
 def test_two_labs_do_not_collide(lab):

@@ -64,7 +64,7 @@ class Host:
 
     def start(self, devargs):
         config = pathlib.Path(self.folder.name) / "skerryd.toml"
-        uid = 800000 + os.getpid() % 10000 * 8
+        uid = 0x68000000 + os.getpid() * 8  # no lab's
         config.write_text(f'''role = "pop"
 name = "pop"
 state_dir = "{self.folder.name}/state"

@@ -98,7 +98,7 @@ body_mib = 24
 require_signature = {settings["require_signature"]}
 
 [workers]
-first_uid = {plan.first_uid + number * 100}
+first_uid = {plan.first_uid + number * 1100}
 idle_timeout_ms = {settings["idle_timeout_ms"]}
 max = {settings["workers_max"]}
 standby_native = {settings["standby_native"]}
