@@ -93,15 +93,14 @@ Front::Front(Context& context, rte_mempool* payloads, StreamOwner& owner,
 }
 
 // Each to whom its connection belongs: trunks have a tag, or come to their own port.
-std::uint32_t Front::take_events(std::uint64_t now) {
-    std::array<net::tcp::Event, kEventsPerTurn> events;
-    const std::uint32_t count = stack_->poll(events);
+void Front::take_events(std::span<const net::tcp::Event> events, bool of_trunks,
+                        std::uint64_t now) {
     const std::uint16_t port = context_.shared.server.udp_port;
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const net::tcp::Event& event = events[i];
+    for (const net::tcp::Event& event : events) {
         const bool accepted = (event.bits & net::tcp::kAccepted) != 0;
         const bool of_trunk =
             (event.tag & trunk::kTag) != 0 || (accepted && event.local_port == port);
+        if (of_trunk != of_trunks) continue;
         if (!of_trunk) {
             transport_.tell(server_, event);
         } else if (trunk_exchanges_ != nullptr) {
@@ -110,19 +109,24 @@ std::uint32_t Front::take_events(std::uint64_t now) {
             trunks_->event(event, now);
         }
     }
-    return count;
 }
 
 std::uint32_t Front::turn() {
     const std::uint64_t now = now_us();
-    std::uint32_t work = stack_->advance(now);
+    const std::uint32_t due = stack_->advance(now);
     server_.begin_turn(now, context_.unix_ms(context_.now_tsc) / 1000, context_.access_keys);
-    work += take_events(now);
-    work += exchanges_.take_verdicts();
-    if (event_runs_.busy()) ++work;
-    work += server_.advance();
+    std::array<net::tcp::Event, kEventsPerTurn> events;
+    const std::uint32_t count = stack_->poll(events);
+    const std::span<const net::tcp::Event> polled(events.data(), count);
+    // Trunks first: what regions say is about exchanges that are there. Clients go after that, and
+    // the core is told of it (take_gone()) before a region is heard again.
+    take_events(polled, true, now);
     if (trunks_ != nullptr) trunks_->advance(now);
     if (trunk_exchanges_ != nullptr) trunk_exchanges_->advance(now);
+    take_events(polled, false, now);
+    std::uint32_t work = due + count + exchanges_.take_verdicts();
+    if (event_runs_.busy()) ++work;
+    work += server_.advance();
     if (now >= next_gauges_us_) update_gauges(now);
     return work;
 }

@@ -59,7 +59,7 @@ class Front {
   private:
     Front(Context& context, rte_mempool* payloads, StreamOwner& owner,
           std::unique_ptr<net::tcp::Stack> stack);
-    std::uint32_t take_events(std::uint64_t now_us);
+    void take_events(std::span<const net::tcp::Event> events, bool of_trunks, std::uint64_t now_us);
     void update_gauges(std::uint64_t now_us);
     // Of the TSC itself: CLOCK_MONOTONIC, as the control thread tells it, may be corrected.
     std::uint64_t now_us() const {

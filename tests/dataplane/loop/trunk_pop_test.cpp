@@ -240,6 +240,33 @@ TEST_F(TrunkPop, AClientThatGoesCancelsItThere) {
     EXPECT_EQ(payload_buffers_in_use(), 0u);
 }
 
+// Both in one turn, the client first: nobody may answer an exchange that is over.
+TEST_F(TrunkPop, AClientThatGoesAsItsAnswerComes) {
+    begin();
+    ask("x");
+    Region::Asked asked = wait_for(0);
+    regions[0]->answer(asked, "too late");
+    client_->abort(last_);
+    for (int i = 0; i < 5; ++i) step();
+    EXPECT_EQ(core->context().invocations.used(), 0u);
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+    ask("still there");
+    regions[0]->answer(wait_for(0), "yes");
+    EXPECT_EQ(body_of(reply()), "yes");
+}
+
+TEST_F(TrunkPop, AClientThatGoesAsItsTrunkBreaks) {
+    begin();
+    ask("x");
+    (void)wait_for(0);
+    regions[0]->break_trunks();
+    client_->abort(last_);
+    for (int i = 0; i < 5; ++i) step();
+    EXPECT_EQ(core->context().invocations.used(), 0u);
+    EXPECT_EQ(count(Reason::drop_client_gone), 1u);
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
 TEST_F(TrunkPop, TheDeadlineEndsItThereToo) {
     targets[0].timeout_us = 50'000;  // and a second for the way
     begin();
