@@ -85,6 +85,9 @@ struct Context {
     bool ring_control = false;  // the control thread has something to look at
     bool ring_events = false;   // the queue of events has
 
+    // What each source may ask for; none: whatever it likes.
+    limits::Sources* sources = nullptr;
+
     // Who answers exchanges: HTTP's, those of trunks, and events. None: there are none.
     ExchangeSink* exchanges = nullptr;
     ExchangeSink* trunk_exchanges = nullptr;

@@ -3,6 +3,7 @@
 
 #include "dataplane/decide/lane.hpp"
 #include "dataplane/loop.hpp"
+#include "dataplane/net/tcp/isn.hpp"
 #include "dataplane/reply/replies.hpp"
 #include "sandbox/base/check.hpp"
 
@@ -14,6 +15,13 @@ Result<std::unique_ptr<Core>> Core::create(Shared& shared, std::uint32_t core,
     auto ring = Ring::create();
     if (!ring) return ring.error();
     std::unique_ptr<Core> made(new Core(shared, core, resources, std::move(*ring)));
+    const ServerInfo& server = shared.server;
+    if (server.source_limits.any()) {
+        made->sources_ = std::make_unique<limits::Sources>(
+            server.source_limits, server.tsc_hz, Front::connections(server),
+            net::tcp::derive_key(server.http.secret, 5));
+        made->context_.sources = made->sources_.get();
+    }
     if (shared.server.speaks_tcp()) {
         auto front = Front::create(made->context_, resources.payload_pool, made->forwarder_);
         if (!front) return front.error();
@@ -106,6 +114,19 @@ std::uint64_t Core::random_bits(std::uint64_t more) {
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
     return x ^ (x >> 31);
+}
+
+// What enters here. A POP has counted what it sends to a region.
+bool Core::within_rate(const Arrival& arrival) {
+    const Target& target = *arrival.target;
+    const FunctionRate most = context_.snapshot->rate(target.function);
+    if (most.max_per_s == 0) [[likely]]
+        return true;
+    const bool from_client =
+        arrival.exchange != kNoExchange && !(arrival.exchange & kTrunkExchange);
+    if (!from_client && !context_.shared.server.is_pop) return true;
+    const limits::Rate rate = limits::Rate::of(most.max_per_s, most.max_burst, context_.tsc_hz);
+    return (*context_.shared.function_buckets)[target.function].take(rate, context_.now_tsc);
 }
 
 // Claims a slot if the request may run here, and asks the policy. A claim that the policy did not

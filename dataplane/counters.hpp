@@ -60,6 +60,7 @@ struct FunctionCounters {
     Counter cold_seen;          // replies of regions that say a worker was started for them
     Counter region_run_us_sum;  // over `region_done`: in workers of regions, as they say
     Counter region_done;
+    Counter throttled;  // over the function's rate
 };
 
 struct RegionCounters {
@@ -94,6 +95,9 @@ struct alignas(64) CoreCounters {
     Gauge exchanges;        // requests of clients that are not answered yet
     Gauge payload_buffers;  // in use, of those for payloads of HTTP and of trunks
     Gauge packet_buffers;   // in use, those that wait in queues of ports among them
+    // Of the table of sources: since the start.
+    Gauge sources_forgotten;  // while they owed something
+    Gauge sources_sharing;    // one bucket, for want of a place
     std::array<FunctionCounters, kMaxFunctions> functions;
     std::array<RegionCounters, kMaxRegions> regions;
     // Requests sent to region r for function f: what this POP knows of the region's warmth.

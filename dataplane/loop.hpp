@@ -88,6 +88,7 @@ class Core {
         Decision decision;
         Claim claim;
     };
+    bool within_rate(const Arrival& arrival);
     Decision judge(const Target& target, const Request& request, Claim& claim);
     const select::Candidates& candidates();
     Field field_of(const Target& target);
@@ -108,6 +109,7 @@ class Core {
     void sleep(std::uint32_t timeout_us);
 
     Context context_;
+    std::unique_ptr<limits::Sources> sources_;  // none: no source has a limit
     CoreResources resources_;
     std::unique_ptr<Ring> ring_;
     Dispatcher dispatcher_;

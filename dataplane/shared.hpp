@@ -8,6 +8,7 @@
 //   capacity          cores, control        cores, control capacity_table.hpp
 //   neighbours        cores                 cores          one atomic word an entry
 //   counters[core]    that core             control        relaxed atomics
+//   function_buckets  cores                 cores          limits/shared_bucket.hpp
 //   probes[core]      control / that core   the other      two SPSC rte_rings of fixed records
 //   handover[core]    cores                 that core      MPSC rte_ring of mbufs
 //   log_events[core]  that core             log collector  SPSC rte_ring of fixed records
@@ -31,6 +32,8 @@
 #include "dataplane/capacity/slot_table.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/dispatch/channel.hpp"
+#include "dataplane/limits/shared_bucket.hpp"
+#include "dataplane/limits/sources.hpp"
 #include "dataplane/log_events.hpp"
 #include "dataplane/net/frame.hpp"
 #include "dataplane/net/neighbours.hpp"
@@ -119,6 +122,16 @@ struct ServerInfo {
     TrunkInfo trunks;
     select::Settings selection;
     NoRegion no_region = NoRegion::queue;
+    limits::SourceLimits source_limits;
+    // Whose datagrams may invoke, and in a region whose trunks; unless everybody's may.
+    bool anyone_invokes = true;
+    std::vector<net::IpPrefix> invoke_from;
+    bool may_invoke(const net::IpAddress& source) const {
+        if (anyone_invokes) return true;
+        for (const net::IpPrefix& prefix : invoke_from)
+            if (prefix.contains(source)) return true;
+        return false;
+    }
     bool speaks_tcp() const {
         return http.port != 0 || trunks.per_region != 0 || trunks.accepted != 0;
     }
@@ -134,6 +147,9 @@ struct Shared {
     std::unique_ptr<WarmthTable> warmth = std::make_unique<WarmthTable>();
     std::unique_ptr<CapacityTable> capacity = std::make_unique<CapacityTable>();
     net::Neighbours neighbours;
+    // By Target::function. One that is deployed anew may begin with what another left.
+    std::unique_ptr<std::array<limits::SharedBucket, kMaxFunctions>> function_buckets =
+        std::make_unique<std::array<limits::SharedBucket, kMaxFunctions>>();
     std::array<std::unique_ptr<CoreCounters>, channel::kMaxCores> counters;
     std::array<rte_ring*, channel::kMaxCores> probe_commands{};  // elements: ProbeCommand
     std::array<rte_ring*, channel::kMaxCores> probe_results{};   // elements: ProbeResult

@@ -43,8 +43,14 @@ std::uint32_t Core::headers() {
     datagram_count_ = 0;
     segment_count_ = 0;
     const ServerInfo& server = context_.shared.server;
+    const bool shedding = sources_ != nullptr && sources_->shedding(context_.now_tsc);
     for (std::uint32_t i = 0; i < received_count_; ++i) {
         rte_mbuf* mbuf = received_[i].mbuf;
+        if (shedding && sources_->sheds(mbuf, context_.now_tsc)) {
+            context_.counters.count(Reason::drop_source_shed);
+            rte_pktmbuf_free(mbuf);
+            continue;
+        }
         const std::uint8_t port = received_[i].port;
         Datagram& datagram = datagrams_[datagram_count_];
         datagram.mbuf = mbuf;
@@ -114,6 +120,11 @@ std::uint32_t Core::decide() {
     candidates_read_ = false;
     for (std::uint32_t i = 0; i < arrival_count_; ++i) {
         const Arrival& arrival = arrivals_[i];
+        if (!within_rate(arrival)) {
+            context_.counters.functions[arrival.target->function].throttled.add();
+            refuse(context_, arrival, Reason::refused_function_rate);
+            continue;
+        }
         const Request request{.deadline_us = arrival.deadline_us,
                               .payload_bytes = arrival.header->payload_bytes.get(),
                               .hop_count = arrival.header->hop_count,
@@ -299,6 +310,10 @@ void Core::gauges() {
     next_gauges_tsc_ = context_.now_tsc + context_.tsc_hz / 10;
     CoreCounters& counters = context_.counters;
     counters.packet_buffers.set(rte_mempool_in_use_count(context_.pool));
+    if (sources_ != nullptr) {
+        counters.sources_forgotten.set(sources_->table().forgotten());
+        counters.sources_sharing.set(sources_->table().overflowed());
+    }
     if (front_ == nullptr) return;
     const net::tcp::Stats& tcp = front_->tcp_stats();
     counters.connections.set(tcp.connections.get() - tcp.time_waits.get());

@@ -65,6 +65,7 @@ struct FunctionView {
     double rate_per_s = 0;
     bool popular = false;
     std::uint64_t arrivals = 0, local = 0, forwarded = 0;
+    std::uint64_t throttled = 0;  // refused, over limits.max_per_s
 };
 
 struct RegionView {

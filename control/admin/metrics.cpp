@@ -152,6 +152,10 @@ void add_cores(Families& f, const std::vector<CoreView>& cores) {
         {"exchanges", "HTTP requests that are not answered yet", &CoreCounters::exchanges},
         {"payload_buffers", "Buffers for payloads of HTTP and trunks",
          &CoreCounters::payload_buffers},
+        {"sources_forgotten", "Sources forgotten while they owed something, since the start",
+         &CoreCounters::sources_forgotten},
+        {"sources_sharing", "Times a source shared a bucket for want of a place, since the start",
+         &CoreCounters::sources_sharing},
         {"packet_buffers", "Buffers that hold packets", &CoreCounters::packet_buffers},
     };
     const auto each = [&](auto&& value) {
@@ -236,6 +240,8 @@ void add_cold_start(Families& f, const std::string& function,
 void add_functions(Families& f, const std::vector<FunctionView>& functions) {
     static constexpr Column<FunctionView, std::uint64_t> kEver[] = {
         {"function_arrivals_total", "Requests, retransmits left out", &FunctionView::arrivals},
+        {"function_throttled_total", "Requests over the function's limit",
+         &FunctionView::throttled},
         {"function_local_total", "Executed here", &FunctionView::local},
         {"function_forwarded_total", "Forwarded to a region", &FunctionView::forwarded},
     };

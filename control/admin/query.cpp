@@ -7,6 +7,7 @@
 
 #include "control/admin/base64url.hpp"
 #include "control/catalog/artifacts.hpp"
+#include "dataplane/limits/token_bucket.hpp"
 
 namespace skerry::admin {
 namespace {
@@ -66,6 +67,8 @@ constexpr Number kNumbers[] = {
     {"cpu_percent", &catalog::Limits::cpu_percent, 0, 6400, true},
     {"cpu_weight", &catalog::Limits::cpu_weight, 1, 10000, true},
     {"cpu_ms", &catalog::Limits::cpu_ms, 0, 900000, true},
+    {"max_per_s", &catalog::Limits::max_per_s, 0, limits::kRateMax, true},
+    {"max_burst", &catalog::Limits::max_burst, 0, limits::kBurstMax, true},
     {"tmp_mib", &catalog::Limits::tmp_mib, 1, 1024, true},
     {"pids_max", &catalog::Limits::pids_max, 1, 1024, true},
     {"log_kib", &catalog::Limits::log_kib, 1, 1024, true},

@@ -160,6 +160,8 @@ json to_json(const FunctionView& v) {
               {"cpu_percent", l.cpu_percent},
               {"cpu_weight", l.cpu_weight},
               {"cpu_ms", l.cpu_ms},
+              {"max_per_s", l.max_per_s},
+              {"max_burst", l.max_burst},
               {"tmp_mib", l.tmp_mib},
               {"pids_max", l.pids_max},
               {"log_kib", l.log_kib},
@@ -176,6 +178,7 @@ json to_json(const FunctionView& v) {
             {"rate_per_s", finite(v.rate_per_s)},
             {"popular", v.popular},
             {"arrivals", v.arrivals},
+            {"throttled", v.throttled},
             {"local", v.local},
             {"forwarded", v.forwarded}};
 }

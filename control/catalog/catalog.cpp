@@ -7,6 +7,7 @@
 #include "control/catalog/artifacts.hpp"
 #include "control/catalog/catalog_file.hpp"
 #include "control/catalog/files.hpp"
+#include "dataplane/limits/token_bucket.hpp"
 
 namespace skerry::catalog {
 namespace {
@@ -136,6 +137,8 @@ Status validate(const Limits& l) {
         in_range("cpu_percent", l.cpu_percent, 0, 6400),
         in_range("cpu_weight", l.cpu_weight, 1, 10000),
         in_range("cpu_ms", l.cpu_ms, 0, 900000),
+        in_range("max_per_s", l.max_per_s, 0, limits::kRateMax),
+        in_range("max_burst", l.max_burst, 0, limits::kBurstMax),
         in_range("tmp_mib", l.tmp_mib, 1, 1024),
         in_range("pids_max", l.pids_max, 1, 1024),
         in_range("log_kib", l.log_kib, 1, 1024),

@@ -35,6 +35,8 @@ struct Limits {
     std::uint32_t tmp_mib = 16;   // of a worker's /tmp: 1 … 1024
     std::uint32_t pids_max = 64;  // processes and threads of a worker: 1 … 1024
     std::uint32_t log_kib = 64;   // kept of what one invocation writes: 1 … 1024
+    std::uint32_t max_per_s = 0;  // requests, where they enter: 1 … 10^8; 0: as [limits] says
+    std::uint32_t max_burst = 0;  // 0: as many as max_per_s
     bool single_use = false;      // a worker serves one invocation, and ends
     bool templates = true;        // workers may be copied from one that has initialised
     std::string egress = {};      // the network it has been granted; empty: none

@@ -76,7 +76,8 @@ Limits read_limits(const json& object) {
         *value = static_cast<std::uint32_t>(number(object, key));
     const std::pair<const char*, std::uint32_t*> newer[] = {
         {"cpu_percent", &l.cpu_percent}, {"cpu_weight", &l.cpu_weight}, {"cpu_ms", &l.cpu_ms},
-        {"tmp_mib", &l.tmp_mib},         {"pids_max", &l.pids_max},     {"log_kib", &l.log_kib}};
+        {"max_per_s", &l.max_per_s},     {"max_burst", &l.max_burst},   {"tmp_mib", &l.tmp_mib},
+        {"pids_max", &l.pids_max},       {"log_kib", &l.log_kib}};
     for (const auto& [key, value] : newer) *value = number_or(object, key, *value);
     l.single_use = flag_or(object, "single_use", l.single_use);
     l.templates = flag_or(object, "templates", l.templates);
@@ -243,6 +244,7 @@ json limits_json(const Limits& l) {
             {"concurrency", l.concurrency},   {"warm_min", l.warm_min},
             {"warm_max", l.warm_max},         {"max_payload_bytes", l.max_payload_bytes},
             {"cold_cost_ms", l.cold_cost_ms}, {"cpu_percent", l.cpu_percent},
+            {"max_per_s", l.max_per_s},       {"max_burst", l.max_burst},
             {"cpu_weight", l.cpu_weight},     {"cpu_ms", l.cpu_ms},
             {"tmp_mib", l.tmp_mib},           {"pids_max", l.pids_max},
             {"log_kib", l.log_kib},           {"single_use", l.single_use},

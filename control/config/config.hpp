@@ -67,6 +67,8 @@ struct Dataplane {  // [dataplane]
     std::uint32_t reply_cache_mib = 8;           // a core; bytes of kept replies
     std::uint32_t reply_window_ms = 5000;        // how long a request id is remembered at least
     bool require_cookie = true;
+    // Whose datagrams may invoke, and in a region whose trunks; not there: everybody's.
+    std::optional<std::vector<net::IpPrefix>> invoke_from;
     // First of 256 UDP ports that answers from regions may come to; 0: none (then they all come to
     // udp_port, and are handed over between cores).
     std::uint16_t return_ports = 61440;
@@ -136,6 +138,21 @@ struct Events {  // [events]; where there is HTTP
     std::uint32_t busy_delay_ms = 1000;    // when there was no room for it
 };
 
+// [limits]: what one source, and one function, may ask for. Of sources: per core.
+struct Limits {
+    std::uint32_t source_per_s = 0;        // requests, and connections begun; 0: no limit
+    std::uint32_t source_burst = 0;        // 0: as many as source_per_s
+    std::uint32_t source_connections = 0;  // at once; 0: no limit
+    std::uint32_t sources = 65536;  // that are remembered; at least 4 × http.connections are
+    std::uint8_t ipv4_prefix = 32;  // what is one source
+    std::uint8_t ipv6_prefix = 64;
+    std::uint32_t shed_ms = 100;        // 0: refused as long as it asks
+    std::vector<net::IpPrefix> exempt;  // from all of the above
+    // Of each function that does not say so itself; of all cores together.
+    std::uint32_t function_per_s = 0;  // 0: no limit
+    std::uint32_t function_burst = 0;  // 0: as many as function_per_s
+};
+
 struct Trunks {                  // [trunks]; between POP and regions, of each core
     std::uint32_t per_core = 2;  // POP: to each region; 0, or no HTTP: datagrams only
     std::uint32_t max = 64;      // region: from POPs; 0: none
@@ -172,6 +189,7 @@ struct Config {
     Selection selection;
     Http http;
     Events events;
+    Limits limits;
     Trunks trunks;
     Management management;
     std::vector<Port> ports;

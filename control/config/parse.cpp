@@ -11,6 +11,7 @@
 #include "control/config/egress.hpp"
 #include "control/config/reader.hpp"
 #include "control/config/selection.hpp"
+#include "dataplane/limits/token_bucket.hpp"
 #include "dataplane/net/return_ports.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "sandbox/base/unique_fd.hpp"
@@ -23,6 +24,8 @@ constexpr std::size_t kMaxFileBytes = 64 << 10;
 // bound the depth to some thousand levels, and are far above what any configuration of ours needs.
 constexpr std::size_t kMaxDotsPerLine = 40;
 constexpr std::size_t kMaxInlineTables = 80;
+
+constexpr std::size_t kNetworksMax = 64;  // looked through one by one, for what they are asked
 
 constexpr char kOriginAllowed[] =
     "\"*\", or an origin like \"https://app.example\": a scheme, a host, perhaps a port";
@@ -54,6 +57,19 @@ bool bounded(std::string_view text, Problems& problems) {
     return true;
 }
 
+void read_networks(Reader& r, std::string_view key, const std::string& table,
+                   std::vector<net::IpPrefix>& out, Problems& problems) {
+    const std::string allowed =
+        "a list of at most " + std::to_string(kNetworksMax) + " networks, like \"10.0.0.0/8\"";
+    r.list(key, kNetworksMax, allowed, [&](const toml::node& node) {
+        const auto* text = node.as_string();
+        const auto network = text != nullptr ? net::IpPrefix::parse(text->get()) : std::nullopt;
+        if (!network)
+            return problems.add(line_of(node), table + std::string(key), describe(node), allowed);
+        out.push_back(*network);
+    });
+}
+
 void read_dataplane(Reader& top, Dataplane& d, Lines& lines, Problems& problems) {
     const toml::table* table = top.table("dataplane");
     if (table == nullptr) return;
@@ -82,6 +98,13 @@ void read_dataplane(Reader& top, Dataplane& d, Lines& lines, Problems& problems)
     r.integer("reply_cache_mib", d.reply_cache_mib, 1, 1024);
     r.integer("reply_window_ms", d.reply_window_ms, 100, 600000);
     r.flag("require_cookie", d.require_cookie);
+    if (r.has("invoke_from")) {
+        d.invoke_from.emplace();
+        read_networks(r, "invoke_from", "dataplane.", *d.invoke_from, problems);
+        if (!d.invoke_from->empty() && !d.require_cookie)
+            r.problem("invoke_from", "networks, without require_cookie",
+                      "[], or require_cookie = true: an address must be proved to mean anything");
+    }
     r.integer("return_ports", d.return_ports, 0, 65535 - net::kReturnPorts + 1);
     r.text("file_prefix", d.file_prefix, "1 to 31 characters of a-z, A-Z, 0-9, - and _",
            [](const std::string& s) {
@@ -177,6 +200,23 @@ void read_events(Reader& top, Events& e, Problems& problems) {
     r.integer("max_age_s", e.max_age_s, 1, 604800);
     r.integer("retry_delay_ms", e.retry_delay_ms, 10, 3600000);
     r.integer("busy_delay_ms", e.busy_delay_ms, 10, 300000);
+    r.finish();
+}
+
+void read_limits(Reader& top, Limits& l, Problems& problems) {
+    const toml::table* table = top.table("limits");
+    if (table == nullptr) return;
+    Reader r(*table, "limits.", problems);
+    r.integer("source_per_s", l.source_per_s, 0, limits::kRateMax);
+    r.integer("source_burst", l.source_burst, 0, limits::kBurstMax);
+    r.integer("source_connections", l.source_connections, 0, 1 << 24);
+    r.integer("sources", l.sources, 1024, 1 << 24);
+    r.integer("ipv4_prefix", l.ipv4_prefix, 8, 32);
+    r.integer("ipv6_prefix", l.ipv6_prefix, 16, 128);
+    r.integer("shed_ms", l.shed_ms, 0, 60000);
+    read_networks(r, "exempt", "limits.", l.exempt, problems);
+    r.integer("function_per_s", l.function_per_s, 0, limits::kRateMax);
+    r.integer("function_burst", l.function_burst, 0, limits::kBurstMax);
     r.finish();
 }
 
@@ -288,6 +328,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_selection(r, config.selection, problems);
     read_http(r, config.http, lines, problems);
     read_events(r, config.events, problems);
+    read_limits(r, config.limits, problems);
     read_trunks(r, config.trunks, problems);
     read_management(r, config.management, lines, problems);
 

@@ -222,6 +222,23 @@ Need check_access_keys(const Config& config) {
     return need;
 }
 
+// Who may invoke by datagram: there are no signatures in them.
+Need check_datagrams(const Config& config) {
+    const auto& from = config.dataplane.invoke_from;
+    Need need{"datagrams", "", "", "", Need::ok};
+    if (from) {
+        need.found =
+            from->empty() ? "none invokes" : std::to_string(from->size()) + " networks may invoke";
+        return need;
+    }
+    need.found = "no dataplane.invoke_from: whoever reaches UDP port " +
+                 std::to_string(config.udp_port) + " invokes any function, unsigned";
+    need.needed = "[], or the networks whose datagrams may invoke";
+    need.mend = "invoke_from = [] in [dataplane]";
+    need.state = Need::warning;
+    return need;
+}
+
 }  // namespace
 
 std::vector<Need> preflight(const Config& config) {
@@ -239,6 +256,10 @@ std::vector<Need> preflight(const Config& config) {
     needs.push_back(check_cpus(config));
     needs.push_back(check_state_dir(config));
     if (config.http.port_of(config.role) != 0) needs.push_back(check_access_keys(config));
+    // Who does not ask for signatures over HTTP has been told about that.
+    if (config.role == Role::pop && config.http.port_of(config.role) != 0 &&
+        config.http.require_signature)
+        needs.push_back(check_datagrams(config));
     const Management& m = config.management;
     if (!m.tls_cert.empty()) needs.push_back(check_tls_file("tls_cert", m.tls_cert, false));
     if (!m.tls_key.empty()) needs.push_back(check_tls_file("tls_key", m.tls_key, true));

@@ -122,6 +122,7 @@ class Controller final : public admin::Backend, public RegionSync {
     std::unique_ptr<const Snapshot> build_snapshot();
     std::uint64_t publish();
     // Each target with its names, in the same order.
+    void add_rate(const catalog::Function& function, SnapshotExtras& extras) const;
     void add_targets(const catalog::Function& function, std::vector<Target>& to,
                      std::vector<TargetName>& names);
     std::uint64_t holders(const catalog::Function& function, const std::string& digest) const;

@@ -163,12 +163,28 @@ void Controller::add_targets(const catalog::Function& function, std::vector<Targ
     }
 }
 
+// Where the function has none of its own, the server's.
+void Controller::add_rate(const catalog::Function& function, SnapshotExtras& extras) const {
+    const bool own = function.limits.max_per_s != 0;
+    FunctionRate rate{own ? function.limits.max_per_s : config_.limits.function_per_s,
+                      own ? function.limits.max_burst : config_.limits.function_burst};
+    if (rate.max_per_s == 0) return;
+    if (rate.max_burst == 0) rate.max_burst = rate.max_per_s;
+    const std::uint32_t index = deployed_.at(function.name).index;
+    if (extras.rates.size() <= index) extras.rates.resize(index + 1);
+    extras.rates[index] = rate;
+}
+
 std::unique_ptr<const Snapshot> Controller::build_snapshot() {
     std::vector<Target> targets;
     std::vector<TargetName> names;
-    for (const auto& [name, function] : catalog_.functions()) add_targets(function, targets, names);
-    auto snapshot =
-        std::make_unique<Snapshot>(++generation_, targets, regions_, draining_, std::move(names));
+    SnapshotExtras extras;
+    for (const auto& [name, function] : catalog_.functions()) {
+        add_targets(function, targets, names);
+        add_rate(function, extras);
+    }
+    auto snapshot = std::make_unique<Snapshot>(++generation_, targets, regions_, draining_,
+                                               std::move(names), std::move(extras));
     snapshot->set_routes(published_routes_);
     return snapshot;
 }

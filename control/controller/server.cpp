@@ -116,6 +116,20 @@ Status Server::make_shared() {
                    .regions = static_cast<std::uint32_t>(config_.regions.size()),
                    .accepted = config_.trunks_from_pops()};
 
+    info.anyone_invokes = !dataplane.invoke_from.has_value();
+    info.invoke_from = dataplane.invoke_from.value_or(std::vector<net::IpPrefix>{});
+    const config::Limits& limits = config_.limits;
+    info.source_limits = {
+        .per_second = limits.source_per_s,
+        .burst = limits.source_burst != 0 ? limits.source_burst : limits.source_per_s,
+        .connections = limits.source_connections,
+        // So that those who hold connections never fill both sets of a newcomer.
+        .places = std::max(limits.sources, 4 * Front::connections(info)),
+        .v4_bits = limits.ipv4_prefix,
+        .v6_bits = limits.ipv6_prefix,
+        .shed_ms = limits.shed_ms,
+        .exempt = limits.exempt};
+
     auto doorbells = channel::create_doorbells();
     if (!doorbells) return doorbells.error();
     doorbells_ = std::move(*doorbells);

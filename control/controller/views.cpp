@@ -139,6 +139,7 @@ admin::FunctionView Controller::view(const catalog::Function& function) {
     view.rate_per_s = rates_.rate_per_s(deployed.index);
     view.popular = deployed.popular;
     view.arrivals = sum(shared_, deployed.index, &FunctionCounters::arrivals);
+    view.throttled = sum(shared_, deployed.index, &FunctionCounters::throttled);
     view.local = sum(shared_, deployed.index, &FunctionCounters::local);
     view.forwarded = sum(shared_, deployed.index, &FunctionCounters::forwarded);
     return view;

@@ -73,6 +73,10 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     std::uint32_t open_exchanges() const { return open_; }
 
     // http::Invocations
+    bool may_ask(std::uint32_t connection) override {
+        return context_.sources == nullptr ||
+               context_.sources->request(connection, context_.now_tsc);
+    }
     bool start(const http::Call& call, http::Answer& answer) override;
     std::size_t payload_room(http::Exchange exchange) override;
     bool payload(http::Exchange exchange, std::string_view piece, http::Answer& answer) override;

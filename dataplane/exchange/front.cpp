@@ -10,17 +10,10 @@
 namespace skerry {
 namespace {
 
-// Of HTTP and trunks together. Of trunks, twice as many as there can be: some linger in TIME-WAIT.
-std::uint32_t connections(const ServerInfo& server) {
-    const TrunkInfo& trunks = server.trunks;
-    return (server.http.port == 0 ? 64 : server.http.connections) +
-           2 * (trunks.accepted + trunks.per_region * trunks.regions);
-}
-
 net::tcp::Options tcp_options(const ServerInfo& server) {
     const HttpInfo& info = server.http;
     net::tcp::Options options;
-    options.limits.connections = connections(server);
+    options.limits.connections = Front::connections(server);
     options.limits.core_receive_bytes = info.receive_bytes;
     options.limits.send_blocks = info.send_blocks;
     options.secret = info.secret;
@@ -30,7 +23,7 @@ net::tcp::Options tcp_options(const ServerInfo& server) {
 http::Options http_options(const ServerInfo& server, std::uint32_t core) {
     const HttpInfo& info = server.http;
     http::Options options;
-    options.connections = connections(server);  // it goes by the Stack's numbers
+    options.connections = Front::connections(server);  // it goes by the Stack's numbers
     options.limits.head_bytes = info.head_bytes;
     options.limits.body_bytes = info.body_bytes;
     options.times.idle_us = info.idle_ms * 1000;
@@ -49,7 +42,38 @@ void send(void* context, rte_mbuf* frame, std::uint8_t port) {
     static_cast<Context*>(context)->send(frame, port);
 }
 
+// Trunks are for peers, everything else for clients.
+bool admit(void* self, std::uint32_t connection, const net::Path& path) {
+    Context& context = *static_cast<Context*>(self);
+    const ServerInfo& server = context.shared.server;
+    if (server.trunks.accepted != 0 && path.local_udp == server.udp_port) {
+        if (server.may_invoke(path.peer)) return true;
+        context.counters.count(Reason::trunk_refused_source);
+        return false;
+    }
+    return context.sources == nullptr ||
+           context.sources->connected(connection, path.peer, context.now_tsc);
+}
+
+void gone(void* self, std::uint32_t connection) {
+    Context& context = *static_cast<Context*>(self);
+    if (context.sources != nullptr) context.sources->gone(connection);
+}
+
+// Not asked where there is nothing to be asked.
+net::tcp::Gate gate(Context& context) {
+    if (context.sources == nullptr && context.shared.server.anyone_invokes) return {};
+    return {.admit = admit, .gone = gone, .context = &context};
+}
+
 }  // namespace
+
+// Of HTTP and trunks together. Of trunks, twice as many as there can be: some linger in TIME-WAIT.
+std::uint32_t Front::connections(const ServerInfo& server) {
+    const TrunkInfo& trunks = server.trunks;
+    return (server.http.port == 0 ? 64 : server.http.connections) +
+           2 * (trunks.accepted + trunks.per_region * trunks.regions);
+}
 
 Result<std::unique_ptr<Front>> Front::create(Context& context, rte_mempool* payloads,
                                              StreamOwner& owner) {
@@ -59,7 +83,8 @@ Result<std::unique_ptr<Front>> Front::create(Context& context, rte_mempool* payl
                                          {.ports = server.ports,
                                           .pool = context.pool,
                                           .counters = &context.counters,
-                                          .sink = {.send = send, .context = &context}},
+                                          .sink = {.send = send, .context = &context},
+                                          .gate = gate(context)},
                                          rte_rdtsc() / per_ms * 1000);
     if (!stack) return stack.error();
     if (server.http.port != 0 && !(*stack)->listen(server.http.port))
@@ -74,8 +99,8 @@ Front::Front(Context& context, rte_mempool* payloads, StreamOwner& owner,
     : context_(context),
       payloads_(payloads),
       stack_(std::move(stack)),
-      exchanges_(context, payloads, connections(context.shared.server)),
-      transport_(*stack_, connections(context.shared.server)),
+      exchanges_(context, payloads, Front::connections(context.shared.server)),
+      transport_(*stack_, Front::connections(context.shared.server)),
       server_(http_options(context.shared.server, context.core), transport_, exchanges_,
               context.counters),
       event_runs_(context, payloads) {

@@ -34,6 +34,9 @@ class Front {
     static Result<std::unique_ptr<Front>> create(Context& context, rte_mempool* payloads,
                                                  StreamOwner& owner);
 
+    // That there can be, in any state.
+    static std::uint32_t connections(const ServerInfo& server);
+
     // Takes the mbufs.
     void input(std::span<const net::tcp::Arrived> segments) { stack_->input(segments, now_us()); }
     // What is due, and what connections have to say: at most kEventsPerTurn of them. How many.

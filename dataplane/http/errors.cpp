@@ -68,6 +68,7 @@ bool is_parameter(Refusal refusal) {
 
 ErrorKind error_of(Refusal refusal) {
     if (is_parameter(refusal)) return {400, "InvalidParameterValueException"};
+    if (refusal == Refusal::source_rate) return error_of(ReplyStatus::caller_rate);
     if (info(refusal).status == 403) return {403, signature_error(refusal)};
     return common(info(refusal).status);
 }
@@ -87,6 +88,13 @@ ErrorKind error_of(ReplyStatus status) {
         case ReplyStatus::overloaded:
             return {429, "TooManyRequestsException", false, true,
                     "ConcurrentInvocationLimitExceeded"};
+        case ReplyStatus::caller_rate:
+            return {429, "TooManyRequestsException", false, true, "CallerRateLimitExceeded"};
+        case ReplyStatus::function_rate:
+            return {429, "TooManyRequestsException", false, true,
+                    "FunctionInvocationRateLimitExceeded"};
+        case ReplyStatus::not_allowed:
+            return {403, "AccessDeniedException"};
         case ReplyStatus::draining:
         case ReplyStatus::no_region:
             return common(503);

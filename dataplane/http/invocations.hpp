@@ -88,6 +88,8 @@ struct Answer {
 
 class Invocations {
   public:
+    // Of every request, before anything is done about it. False: its source asks too often (429).
+    virtual bool may_ask(std::uint32_t /*connection*/) { return true; }
     // False: not to be; `answer` says why, or (dry run) that all would be well. Nothing was begun.
     virtual bool start(const Call& call, Answer& answer) = 0;
     // How much payload() would take now; 0: Server::resume() is to be called when that changes.

@@ -99,6 +99,7 @@ void Server::on_head(std::uint32_t connection, std::string_view text) {
     // Whether the body comes after a final answer that was not 100 is the client's choice
     // (RFC 9110 §10.1.1): only 100 (Continue) lets the connection go on.
     if (head_.expects_continue && head_.has_body()) session.keep_alive = false;
+    if (!invocations_.may_ask(connection)) return decline(connection, Refusal::source_rate, {});
     if (head_.method == Method::connect || head_.method == Method::trace)
         return refuse(connection, Refusal::wrong_method);
     on_route(connection, find_route(head_));

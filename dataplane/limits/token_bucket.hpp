@@ -41,6 +41,9 @@ struct Rate {
 
 class TokenBucket {
   public:
+    TokenBucket() = default;  // full
+    explicit TokenBucket(std::uint64_t full_at) : full_at_(full_at) {}
+
     // True: there are that many tokens, and they are taken. False: nothing is. More than the burst
     // are never there.
     bool take(const Rate& rate, std::uint64_t now, std::uint64_t tokens = 1) {

@@ -43,6 +43,11 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
     if (error == wire::ParseError::none) [[likely]] {
         switch (static_cast<wire::Kind>(header->kind)) {
             case wire::Kind::invoke:
+                if (!context_.shared.server.may_invoke(datagram.path().peer)) [[unlikely]] {
+                    refuse(context_, datagram.mbuf, header, datagram.path(),
+                           Reason::refused_datagram);
+                    return false;
+                }
                 // Field by field: a temporary would be copied before its writes have arrived.
                 arrival.mbuf = datagram.mbuf;
                 arrival.header = header;
@@ -169,6 +174,13 @@ bool Messages::admit(Arrival& arrival) {
     }
     // A retransmit is answered even when the function has gone meanwhile: it was executed.
     if (!first_time(arrival)) return false;
+
+    // What POPs send to a region has been counted there.
+    if (context_.sources != nullptr && context_.shared.server.is_pop &&
+        !context_.sources->datagram(arrival.path.peer, context_.now_tsc)) [[unlikely]] {
+        refuse(context_, arrival, Reason::refused_source_rate);
+        return false;
+    }
 
     const Snapshot& snapshot = *context_.snapshot;
     const std::uint64_t key = header->function_key.get();

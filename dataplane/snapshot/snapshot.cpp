@@ -31,10 +31,12 @@ void give_ids(std::vector<RegionInfo>& regions) {
 }
 
 Snapshot::Snapshot(std::uint64_t generation, const std::vector<Target>& targets,
-                   std::vector<RegionInfo> regions, bool draining, std::vector<TargetName> names)
+                   std::vector<RegionInfo> regions, bool draining, std::vector<TargetName> names,
+                   SnapshotExtras extras)
     : generation_(generation),
       draining_(draining),
       regions_(std::move(regions)),
+      extras_(std::move(extras)),
       names_(std::move(names)) {
     SKERRY_CHECK(regions_.size() <= kMaxRegions);
     give_ids(regions_);

@@ -90,12 +90,24 @@ struct TargetName {
     std::string version;    // what it stands for, 64 hex digits
 };
 
+// Requests for a function that may enter here, of all cores.
+struct FunctionRate {
+    std::uint32_t max_per_s = 0;  // 0: no limit
+    std::uint32_t max_burst = 0;
+};
+
+// What there is beside targets and names.
+struct SnapshotExtras {
+    std::vector<FunctionRate> rates;  // by function; those behind its end have none
+};
+
 class Snapshot {
   public:
     // Control thread, before publication. `targets` are placed into a table at most half full.
     // `names`: of each target, in the same order; or none, and then nothing is found by its name.
     Snapshot(std::uint64_t generation, const std::vector<Target>& targets,
-             std::vector<RegionInfo> regions, bool draining, std::vector<TargetName> names = {});
+             std::vector<RegionInfo> regions, bool draining, std::vector<TargetName> names = {},
+             SnapshotExtras extras = {});
 
     static std::uint64_t hash(std::uint64_t function_key, std::uint64_t qualifier) {
         std::uint64_t x = function_key ^ (qualifier * 0x9e3779b97f4a7c15ull);
@@ -121,6 +133,9 @@ class Snapshot {
     // first kVersionDigitsMin digits of a version or more. The texts are a stranger's; bounded like
     // find().
     const Target* find(std::string_view function, std::string_view qualifier) const;
+    FunctionRate rate(std::uint32_t function) const {
+        return function < extras_.rates.size() ? extras_.rates[function] : FunctionRate{};
+    }
     // The version that a target of this snapshot stands for; empty: it has no names.
     std::string_view version_text(const Target& target) const;
     static constexpr std::size_t kVersionDigitsMin = 16;
@@ -141,6 +156,7 @@ class Snapshot {
     bool draining_;
     std::vector<Target> cells_;
     std::vector<RegionInfo> regions_;
+    SnapshotExtras extras_;
     std::shared_ptr<const classify::Published> routes_;
 
     struct NameCell {

@@ -5,6 +5,7 @@
 
 #include "dataplane/net/frame.hpp"
 #include "dataplane/net/neighbours.hpp"
+#include "dataplane/net/source.hpp"
 #include "sandbox/base/check.hpp"
 #include "tests/dataplane/frames.hpp"
 
@@ -62,11 +63,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const BareMbuf mbuf(std::span(data + 1, size - 1), (data[0] & 4) != 0 ? 8 : 0);
     // So that a fuzzer need not find checksums: the port says that they are right.
     mbuf->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    IpAddress claimed;
+    const bool has_source = source_of(mbuf.get(), claimed);
     const Frame frame = classify(mbuf.get(), 0, port, kUdpPort, host.neighbours, 1);
     SKERRY_CHECK(mbuf->data_len == mbuf->pkt_len);
     SKERRY_CHECK(mbuf->data_off + mbuf->data_len <= mbuf->buf_len);
     const bool tcp = frame.kind == FrameKind::tcp || frame.kind == FrameKind::tcp_error;
     if (frame.kind != FrameKind::udp && !tcp) return 0;
+    // What it claimed to be before it was looked at is what it is; of an error the path is ours.
+    if (frame.kind != FrameKind::tcp_error) SKERRY_CHECK(has_source && claimed == frame.path.peer);
     const auto* start = rte_pktmbuf_mtod(mbuf.get(), const std::uint8_t*);
     SKERRY_CHECK(frame.payload >= start &&
                  frame.payload + frame.payload_bytes <= start + mbuf->data_len);

@@ -44,6 +44,8 @@ addresses = ["{server}/16"]
 class Pop:
     """A skerryd on its own end of a memif; load() is whoever comes to the other end."""
 
+    config = CONFIG
+
     def __init__(self, build):
         self.build, self.runs = build, 0
 
@@ -53,7 +55,7 @@ class Pop:
         self.folder.chmod(0o755)
         (self.folder / "state").mkdir(mode=0o755)
         config = self.folder / "skerryd.toml"
-        config.write_text(CONFIG.format(folder=self.folder, cpu=peers.SERVER_CPU, server=SERVER))
+        config.write_text(self.config.format(folder=self.folder, cpu=peers.SERVER_CPU, server=SERVER))
         self.stack.enter_context(peers.running(None, [self.build / "control/controller/skerryd", "--config", config],
                                                self.folder / "log"))
         try:
@@ -68,18 +70,19 @@ class Pop:
     def __exit__(self, *_):
         self.stack.close()
 
-    def deploy(self):
-        """echo16, one worker that answers sixteen at once."""
+    def deploy(self, name="echo16", *options):
+        """echo16, one worker that answers sixteen at once; or another."""
+        options = options or ("--concurrency", "16", "--warm-min", "1", "--warm-max", "1")
         artifact = self.folder / "artifact"
         artifact.mkdir()
-        (artifact / "bootstrap").write_bytes((self.build / "tools/functions/echo16/bootstrap").read_bytes())
+        (artifact / "bootstrap").write_bytes((self.build / f"tools/functions/{name}/bootstrap").read_bytes())
         (artifact / "bootstrap").chmod(0o755)
-        words = [self.build / "tools/skerryctl/skerryctl", "function", "deploy", "echo16", "--artifact", artifact, "--place", "pop",
-                 "--concurrency", "16", "--warm-min", "1", "--warm-max", "1"]
+        words = [self.build / "tools/skerryctl/skerryctl", "function", "deploy", name, "--artifact", artifact, "--place", "pop",
+                 *options]
         done = subprocess.run([*map(str, words)], text=True, capture_output=True, check=False,
                               env=dict(os.environ, SKERRY_ADMIN=str(self.folder / "admin.sock")))
         if done.returncode != 0:
-            raise BenchError(f"deploy echo16: {done.stderr.strip()}")
+            raise BenchError(f"deploy {name}: {done.stderr.strip()}")
 
     def load(self, path, seconds, *more):
         """One run of skerry-load; the report. From an address of its own, so that no connection meets an earlier one."""

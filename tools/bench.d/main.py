@@ -20,6 +20,7 @@ sys.path.insert(0, str(TOOLS / "bench.d"))
 sys.dont_write_bytecode = True
 
 import api  # noqa: E402
+import attacker  # noqa: E402
 import footprint  # noqa: E402
 import http_dpdk  # noqa: E402
 import http_veth  # noqa: E402
@@ -153,7 +154,8 @@ BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects,
            "http": lambda bench: http_veth.rows(bench, row) + http_dpdk.rows(bench, row),
            "footprint": lambda bench: footprint.rows(bench, row),
            "select": lambda bench: select_rows.rows(bench, row),
-           "api": lambda bench: api.rows(bench, row) + routed.rows(bench, row) + signatures.rows(bench, row)}
+           "api": lambda bench: api.rows(bench, row) + routed.rows(bench, row) + signatures.rows(bench, row) +
+           attacker.rows(bench, row)}
 
 
 def machine():

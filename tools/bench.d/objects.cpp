@@ -13,6 +13,9 @@
 #include "dataplane/capacity/capacity_table.hpp"
 #include "dataplane/dispatch/cpu_marks.hpp"
 #include "dataplane/event/rings.hpp"
+
+#include "dataplane/limits/bucket_table.hpp"
+#include "dataplane/limits/shared_bucket.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "sandbox/channel/handover.hpp"
@@ -196,6 +199,28 @@ void event_rings_mutex(benchmark::State& state) {
     }
 }
 BENCHMARK(event_rings_mutex)->Threads(1)->UseRealTime();
+
+// A token of a function's bucket, at instants that let all through.
+void shared_bucket(benchmark::State& state) {
+    static limits::SharedBucket bucket;
+    const limits::Rate rate = limits::Rate::of(limits::kRateMax, limits::kBurstMax, 2'000'000'000);
+    std::uint64_t now = 0;
+    for (auto _ : state) benchmark::DoNotOptimize(bucket.take(rate, now += 100));
+}
+BENCHMARK(shared_bucket)->Threads(1)->Threads(2)->UseRealTime();
+
+// The bucket of a source among sixty thousand.
+void bucket_table(benchmark::State& state) {
+    limits::BucketTable table(65536, {1, 2});
+    const limits::Rate rate = limits::Rate::of(1'000'000, 1000, 2'000'000'000);
+    std::uint64_t now = 1, source = 0;
+    for (auto _ : state) {
+        source = (source + 7919) % 60'000;
+        const auto place = table.find_or_make(table.key_of(source), now += 100);
+        benchmark::DoNotOptimize(table.asked(place).take(rate, now));
+    }
+}
+BENCHMARK(bucket_table)->UseRealTime();
 
 // A lookup among a thousand functions of three versions each: the pointer, then one cell.
 void snapshot(benchmark::State& state) {

@@ -17,7 +17,7 @@ START_PATIENCE_S = 20.0
 SETTINGS = {"family": "4", "idle": "sleep", "cores": "1", "reply_cache_entries": "131072", "idle_timeout_ms": "30000",
             "probe_period_ms": "100", "return_ms": "2000", "workers_max": "64",
             "standby_native": "2", "standby_python3": "2", "standby_nodejs": "2", "require_signature": "false",
-            "allow_origin": "",
+            "allow_origin": "", "invoke_from": "",  # of the POP: a list of networks
             "more": ""}  # a file that goes to the end of the POP's configuration
 
 
@@ -91,6 +91,7 @@ memory_mib = {64 + 64 * int(settings["cores"])}
 cores = {settings["cores"]}
 idle = "{settings["idle"]}"
 reply_cache_entries = {settings["reply_cache_entries"]}
+{f'invoke_from = {settings["invoke_from"]}' if settings["invoke_from"] and role == "pop" else ""}
 
 [http]
 body_mib = 24

@@ -76,9 +76,9 @@ void print_workers(const json& v) {
 
 void print_function(const json& f) {
     std::vector<std::pair<std::string, std::string>> pairs;
-    for (const char* key :
-         {"name", "key", "current", "runtime", "handler", "environment", "place", "retry",
-          "regions", "aliases", "rate_per_s", "popular", "arrivals", "local", "forwarded"})
+    for (const char* key : {"name", "key", "current", "runtime", "handler", "environment", "place",
+                            "retry", "regions", "aliases", "rate_per_s", "popular", "arrivals",
+                            "throttled", "local", "forwarded"})
         pairs.emplace_back(key, field(f, key));
     if (f.is_object() && f.contains("limits") && f["limits"].is_object())
         for (const auto& limit : f["limits"].items())

@@ -84,6 +84,10 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     pass_on(*deploy, o.deploy, "--cpu-weight", "cpu_weight", "its share against others (100)");
     pass_on(*deploy, o.deploy, "--cpu-ms", "cpu_ms",
             "CPU time of one invocation; 0: no limit but its time's (0)");
+    pass_on(*deploy, o.deploy, "--max-per-s", "max_per_s",
+            "requests a second; 0: as [limits] says (0)");
+    pass_on(*deploy, o.deploy, "--max-burst", "max_burst",
+            "of them, at once after a pause; 0: as many as in a second (0)");
     pass_on(*deploy, o.deploy, "--tmp-mib", "tmp_mib", "a worker's /tmp (16)");
     pass_on(*deploy, o.deploy, "--pids-max", "pids_max", "processes and threads of a worker (64)");
     pass_on(*deploy, o.deploy, "--log-kib", "log_kib", "log kept of one invocation (64)");

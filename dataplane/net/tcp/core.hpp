@@ -96,6 +96,7 @@ class Core {
     void take_syn(Connection& c, const Segment& syn);
     bool in_syn_sent(Connection& c, const Segment& segment, rte_mbuf* mbuf);
     bool complete_handshake(Connection& c, const Frame& frame, const Segment& segment);
+    bool admitted(Connection& c, const Segment& segment);
     void become_established(Connection& c, std::uint8_t event);
     std::uint32_t round_trip_of_syn(const Connection& c) const;
     void sample_handshake(Connection& c, const Segment& segment);
@@ -223,6 +224,9 @@ class Core {
     std::uint32_t hash_of(const Path& path) const;
     Connection* allocate(const Path& path);
     void enter_time_wait(Connection& c);
+    void left(const Connection& c) {
+        if (gate.gone != nullptr) gate.gone(gate.context, index(c));
+    }
     void finish(Connection& c, Reason reason);  // → CLOSED, told if owned, freed if not
     void free_connection(Connection& c);
     void disown(Connection& c);
@@ -250,6 +254,7 @@ class Core {
     rte_mempool* const pool;
     CoreCounters& counters;
     const Sink sink;
+    const Gate gate;
     const std::uint32_t pool_payload_bytes;  // what one mbuf of the pool has room for, headroom off
     const SipKey table_key, sequence_key, timestamp_key, cookie_key;
     const std::uint8_t receive_scale;

@@ -99,6 +99,14 @@ void Core::sample_handshake(Connection& c, const Segment& segment) {
     }
 }
 
+// False: its source may have no more of them, and this one is over.
+bool Core::admitted(Connection& c, const Segment& segment) {
+    if (gate.admit == nullptr || gate.admit(gate.context, index(c), c.path)) return true;
+    if (resets.allow(now_us, limits.resets_per_second)) reset(c.path, segment, nullptr);
+    finish(c, Reason::tcp_closed_source);
+    return false;
+}
+
 // Step 5 in SYN-RECEIVED. false: dropped.
 bool Core::complete_handshake(Connection& c, const Frame& frame, const Segment& segment) {
     if (segment.ack != c.nxt) {
@@ -112,6 +120,7 @@ bool Core::complete_handshake(Connection& c, const Frame& frame, const Segment& 
             count(Reason::drop_tcp_backlog);
             return false;
         }
+        if (!admitted(c, segment)) return false;
         --listener.half_open;
         ++listener.backlog;
     }

@@ -51,6 +51,7 @@ void Core::tell_writable(Connection& c) {
 
 // RFC 9293 §3.6.1. Nothing is left to be sent but acknowledgements.
 void Core::enter_time_wait(Connection& c) {
+    left(c);
     needy.remove(connections.get(), index(c));
     c.state = State::time_wait;
     c.flight.clear(flights);
@@ -67,6 +68,7 @@ void Core::enter_time_wait(Connection& c) {
 void Core::finish(Connection& c, Reason reason) {
     count(reason);
     stats.closed.add();
+    left(c);
     if (c.passive && c.state == State::syn_received) --listeners[c.listener].half_open;
     const bool untold = (c.event_bits & kAccepted) != 0;
     if (untold) --listeners[c.listener].backlog;

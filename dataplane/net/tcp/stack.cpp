@@ -34,6 +34,7 @@ Core::Core(const Options& given, const Environment& environment, std::uint64_t n
       pool(environment.pool),
       counters(*environment.counters),
       sink(environment.sink),
+      gate(environment.gate),
       pool_payload_bytes(rte_pktmbuf_data_room_size(environment.pool) - RTE_PKTMBUF_HEADROOM -
                          kMaxTcpHeaderBytes),
       table_key(derive_key(given.secret, 1)),

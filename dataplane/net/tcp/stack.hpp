@@ -100,11 +100,22 @@ struct Sink {
     void* context = nullptr;
 };
 
+// Who may have connections: asked when a client's handshake is done, and so its address proved.
+// Refused, it is reset (within resets_per_second) and nobody hears of it.
+struct Gate {
+    bool (*admit)(void* context, std::uint32_t connection,
+                  const Path& path) = nullptr;  // none: all
+    // Of one that was admitted: it is over, or in TIME-WAIT. Perhaps twice; of others as well.
+    void (*gone)(void* context, std::uint32_t connection) = nullptr;
+    void* context = nullptr;
+};
+
 struct Environment {
     std::span<const PortView> ports;
     rte_mempool* pool = nullptr;  // of what is sent; segments of any size must fit one mbuf
     CoreCounters* counters = nullptr;
     Sink sink;
+    Gate gate = {};
 };
 
 // What is counted beside reasons. One writer, any number of readers.

@@ -63,7 +63,7 @@ TEST(DeployQuery, SaysWhatIsAllowed) {
     parsed = parse_deploy("f", "memory_mib=1", Api::admin);
     EXPECT_EQ(parsed.error.allowed, (std::vector<std::string>{"16 to 4096"}));
     parsed = parse_deploy("f", "x=1", Api::admin);
-    EXPECT_EQ(parsed.error.allowed.size(), 22u);
+    EXPECT_EQ(parsed.error.allowed.size(), 24u);
 }
 
 TEST(DeployQuery, TheManagementApiNeedsADigest) {
@@ -88,13 +88,13 @@ TEST(DeployQuery, WhatIsRenderedIsReadAgain) {
 
 TEST(DeployQuery, RuntimeHandlerAndEnvironment) {
     const std::string packed("A=1\0B=\xc3\xa4 =\0", 11);
-    auto parsed =
-        parse_deploy("f",
-                     "runtime=python3&handler=app.main&single_use=true&cpu_percent=150&"
-                     "cpu_weight=7&cpu_ms=250&tmp_mib=32&pids_max=9&log_kib=3&egress=internet&"
-                     "environment=" +
-                         base64url(packed),
-                     Api::admin);
+    auto parsed = parse_deploy("f",
+                               "runtime=python3&handler=app.main&single_use=true&cpu_percent=150&"
+                               "cpu_weight=7&cpu_ms=250&max_per_s=70&max_burst=8&tmp_mib=32&pids_"
+                               "max=9&log_kib=3&egress=internet&"
+                               "environment=" +
+                                   base64url(packed),
+                               Api::admin);
     ASSERT_TRUE(parsed.ok) << parsed.error.message;
     EXPECT_EQ(parsed.value.runtime, (catalog::Runtime{runtime::Kind::python3, "app.main", packed}));
     const catalog::Limits& l = parsed.value.limits;
@@ -102,6 +102,8 @@ TEST(DeployQuery, RuntimeHandlerAndEnvironment) {
     EXPECT_EQ(l.cpu_percent, 150u);
     EXPECT_EQ(l.cpu_weight, 7u);
     EXPECT_EQ(l.cpu_ms, 250u);
+    EXPECT_EQ(l.max_per_s, 70u);
+    EXPECT_EQ(l.max_burst, 8u);
     EXPECT_EQ(l.tmp_mib, 32u);
     EXPECT_EQ(l.pids_max, 9u);
     EXPECT_EQ(l.log_kib, 3u);
@@ -121,8 +123,8 @@ TEST(DeployQuery, WhatIsNewerIsRenderedOnlyWhenItIsNotTheDefault) {
     DeployRequest request;
     request.digest = kDigest;
     const std::string query = render_deploy(request);
-    for (const char* newer : {"runtime", "handler", "environment", "cpu_", "tmp_mib", "pids_max",
-                              "log_kib", "single", "egress"})
+    for (const char* newer : {"runtime", "handler", "environment", "cpu_", "max_per", "max_burst",
+                              "tmp_mib", "pids_max", "log_kib", "single", "egress"})
         EXPECT_EQ(query.find(newer), std::string::npos) << newer;
 }
 

@@ -116,6 +116,8 @@ TEST_F(RuntimeFolders, TheCatalogKeepsWhatVersionsAreMadeOf) {
     f.limits.cpu_percent = 50;
     f.limits.cpu_weight = 10;
     f.limits.cpu_ms = 40;
+    f.limits.max_per_s = 100;
+    f.limits.max_burst = 7;
     f.limits.tmp_mib = 17;
     f.limits.pids_max = 3;
     f.limits.log_kib = 5;

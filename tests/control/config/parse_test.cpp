@@ -158,6 +158,17 @@ idle_ms = 200
 head_ms = 300
 min_body_bytes_per_s = 10
 allow_origin = "https://app.example:8443"
+[limits]
+source_per_s = 10
+source_burst = 20
+source_connections = 30
+sources = 2048
+ipv4_prefix = 24
+ipv6_prefix = 56
+shed_ms = 0
+exempt = ["10.0.0.0/8", "fd00::/8"]
+function_per_s = 40
+function_burst = 50
 [trunks]
 per_core = 3
 max = 9
@@ -201,9 +212,28 @@ devargs = "0000:03:00.1"
                   h.body_bytes + h.idle_ms + h.head_ms + h.min_body_bytes_per_s,
               100u + 3 + 4 + 5 + 4096 + 1000 + 200 + 300 + 10);
     EXPECT_EQ(h.allow_origin, "https://app.example:8443");
+    const Limits& l = config->limits;
+    EXPECT_EQ(l.source_per_s + l.source_burst + l.source_connections + l.sources + l.ipv4_prefix +
+                  l.ipv6_prefix + l.shed_ms + l.function_per_s + l.function_burst,
+              10u + 20 + 30 + 2048 + 24 + 56 + 0 + 40 + 50);
+    ASSERT_EQ(l.exempt.size(), 2u);
+    EXPECT_EQ(l.exempt[1].prefix_bits, 8);
+    EXPECT_FALSE(d.invoke_from);
     EXPECT_EQ(config->management.listen, "[fd00::7]:4601");
     EXPECT_EQ(config->ports.size(), 2u);
     EXPECT_EQ(config->ports[0].mtu, 9000);
+}
+
+TEST(ConfigParse, WhoMayInvokeByDatagram) {
+    const auto with = [](const char* value) {
+        return parse(std::string(kPop) + "[dataplane]\ninvoke_from = " + value + "\n", "s.toml");
+    };
+    const auto nobody = with("[]"), some = with("[\"10.0.0.0/8\", \"2001:db8::/32\"]");
+    ASSERT_TRUE(nobody) << nobody.error().text;
+    ASSERT_TRUE(some) << some.error().text;
+    ASSERT_TRUE(nobody->dataplane.invoke_from && some->dataplane.invoke_from);
+    EXPECT_TRUE(nobody->dataplane.invoke_from->empty());
+    EXPECT_EQ(some->dataplane.invoke_from->size(), 2u);
 }
 
 struct Bad {
@@ -292,6 +322,18 @@ INSTANTIATE_TEST_SUITE_P(
             "s.toml:10: dataplane.control_cpu: found 1"},
         Bad{"flag", "[management]", "[dataplane]\nrequire_cookie = 1\n[management]",
             "dataplane.require_cookie: found 1; allowed: true or false"},
+        Bad{"invoke_from", "[management]",
+            "[dataplane]\ninvoke_from = [\"10.0.0.1\"]\n[management]",
+            "s.toml:9: dataplane.invoke_from: found \"10.0.0.1\"; allowed: a list of at most 64"},
+        Bad{"invoke_from_unproved", "[management]",
+            "[dataplane]\nrequire_cookie = false\ninvoke_from = [\"10.0.0.0/8\"]\n[management]",
+            "s.toml:10: dataplane.invoke_from: found networks, without require_cookie"},
+        Bad{"source_per_s", "[management]", "[limits]\nsource_per_s = -1\n[management]",
+            "s.toml:9: limits.source_per_s: found -1"},
+        Bad{"ipv6_prefix", "[management]", "[limits]\nipv6_prefix = 129\n[management]",
+            "s.toml:9: limits.ipv6_prefix: found 129"},
+        Bad{"exempt", "[management]", "[limits]\nexempt = [3]\n[management]",
+            "s.toml:9: limits.exempt: found 3"},
         Bad{"memory_small", "[management]",
             "[dataplane]\nmemory_mib = 64\nmbufs = 1000000\n[management]",
             "s.toml:9: dataplane.memory_mib: found 64; allowed: at least"},

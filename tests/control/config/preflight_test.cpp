@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 namespace skerry::config {
@@ -119,6 +120,25 @@ TEST_F(Preflight, AKeyThatOthersMayReadIsAWarning) {
     ASSERT_EQ(chmod(key.c_str(), 0600), 0);
     EXPECT_EQ(need("management.tls_key").state, Need::ok);
     unlink(key.c_str());
+}
+
+TEST_F(Preflight, UnsignedDatagramsBesideSignedRequestsAreAWarning) {
+    const auto told = [&] {
+        const auto needs = preflight(config_);
+        return std::any_of(needs.begin(), needs.end(),
+                           [](const Need& n) { return n.what == "datagrams"; });
+    };
+    config_.role = Role::pop;
+    EXPECT_EQ(need("datagrams").state, Need::warning);
+    config_.dataplane.invoke_from.emplace();
+    EXPECT_EQ(need("datagrams").state, Need::ok);
+    EXPECT_EQ(need("datagrams").found, "none invokes");
+    config_.dataplane.invoke_from.reset();
+    config_.http.require_signature = false;
+    EXPECT_FALSE(told()) << "everybody invokes everything: one warning is enough";
+    config_.http.require_signature = true;
+    config_.role = Role::region;
+    EXPECT_FALSE(told());
 }
 
 TEST_F(Preflight, CgroupsThatAreSwitchedOffAreAWarning) {

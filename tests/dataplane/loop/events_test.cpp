@@ -193,6 +193,22 @@ TEST_F(EventsTest, WhatCannotBeExecutedComesBack) {
     EXPECT_EQ(payload_buffers_in_use(), 0u);
 }
 
+// It waits in the queue then, as while there is no room.
+TEST_F(EventsTest, AnEventOverTheFunctionsRateComesBack) {
+    extras.rates = {{.max_per_s = 1, .max_burst = 1}};
+    start();
+    PlayedWorker worker(shared, 0, 1);
+    const std::string payload = "x";
+    queue.run(1, payload);
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    worker.respond(0, "y");
+    EXPECT_EQ(ended().status, ReplyStatus::ok);
+    queue.run(2, payload);
+    EXPECT_EQ(ended().status, ReplyStatus::function_rate);
+    EXPECT_EQ(count(Reason::refused_function_rate), 1u);
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
 // Clients come first: events have a quarter of the buffers, and wait for each other.
 TEST_F(EventsTest, EventsHaveTheirShareOfBuffers) {
     payload_buffers = 100;

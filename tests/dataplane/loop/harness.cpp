@@ -227,7 +227,7 @@ void LoopTest::publish(bool draining) {
     for (std::size_t i = 0; i < all.size(); ++i)
         names.push_back({"f" + std::to_string(i % targets.size()),
                          all[i].qualifier == 0 ? "" : version, version});
-    auto snapshot = std::make_unique<Snapshot>(1, all, regions, draining, names);
+    auto snapshot = std::make_unique<Snapshot>(1, all, regions, draining, names, extras);
     snapshot->set_routes(routes);
     snapshot_ = std::move(snapshot);
     shared.snapshot.store(snapshot_.get());

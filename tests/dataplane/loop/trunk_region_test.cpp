@@ -163,6 +163,25 @@ TEST_F(TrunkRegion, AnAddressHasAShareOfTheTrunks) {
     EXPECT_TRUE(again->link.up());
 }
 
+TEST_F(TrunkRegion, OnlyThoseWhoMayInvokeHaveTrunks) {
+    info.anyone_invokes = false;
+    info.invoke_from = {*net::IpPrefix::parse("fd00::/8")};
+    start();
+    Pop refused = pop(0);
+    EXPECT_TRUE(dead(refused.connection));
+    EXPECT_EQ(count(Reason::trunk_refused_source), 1u);
+    EXPECT_EQ(count(Reason::trunk_up), 0u);
+}
+
+TEST_F(TrunkRegion, WhoMayInvokeHasATrunk) {
+    info.anyone_invokes = false;
+    info.invoke_from = {*net::IpPrefix::parse("10.0.0.0/8")};
+    start();
+    Pop taken = pop(0);
+    EXPECT_TRUE(taken->link.up());
+    EXPECT_EQ(count(Reason::trunk_refused_source), 0u);
+}
+
 TEST_F(TrunkRegion, TheOneIdleForLongestMakesRoom) {
     info.trunks.accepted = 2;  // one for each address
     start();

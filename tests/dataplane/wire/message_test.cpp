@@ -204,7 +204,7 @@ TEST(Message, ProbePayloadIsLaidOutAsSpecified) {
 
 TEST(Message, StatusBytesFromTheWireAreLookedUpSafely) {
     for (int code = 0; code < 256; ++code)
-        EXPECT_EQ(is_known_status(static_cast<std::uint8_t>(code)), code < 21) << code;
+        EXPECT_EQ(is_known_status(static_cast<std::uint8_t>(code)), code < 24) << code;
     // What a sender may conclude from the ones that decide whether somebody else is asked.
     EXPECT_EQ(info(ReplyStatus::ok).retry, Retry::done);
     EXPECT_EQ(info(ReplyStatus::overloaded).retry, Retry::unstarted);
