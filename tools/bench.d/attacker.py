@@ -79,12 +79,12 @@ class Pop(http_dpdk.Pop):
                               stderr=subprocess.PIPE) as process:
             try:
                 time.sleep(0.7)
-                before = self.reasons()
+                before, began = self.reasons(), time.monotonic()
                 yield found
                 if process.poll() is not None:
                     raise BenchError(f"the attacker ended early: {process.stderr.read().strip()}")
                 after = self.reasons()
-                found["shed"] = after["drop_source_shed"] - before["drop_source_shed"]
+                found["shed_per_s"] = (after["drop_source_shed"] - before["drop_source_shed"]) / (time.monotonic() - began)
                 process.send_signal(signal.SIGINT)
                 found["report"] = json.loads(process.communicate(timeout=20)[0] or "{}")
             finally:
@@ -112,7 +112,7 @@ def measured(pop, seconds, capacity, rounds):
             with pop.attacked(kind, round(TIMES * capacity)) as found:
                 beside = pop.honest(seconds, 4 * SOURCES, *honest)
             pairs[kind].append((beside, alone))
-            shed[kind] = found["shed"]
+            shed[kind] = found["shed_per_s"]
             time.sleep(0.5)
     return pairs, shed
 
@@ -129,7 +129,7 @@ def rows(bench, row):
         beside, alone = sorted(pairs[kind], key=lambda pair: pair[0] / pair[1])[ROUNDS // 2]
         made.append(row(f"api/attacker/{kind}", beside, "requests/s", {"name": "the honest without the attacker", "value": alone},
                         "ratio ≥ 0.95", lambda _, ratio: ratio >= 0.95))
-        made.append(row(f"api/attacker/{kind}/shed", shed[kind] / bench.seconds, "frames/s"))
+        made.append(row(f"api/attacker/{kind}/shed", shed[kind], "frames/s"))
         beside, alone = without[kind][0]
         made.append(row(f"api/attacker/{kind}/no-limits", beside, "requests/s",
                         {"name": "the honest without the attacker", "value": alone}))
