@@ -165,7 +165,7 @@ class Run {
         if (mbuf == nullptr) return;
         std::memcpy(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())),
                     frame.data(), frame.size());
-        const Frame classified = classify(mbuf, 0, view_, 4600, neighbours_, 0);
+        const Frame classified = skerry::net::classify(mbuf, 0, view_, 4600, neighbours_, 0);
         if (classified.kind == FrameKind::tcp) {
             stack_->input(mbuf, classified, now_us_);
         } else {
