@@ -64,6 +64,7 @@ struct alignas(64) Invocation {
     bool maybe_repeated = false;  // an earlier region fell silent with it
     bool control = false;         // of the control group
     bool hold_reply = false;      // the answer goes into `reply`, not out
+    bool reserved = false;        // counted in Shared::reservations
     AfterTail after_tail = AfterTail::release;
     std::uint8_t copies = 0;    // sent to the region that has it now
     std::uint32_t refused = 0;  // bit c: that region refused copy c, unexecuted

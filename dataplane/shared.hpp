@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "dataplane/auth/access_keys.hpp"
+#include "dataplane/capacity/reservations.hpp"
 #include "dataplane/capacity/slot_table.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/dispatch/channel.hpp"
@@ -146,6 +147,7 @@ struct Shared {
     RegionNumbersTable region_numbers;
     std::unique_ptr<WarmthTable> warmth = std::make_unique<WarmthTable>();
     std::unique_ptr<CapacityTable> capacity = std::make_unique<CapacityTable>();
+    std::unique_ptr<Reservations> reservations = std::make_unique<Reservations>();
     net::Neighbours neighbours;
     // By Target::function. One that is deployed anew may begin with what another left.
     std::unique_ptr<std::array<limits::SharedBucket, kMaxFunctions>> function_buckets =

@@ -144,8 +144,17 @@ std::uint32_t Core::decide() {
             refuse(context_, arrival, Reason::refused_too_large);
             continue;
         }
+        const std::uint32_t limit = context_.snapshot->reserved(arrival.target->function);
+        const bool counted = limit != kUnreserved;
+        if (counted && !context_.shared.reservations->enter(arrival.target->function, limit)) {
+            if (claim.channel != nullptr) dispatcher_.release(arrival.target->entry, claim);
+            refuse(context_, arrival, Reason::refused_reserved);
+            continue;
+        }
         const std::uint32_t index = open(arrival);
+        if (index != kNoInvocation) context_.invocations[index].reserved = counted;
         if (index == kNoInvocation) {
+            if (counted) context_.shared.reservations->leave(arrival.target->function);
             if (claim.channel != nullptr) dispatcher_.release(arrival.target->entry, claim);
             refuse(context_, arrival, Reason::refused_no_capacity);
             continue;

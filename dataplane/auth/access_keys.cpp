@@ -49,7 +49,8 @@ AccessKey::AccessKey(const AccessKeySpec& spec)
       secret_(first_key(spec.secret)),
       functions_(spec.functions),
       not_after_s_(spec.not_after_s),
-      active_(spec.active) {
+      active_(spec.active),
+      manage_(spec.manage) {
     SKERRY_CHECK(is_key_id(spec.id) && spec.functions.size() <= kPatternsMax);
 }
 

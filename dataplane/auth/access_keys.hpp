@@ -25,6 +25,7 @@ struct AccessKeySpec {
     bool active = true;                       // false: retired, as good as unknown
     std::vector<std::string> functions = {};  // patterns: see is_pattern()
     std::uint64_t not_after_s = 0;            // Unix time; 0: for ever
+    bool manage = false;                      // may change those functions, too
 };
 
 // The characters that AWS has in its key ids (docs: [\w]{16,128}); none needs an escape in JSON.
@@ -38,6 +39,7 @@ class AccessKey {
     explicit AccessKey(const AccessKeySpec& spec);
     std::string_view id() const { return id_; }
     bool active() const { return active_; }
+    bool manages() const { return manage_; }
     bool expired(std::uint64_t unix_s) const { return not_after_s_ != 0 && unix_s > not_after_s_; }
     // kPatternsMax comparisons at most.
     bool allows(std::string_view function) const;
@@ -49,7 +51,7 @@ class AccessKey {
     HmacKey secret_;
     std::vector<std::string> functions_;
     std::uint64_t not_after_s_;
-    bool active_;
+    bool active_, manage_;
 };
 
 class AccessKeys {

@@ -100,7 +100,10 @@ std::uint32_t EventRuns::take(std::span<Arrival> arrivals) {
         copying_ = false;
         Arrival& arrival = arrivals[count];
         arrive(arrival);
-        arrival.target = context_.snapshot->find(next_.function_key, next_.qualifier);
+        const wire::Header& header = *arrival.header;
+        arrival.target =
+            context_.snapshot->choose(context_.snapshot->find(next_.function_key, next_.qualifier),
+                                      header.request_id_hi.get(), header.request_id_lo.get());
         if (arrival.target == nullptr) {
             const bool known = context_.snapshot->find(next_.function_key, 0) != nullptr;
             refuse(context_, arrival,

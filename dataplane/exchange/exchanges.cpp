@@ -242,8 +242,10 @@ std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
         arrival.header = header;
         arrival.exchange = index;
         // What is deployed may have changed since the request's head was read.
-        arrival.target =
-            context_.snapshot->find(header->function_key.get(), header->qualifier.get());
+        record.latest = header->qualifier.get() == 0;
+        arrival.target = context_.snapshot->choose(
+            context_.snapshot->find(header->function_key.get(), header->qualifier.get()),
+            header->request_id_hi.get(), header->request_id_lo.get());
         if (arrival.target == nullptr) {
             skerry::refuse(context_, arrival, Reason::refused_no_version);
             continue;
@@ -327,6 +329,16 @@ void Exchanges::opened(std::uint32_t exchange, std::uint32_t invocation) {
     record.invocation = invocation;
 }
 
+// In the words of Lambda's clients, if the version has any.
+void Exchanges::name_version(const Record& record, const wire::Header& reply,
+                             http::Answer& answer) const {
+    const Snapshot& snapshot = *context_.snapshot;
+    const Target* executed = snapshot.find(reply.function_key.get(), answer.version_key);
+    if (executed == nullptr) return;
+    answer.version_number = snapshot.version_number(*executed);
+    answer.latest = record.latest && snapshot.is_lambda(*executed);
+}
+
 void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     Record& record = records_[exchange];
     SKERRY_CHECK(record.state == State::running);
@@ -337,6 +349,7 @@ void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     to_client.status = static_cast<ReplyStatus>(answer.reply.status);
     to_client.reason = answer.reason;
     to_client.version_key = answer.reply.qualifier.get();
+    name_version(record, answer.reply, to_client);
     to_client.cold = (answer.reply.flags.get() & wire::flag::cold) != 0;
     to_client.selection = answer.selection;
     to_client.attempts = answer.reply.attempts;

@@ -115,12 +115,13 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         std::uint32_t previous = kNoExchange;
         std::uint32_t since_ms = 0;  // receiving; or answering, of readers_
         State state = State::free;
-        bool reading = false;   // in readers_
-        bool released = false;  // answering: Server is done with the last piece
-        bool pumping = false;   // pump() is at it
-        bool routed = false;    // the payload is an event, and the answer HTTP's
-        bool head_only = false;
-        bool later = false;             // an Event invocation: kept, executed by nobody who waits
+        bool reading : 1 = false;   // in readers_
+        bool released : 1 = false;  // answering: Server is done with the last piece
+        bool pumping : 1 = false;   // pump() is at it
+        bool latest : 1 = false;    // it was for the current version
+        bool routed : 1 = false;    // the payload is an event, and the answer HTTP's
+        bool head_only : 1 = false;
+        bool later : 1 = false;         // an Event invocation: kept, executed by nobody who waits
         function_url::BodyWriter body;  // routed: of its event
     };
     static_assert(sizeof(Record) <= 72);
@@ -148,6 +149,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     void hold(Record& record, const http::Answer& answer);
     void adopt(Record& record, rte_mbuf* payload, http::Answer& answer, std::uint32_t tail_bytes);
     void deliver(Record& record, http::Answer& answer, bool kept);
+    void name_version(const Record& record, const wire::Header& reply, http::Answer& answer) const;
     bool keep_log(Record& record, const http::Answer& answer, std::string_view tail);
     std::uint32_t index_of(const Record& record) const {
         return static_cast<std::uint32_t>(&record - records_.get());

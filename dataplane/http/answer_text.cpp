@@ -118,7 +118,12 @@ InvocationText executed(Writer& out, AnswerBuffer buffer, const Envelope& envelo
     if (failed) out << "X-Amz-Function-Error: Unhandled\r\n";
     if (answer.version_key != 0) {
         out << "X-Amz-Executed-Version: ";
-        out.hex(answer.version_key, 16) << "\r\n";
+        if (answer.latest)
+            out << "$LATEST\r\n";
+        else if (answer.version_number != 0)
+            out << std::uint64_t{answer.version_number} << "\r\n";
+        else
+            out.hex(answer.version_key, 16) << "\r\n";
     }
     out << kJson;
     if (failed && answer.status != ReplyStatus::function_error && answer.payload_bytes == 0) {
@@ -182,9 +187,11 @@ InvocationText invocation_text(AnswerBuffer buffer, const Envelope& envelope, co
     const bool was_executed = answer.status == ReplyStatus::ok || is_function_error(answer.status);
     // Of a queue that can't be written AWS's clients know this, and ask again.
     const bool not_kept = answer.reason == Reason::failed_event_store;
-    const ErrorKind kind = was_executed ? ErrorKind{200, {}}
-                           : not_kept   ? ErrorKind{500, "ServiceException", true}
-                                        : error_of(answer.status);
+    ErrorKind kind = was_executed ? ErrorKind{200, {}}
+                     : not_kept   ? ErrorKind{500, "ServiceException", true}
+                                  : error_of(answer.status);
+    if (answer.reason == Reason::refused_reserved)
+        kind.throttled_by = "ReservedFunctionConcurrentInvocationLimitExceeded";
     Envelope said = envelope;
     // Whose web pages may read a function's own answer is the function's to say.
     if (answer.http_status != 0) said.allow_origin = {};

@@ -66,8 +66,10 @@ struct Answer {
     // Stays as it is until release().
     const std::uint8_t* payload = nullptr;
     std::uint32_t payload_bytes = 0;
-    std::uint64_t version_key = 0;  // that was executed; 0: none
-    std::uint64_t limit_bytes = 0;  // of too_large: what would have been taken
+    std::uint64_t version_key = 0;     // that was executed; 0: none
+    std::uint32_t version_number = 0;  // the same, if it has a number
+    bool latest = false;               // … and is called $LATEST
+    std::uint64_t limit_bytes = 0;     // of too_large: what would have been taken
     // The end of the worker's log, for X-Amz-Log-Result; at most kTailBytesMax. Stays as the
     // payload.
     std::string_view tail = {};

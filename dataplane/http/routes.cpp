@@ -126,11 +126,15 @@ Refusal parse_names(const Head& head, Names& names) {
     std::string_view raw = head.path;
     raw.remove_prefix(kFunctions.size());
     raw.remove_suffix(kInvocations.size());
+    return parse_names(raw, head.query, names);
+}
+
+Refusal parse_names(std::string_view raw, std::string_view whole_query, Names& names) {
     std::string_view text, query, from_query;
     if (!decode(raw, names.name_text, text) || !split_name(text, names.function, names.qualifier) ||
         !is_name(names.function, kNameBytesMax))
         return Refusal::bad_name;
-    if (!find_qualifier(head.query, query) || !decode(query, names.query_text, from_query))
+    if (!find_qualifier(whole_query, query) || !decode(query, names.query_text, from_query))
         return Refusal::bad_name;
     if (!names.qualifier.empty() && !is_qualifier(names.qualifier)) return Refusal::bad_name;
     if (!from_query.empty() && !is_qualifier(from_query)) return Refusal::bad_name;

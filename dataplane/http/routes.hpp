@@ -31,6 +31,8 @@ bool is_reserved(std::string_view path);
 // Of a path that find_route() called `invoke`: the function's name as name, account:name, partial
 // or whole ARN, each with :qualifier or without, and the query's Qualifier.
 Refusal parse_names(const Head& head, Names& names);
+// The same of the path's one segment, as it was sent, and the query.
+Refusal parse_names(std::string_view name, std::string_view query, Names& names);
 
 // The methods that a route has, as Allow has them.
 std::string_view allowed(Route route);

@@ -12,6 +12,8 @@ namespace {
 static_assert(std::is_trivially_default_constructible_v<Claim> && sizeof(Claim) <= 640);
 static_assert(kFieldsMax <= auth::kFieldsMax && kQualifierBytesMax <= 255);
 
+}  // namespace
+
 Refusal refusal_of(auth::Verdict verdict) {
     using auth::Verdict;
     switch (verdict) {
@@ -40,8 +42,6 @@ Refusal refusal_of(auth::Verdict verdict) {
     }
     return Refusal::wrong_signature;
 }
-
-}  // namespace
 
 Refusal Signed::begin(const Head& head, Claim& claim, const auth::AccessKey*& key) {
     std::array<auth::Field, kFieldsMax> fields;

@@ -25,6 +25,9 @@ struct Claim {
     std::array<char, kQualifierBytesMax> qualifier;
 };
 
+// In the words that clients know.
+Refusal refusal_of(auth::Verdict verdict);
+
 class Signed {
   public:
     Signed(std::uint32_t connections, const std::string& region)

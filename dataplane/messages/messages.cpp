@@ -184,7 +184,10 @@ bool Messages::admit(Arrival& arrival) {
 
     const Snapshot& snapshot = *context_.snapshot;
     const std::uint64_t key = header->function_key.get();
-    arrival.target = key == 0 ? nullptr : snapshot.find(key, header->qualifier.get());
+    arrival.target =
+        key == 0 ? nullptr
+                 : snapshot.choose(snapshot.find(key, header->qualifier.get()),
+                                   header->request_id_hi.get(), header->request_id_lo.get());
     Reason reason = Reason::served_local;
     if (arrival.target == nullptr) {
         const bool known = key != 0 && snapshot.find(key, 0) != nullptr;

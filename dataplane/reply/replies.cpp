@@ -364,6 +364,7 @@ void finish(Context& context, std::uint32_t index) {
     invocation.request = nullptr;
     if (invocation.reply != nullptr) rte_pktmbuf_free(invocation.reply);
     invocation.reply = nullptr;
+    if (invocation.reserved) context.shared.reservations->leave(invocation.function);
     context.invocations.release(index);
 }
 

@@ -85,10 +85,25 @@ const Target* Snapshot::find(std::string_view function, std::string_view qualifi
     return found;
 }
 
-std::string_view Snapshot::version_text(const Target& target) const {
-    if (name_of_cell_.empty()) return {};
+const TargetName* Snapshot::name_of(const Target& target) const {
+    if (name_of_cell_.empty()) return nullptr;
     const std::uint32_t name = name_of_cell_[static_cast<std::size_t>(&target - cells_.data())];
-    return name == kNoEntry ? std::string_view{} : std::string_view{names_[name].version};
+    return name == kNoEntry ? nullptr : &names_[name];
+}
+
+std::string_view Snapshot::version_text(const Target& target) const {
+    const TargetName* name = name_of(target);
+    return name == nullptr ? std::string_view{} : std::string_view{name->version};
+}
+
+std::uint32_t Snapshot::version_number(const Target& target) const {
+    const TargetName* name = name_of(target);
+    return name == nullptr ? 0 : name->number;
+}
+
+bool Snapshot::is_lambda(const Target& target) const {
+    const TargetName* name = name_of(target);
+    return name != nullptr && name->lambda;
 }
 
 }  // namespace skerry

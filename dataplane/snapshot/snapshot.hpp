@@ -53,13 +53,21 @@ struct alignas(64) Target {
     std::uint32_t max_payload_bytes = 0;
     Place place = Place::automatic;
     RetryPolicy retry = RetryPolicy::unstarted;
-    std::uint16_t reserved = 0;
+    // Of an alias that shares its requests: see Snapshot::choose(); 0: none.
+    std::uint16_t split = 0;
     // Bit r: the operator's pins and denials, or the function's residency, keep it out of region r,
     // whatever is held there.
     std::uint64_t barred = 0;
     bool operator==(const Target&) const = default;
 };
 static_assert(sizeof(Target) == 64);
+
+// Where some of an alias's requests go instead.
+struct Split {
+    std::uint64_t version_key = 0;
+    std::uint32_t weight = 0;  // of kWholeSplit
+};
+inline constexpr std::uint32_t kWholeSplit = 1'000'000;
 
 struct RegionInfo {
     net::IpAddress address;
@@ -86,8 +94,10 @@ void give_ids(std::vector<RegionInfo>& regions);
 // What people call a target: for requests that come with names instead of keys (dataplane/http).
 struct TargetName {
     std::string function;
-    std::string qualifier;  // "": the current version; an alias; a version
-    std::string version;    // what it stands for, 64 hex digits
+    std::string qualifier;     // "": the current version; an alias; a version
+    std::string version;       // what it stands for, 64 hex digits
+    std::uint32_t number = 0;  // what clients of Lambda call the version; 0: it has no number
+    bool lambda = false;       // they made the function: the current version is $LATEST to them
 };
 
 // Requests for a function that may enter here, of all cores.
@@ -98,7 +108,9 @@ struct FunctionRate {
 
 // What there is beside targets and names.
 struct SnapshotExtras {
-    std::vector<FunctionRate> rates;  // by function; those behind its end have none
+    std::vector<FunctionRate> rates;      // by function; those behind its end have none
+    std::vector<Split> splits;            // Target::split is the place in it, and one
+    std::vector<std::uint32_t> reserved;  // invocations at once, by function; ~0: no limit
 };
 
 class Snapshot {
@@ -136,6 +148,24 @@ class Snapshot {
     FunctionRate rate(std::uint32_t function) const {
         return function < extras_.rates.size() ? extras_.rates[function] : FunctionRate{};
     }
+    // The target, or the one that takes its place for this request: of an alias that shares its
+    // requests. The same for the same id. nullptr: as it was.
+    const Target* choose(const Target* target, std::uint64_t id_hi, std::uint64_t id_lo) const {
+        if (target == nullptr || target->split == 0) [[likely]]
+            return target;
+        const Split& split = extras_.splits[target->split - 1u];
+        const std::uint64_t drawn = (hash(id_hi, id_lo) >> 32) * kWholeSplit >> 32;
+        if (drawn >= split.weight) return target;
+        const Target* other = find(target->function_key, split.version_key);
+        return other != nullptr ? other : target;
+    }
+    // Invocations of the function that there may be at once on this server; ~0: no limit.
+    std::uint32_t reserved(std::uint32_t function) const {
+        return function < extras_.reserved.size() ? extras_.reserved[function] : ~0u;
+    }
+    // What clients of Lambda call the target's version, if they call it anything.
+    std::uint32_t version_number(const Target& target) const;
+    bool is_lambda(const Target& target) const;
     // The version that a target of this snapshot stands for; empty: it has no names.
     std::string_view version_text(const Target& target) const;
     static constexpr std::size_t kVersionDigitsMin = 16;
@@ -166,6 +196,7 @@ class Snapshot {
     };
     void add_names(const std::vector<Target>& targets);
     const Target* find_exactly(std::string_view function, std::string_view qualifier) const;
+    const TargetName* name_of(const Target& target) const;
 
     std::vector<TargetName> names_;
     std::vector<NameCell> name_cells_;         // at most half full

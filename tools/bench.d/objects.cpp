@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "dataplane/capacity/capacity_table.hpp"
+#include "dataplane/capacity/reservations.hpp"
 #include "dataplane/dispatch/cpu_marks.hpp"
 #include "dataplane/event/rings.hpp"
 
@@ -53,6 +54,34 @@ void capacity_mutex(benchmark::State& state) {
     }
 }
 BENCHMARK(capacity_mutex)->Threads(1)->Threads(2)->UseRealTime();
+
+// An invocation of a function with a limit, in and out.
+void reservations(benchmark::State& state) {
+    static const auto shared = std::make_unique<Reservations>();
+    for (auto _ : state) {
+        const bool in = shared->enter(1, 100);
+        benchmark::DoNotOptimize(in);
+        if (in) shared->leave(1);
+    }
+}
+BENCHMARK(reservations)->Threads(1)->Threads(2)->UseRealTime();
+
+void reservations_mutex(benchmark::State& state) {
+    static std::mutex mutex;
+    static std::uint32_t count = 0;
+    for (auto _ : state) {
+        bool in = false;
+        {
+            const std::lock_guard lock(mutex);
+            in = count < 100;
+            if (in) ++count;
+        }
+        benchmark::DoNotOptimize(in);
+        const std::lock_guard lock(mutex);
+        if (in) --count;
+    }
+}
+BENCHMARK(reservations_mutex)->Threads(1)->Threads(2)->UseRealTime();
 
 // One slot's whole way: posted, taken, answered, collected; nobody sleeps.
 void handover(benchmark::State& state) {

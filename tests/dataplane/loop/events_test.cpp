@@ -1,4 +1,6 @@
 // Event invocations through the loop; the queue that keeps them is played.
+#include <bit>
+
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/event_queue.hpp"
 #include "tests/dataplane/loop/http_rig.hpp"
@@ -180,6 +182,37 @@ TEST_F(EventsTest, ExecutedAsAnyRequestIs) {
     worker.respond(0, "no", 1);
     EXPECT_EQ(ended().status, ReplyStatus::function_error);
     EXPECT_EQ(count(Reason::served_local), 4u);
+}
+
+// And one that is tried again goes where it went before.
+TEST_F(EventsTest, SomeAreAnotherVersionsIfTheirAliasSaysSo) {
+    targets[0].split = 1;
+    targets.push_back(targets[0]);
+    targets[1].split = 0;
+    targets[1].entry = 1;
+    targets[1].qualifier = 0x77;
+    targets[1].version_key = 0xbbbb;
+    extras.splits = {{0xbbbb, kWholeSplit / 2}};
+    start();
+    PlayedWorker first(shared, 0, 1, 0, 1 << 20), second(shared, 1, 1, 1, 1 << 20);
+    const std::string payload = "x";
+    std::uint64_t by_second[2] = {};
+    for (std::uint64_t& which : by_second) {
+        for (std::uint32_t i = 0; i < 64; ++i) {
+            queue.run(i, payload);
+            bool taken_by_second = false;
+            ASSERT_TRUE(step_until([&] {
+                taken_by_second = second.take() == 1;
+                return taken_by_second || first.take() == 1;
+            }));
+            (taken_by_second ? second : first).respond(0, "");
+            EXPECT_EQ(ended().status, ReplyStatus::ok);
+            which |= std::uint64_t{taken_by_second} << i;
+        }
+    }
+    EXPECT_EQ(by_second[0], by_second[1]);
+    EXPECT_GT(std::popcount(by_second[0]), 10);
+    EXPECT_LT(std::popcount(by_second[0]), 54);
 }
 
 TEST_F(EventsTest, WhatCannotBeExecutedComesBack) {

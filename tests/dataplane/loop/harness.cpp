@@ -220,6 +220,7 @@ void LoopTest::publish(bool draining) {
     std::vector<Target> all = targets;
     for (Target explicit_version : targets) {
         explicit_version.qualifier = explicit_version.version_key;
+        explicit_version.split = 0;
         all.push_back(explicit_version);
     }
     std::vector<TargetName> names;

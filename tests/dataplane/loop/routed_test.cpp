@@ -184,6 +184,33 @@ TEST_F(RoutedTest, AnEventThatIsTooLargeIsRefused) {
     EXPECT_EQ(payload_buffers_in_use(), 0u);
 }
 
+TEST_F(RoutedTest, SomeRequestsAreAnotherVersionsIfTheirAliasSaysSo) {
+    targets[0].split = 1;
+    targets.push_back(targets[0]);
+    targets[1].split = 0;
+    targets[1].entry = 1;
+    targets[1].qualifier = 0x77;
+    targets[1].version_key = 0xbbbb;
+    extras.splits = {{0xbbbb, kWholeSplit / 2}};
+    start_routed();
+    PlayedWorker canary(shared, 1, 1, 1, 16384);
+    const net::tcp::Handle connection = connect();
+    int first = 0, second = 0;
+    for (int i = 0; i < 64; ++i) {
+        say(connection, "GET /items/1 HTTP/1.1\r\nHost: a\r\n\r\n");
+        bool by_canary = false;
+        ASSERT_TRUE(step_until([&] {
+            by_canary = canary.take() == 1;
+            return by_canary || worker_->take() == 1;
+        }));
+        (by_canary ? canary : *worker_).respond(0, R"({"statusCode":200})");
+        EXPECT_EQ(answer(connection).substr(0, 15), "HTTP/1.1 200 OK");
+        ++(by_canary ? second : first);
+    }
+    EXPECT_GT(first, 10);
+    EXPECT_GT(second, 10);
+}
+
 // Whose requests a route takes that does not take everybody's, whatever the Invoke API asks for.
 class SignedRoutes : public RoutedTest {
   protected:

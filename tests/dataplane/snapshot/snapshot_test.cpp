@@ -187,5 +187,31 @@ TEST(SnapshotDeathTest, RefusesWhatItCouldNotAnswerFor) {
                  "broken invariant");
 }
 
+TEST(Snapshot, AnAliasSharesItsRequestsByTheirIds) {
+    Target alias, other;
+    alias.function_key = other.function_key = 7;
+    alias.qualifier = 70;
+    alias.version_key = 71;
+    alias.split = 1;
+    other.qualifier = other.version_key = 72;
+    for (const std::uint32_t weight : {0u, 250'000u, kWholeSplit}) {
+        const Snapshot snapshot(1, {alias, other}, {}, false, {},
+                                {.rates = {}, .splits = {{72, weight}}, .reserved = {}});
+        const Target* first = snapshot.find(7, 70);
+        std::uint32_t there = 0;
+        for (std::uint64_t id = 0; id < 100'000; ++id) {
+            const Target* chosen = snapshot.choose(first, id * 0xd1342543de82ef95ull, ~id);
+            ASSERT_EQ(chosen, snapshot.choose(first, id * 0xd1342543de82ef95ull, ~id));
+            there += chosen->version_key == 72 ? 1 : 0;
+        }
+        EXPECT_NEAR(there, weight / 10.0, 600) << "by id, evenly";
+    }
+    const Snapshot gone(1, {alias}, {}, false, {},
+                        {.rates = {}, .splits = {{72, kWholeSplit}}, .reserved = {}});
+    EXPECT_EQ(gone.choose(gone.find(7, 70), 1, 2)->version_key, 71u);
+    EXPECT_EQ(gone.choose(nullptr, 1, 2), nullptr);
+    EXPECT_EQ(gone.reserved(3), ~0u);
+}
+
 }  // namespace
 }  // namespace skerry
