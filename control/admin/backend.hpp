@@ -176,6 +176,7 @@ struct AccessKeyView {
     bool active = true;
     std::vector<std::string> functions;
     std::uint64_t not_after_s = 0;  // Unix time; 0: for ever
+    bool manage = false;
 };
 
 struct EventsView {

@@ -19,6 +19,7 @@
 #include <httplib.h>
 
 #include "control/admin/pool.hpp"
+#include "control/admin/running.hpp"
 
 namespace skerry::admin {
 namespace {
@@ -87,49 +88,6 @@ void set_up(HttpServer& server, Api api, Backend& backend) {
     });
 }
 
-// Owns the listening thread. Whoever derives destroys it in stop() before what it uses goes.
-class Running : public Server {
-  public:
-    explicit Running(std::unique_ptr<HttpServer> http) : http_(std::move(http)) {}
-    ~Running() override {
-        http_->end_connections();
-        http_->stop();
-        if (thread_.joinable()) thread_.join();
-        if (!path_.empty() && is_ours()) unlink(path_.c_str());
-    }
-
-    // After bind. Returns when connections are being accepted, so that stop() can't come too early.
-    Status run() {
-        thread_ = std::thread([this] {
-            (void)http_->listen_after_bind();
-            ended_ = true;
-        });
-        while (!http_->is_running() && !ended_)
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        if (!ended_) return ok();
-        return Error{0, "the HTTP server ended as it started"};
-    }
-
-    // The socket file to remove at the end, if it is still this one.
-    void own(const std::string& path) {
-        path_ = path;
-        (void)stat(path.c_str(), &made_);
-    }
-
-  private:
-    bool is_ours() const {
-        struct stat now {};
-        return stat(path_.c_str(), &now) == 0 && now.st_ino == made_.st_ino &&
-               now.st_dev == made_.st_dev;
-    }
-
-    std::unique_ptr<HttpServer> http_;
-    std::thread thread_;
-    std::atomic<bool> ended_{false};
-    std::string path_;
-    struct stat made_ {};
-};
-
 // Removes a socket file that nobody listens on. Anything else in its place is an error.
 Status clear_stale(const std::string& path) {
     struct stat info {};
@@ -157,6 +115,15 @@ Status clear_stale(const std::string& path) {
 }
 
 }  // namespace
+
+// Not httplib's default, SO_REUSEPORT, with which a second server would share the port unseen.
+void set_tcp_options(int fd) {
+    const int yes = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    // Who connects and says nothing does not even take a place among those that wait.
+    const int seconds = kHandshakeTimeout_ms / 1000;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
+}
 
 Result<std::unique_ptr<Server>> start_admin(const std::string& socket_path, Backend& backend) {
     if (socket_path.empty() || socket_path.size() >= sizeof(sockaddr_un::sun_path))
@@ -187,14 +154,7 @@ Result<std::unique_ptr<Server>> start_management(const std::string& listen, cons
         return configured.error();
     auto http = std::make_unique<HttpServer>(std::move(context));
     set_up(*http, Api::management, backend);
-    // Not httplib's default, SO_REUSEPORT, with which a second server would share the port unseen.
-    http->set_socket_options([](int fd) {
-        const int yes = 1;
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-        // Who connects and says nothing does not even take a place among those that wait.
-        const int seconds = kHandshakeTimeout_ms / 1000;
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
-    });
+    http->set_socket_options(set_tcp_options);
     errno = 0;
     if (!http->bind(where->host, where->port)) return errno_error("bind " + listen);
     auto running = std::make_unique<Running>(std::move(http));

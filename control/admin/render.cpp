@@ -63,6 +63,25 @@ json environment_json(const catalog::Runtime& runtime) {
     return all;
 }
 
+json published_json(const catalog::Function& function) {
+    json all = json::array();
+    for (const auto& each : function.published)
+        all.push_back({{"number", each.number}, {"version", each.version}});
+    return all;
+}
+
+// Aliases that share their requests: what goes to another version than the alias's own.
+json splits_json(const catalog::Function& function) {
+    json all = json::object();
+    for (const auto& [alias, details] : function.alias_details)
+        if (!details.other.empty())
+            all[alias] = {
+                {"version", details.other},
+                {"number", details.other_number},
+                {"part", static_cast<double>(details.other_weight) / catalog::kWholeWeight}};
+    return all;
+}
+
 json stages_of(const CoreCounters& counters) {
     json stages = json::array();
     for (std::size_t s = 0; s < kStageCount; ++s) {
@@ -175,6 +194,9 @@ json to_json(const FunctionView& v) {
             {"retry", word(v.function.policy.retry, kRetries)},
             {"regions", v.function.policy.regions},
             {"aliases", v.function.aliases},
+            {"splits", splits_json(v.function)},
+            {"published", published_json(v.function)},
+            {"reserved", v.function.reserved ? json(*v.function.reserved) : json(nullptr)},
             {"rate_per_s", finite(v.rate_per_s)},
             {"popular", v.popular},
             {"arrivals", v.arrivals},
@@ -310,7 +332,8 @@ json access_keys_json(const std::vector<AccessKeyView>& keys) {
     for (const AccessKeyView& key : keys) {
         json one = {{"id", key.id},
                     {"status", key.active ? "active" : "retired"},
-                    {"functions", key.functions}};
+                    {"functions", key.functions},
+                    {"manage", key.manage}};
         if (key.not_after_s != 0) one["not_after_unix_s"] = key.not_after_s;
         list.push_back(std::move(one));
     }

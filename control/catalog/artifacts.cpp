@@ -132,6 +132,13 @@ Result<std::string> ArtifactStore::archive_bytes(const std::string& digest_hex) 
     return bytes;
 }
 
+std::uint64_t ArtifactStore::archive_size(const std::string& digest_hex) const {
+    struct stat info {};
+    if (!is_digest(digest_hex) || stat((folder(digest_hex) + ".blob").c_str(), &info) != 0)
+        return 0;
+    return static_cast<std::uint64_t>(info.st_size);
+}
+
 Status ArtifactStore::erase(const std::string& digest_hex) const {
     if (!is_digest(digest_hex)) return not_a_digest(digest_hex);
     const std::string blob = folder(digest_hex) + ".blob";

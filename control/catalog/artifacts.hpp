@@ -42,6 +42,8 @@ class ArtifactStore {
         return folder.substr(folder.rfind('/') + 1);
     }
     Result<std::string> archive_bytes(const std::string& digest_hex) const;
+    // Bytes; 0: it is not there.
+    std::uint64_t archive_size(const std::string& digest_hex) const;
     Status erase(const std::string& digest_hex) const;
     // Digests of which the archive, the folder or both are there.
     std::set<std::string> list() const;

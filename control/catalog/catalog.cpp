@@ -97,17 +97,23 @@ std::string find_version(const Function& function, const std::string& version) {
 
 bool is_aliased(const Function& function, const std::string& digest) {
     return std::any_of(function.aliases.begin(), function.aliases.end(),
-                       [&](const auto& alias) { return alias.second == digest; });
+                       [&](const auto& alias) { return alias.second == digest; }) ||
+           std::any_of(function.alias_details.begin(), function.alias_details.end(),
+                       [&](const auto& alias) { return alias.second.other == digest; });
 }
 
 void forget_oldest(Function& function) {
+    for (const auto& [alias, details] : function.alias_details)
+        if (details.latest) function.aliases[alias] = function.current;
     const auto may_go = [&](const std::string& digest) {
         return digest != function.current && !is_aliased(function, digest);
     };
     while (function.versions.size() > kMaxVersionsKept) {
         const auto oldest =
             std::find_if(function.versions.begin(), function.versions.end(), may_go);
-        if (oldest == function.versions.end()) return;  // can't be: kMaxAliases is less than that
+        if (oldest == function.versions.end()) return;  // their aliases are too many: refused later
+        std::erase_if(function.published,
+                      [&](const Publication& each) { return each.version == *oldest; });
         function.builds.erase(*oldest);
         function.versions.erase(oldest);
     }
@@ -182,6 +188,14 @@ Status State::erase(const std::string& name) {
     return ok();
 }
 
+Status State::replace(const Function& function) {
+    const auto at = functions.find(function.name);
+    if (at == functions.end()) return Error{ENOENT, "no function \"" + function.name + "\""};
+    if (Status valid = validate(function); !valid) return valid;
+    at->second = function;
+    return ok();
+}
+
 Status State::set_alias(const std::string& name, const std::string& alias,
                         const std::string& version) {
     const auto at = functions.find(name);
@@ -196,6 +210,7 @@ Status State::set_alias(const std::string& name, const std::string& alias,
         return Error{ENOSPC, "found " + std::to_string(kMaxAliases) +
                                  " aliases, the most a function can have; delete one first"};
     function.aliases[alias] = digest;
+    function.alias_details.erase(alias);
     return ok();
 }
 
@@ -204,6 +219,7 @@ Status State::erase_alias(const std::string& name, const std::string& alias) {
     if (at == functions.end()) return Error{ENOENT, "no function is called \"" + name + "\""};
     if (at->second.aliases.erase(alias) == 0)
         return Error{ENOENT, "\"" + name + "\" has no alias \"" + alias.substr(0, 64) + "\""};
+    at->second.alias_details.erase(alias);
     return ok();
 }
 

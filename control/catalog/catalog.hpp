@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -20,6 +21,10 @@ inline constexpr std::size_t kMaxNameBytes = 63;     // of a function: [a-zA-Z0-
 inline constexpr std::size_t kMaxVersionsKept = 16;  // of one function; older ones are forgotten
 inline constexpr std::size_t kMaxAliases = 8;        // of one function
 inline constexpr std::size_t kMaxTombstones = 4096;  // functions that some region has to forget
+inline constexpr std::size_t kMaxPublications = 32;  // numbers kept of one function
+inline constexpr std::uint32_t kMaxReserved = 1'000'000;  // concurrency that can be reserved
+inline constexpr std::size_t kMaxDescriptionBytes = 256, kMaxRoleBytes = 256, kMaxLabelBytes = 32;
+inline constexpr std::uint32_t kWholeWeight = 1'000'000;  // weights of aliases are in millionths
 
 struct Limits {
     std::uint32_t memory_mib = 128;           // 16 … 4096
@@ -57,6 +62,37 @@ struct Build {
     bool operator==(const Build&) const = default;
 };
 
+// What clients of Lambda's management calls say of a function and are told again. Nothing here
+// depends on it.
+struct Details {
+    std::string runtime;            // in their words, "python3.11"; empty: they did not make it
+    std::string role, description;  // bytes, as they came
+    std::int64_t modified_ms = 0;   // Unix time of the last change; 0: older than this is kept
+    std::uint64_t revision = 0;     // the catalog's epoch with that change
+    bool operator==(const Details&) const = default;
+};
+
+// A number that stands for one of the function's versions for ever.
+struct Publication {
+    std::uint32_t number = 0;  // 1 …
+    std::string version;       // digest
+    Details details;
+    bool operator==(const Publication&) const = default;
+};
+
+// What an alias is, beside the version that it stands for.
+struct AliasDetails {
+    std::uint32_t number = 0;  // of the version, as it was named; 0: by its digest, or $LATEST
+    bool latest = false;       // stands for whatever is current
+    // Another version that gets a part of the requests: its digest, number and millionths. Empty
+    // and 0: none.
+    std::string other;
+    std::uint32_t other_number = 0, other_weight = 0;
+    std::string description;
+    std::uint64_t revision = 0;
+    bool operator==(const AliasDetails&) const = default;
+};
+
 struct Function {
     std::string name;
     Limits limits;
@@ -67,7 +103,18 @@ struct Function {
     std::map<std::string, Build> builds;
     // Names that stand for one of its versions, until they are pointed at another: alias → digest.
     std::map<std::string, std::string> aliases;
+    std::map<std::string, AliasDetails> alias_details;  // of those that have any
+    std::vector<Publication> published;                 // numbers ascending
+    std::uint32_t next_number = 1;
+    Details details;
+    // Invocations at once on this server, at most; 0: none at all. Not set: as many as there is
+    // room for.
+    std::optional<std::uint32_t> reserved;
 
+    // The number's digest. Empty: there is no such number.
+    std::string version_numbered(std::uint32_t number) const;
+    // The newest number of the version; 0: it has none.
+    std::uint32_t number_of(const std::string& version) const;
     Build build_of(const std::string& version) const;
     // Remembers what the version is made of, and returns its digest. Does not add it.
     std::string set_build(const Build& build);
@@ -88,8 +135,14 @@ Status validate_alias(const std::string& alias);
 // none does.
 std::string find_version(const Function& function, const std::string& version);
 bool is_aliased(const Function& function, const std::string& digest);
-// Beyond kMaxVersionsKept the oldest are forgotten, but neither the current one nor what an alias
-// stands for.
+// Gives the current version the next number; or the last one, if nothing has changed since. Beyond
+// kMaxPublications the oldest that no alias names is forgotten.
+Publication& publish(Function& function);
+bool next_publication_is_known(const Function& function);  // nothing has changed since the last
+// Whether an alias names the number.
+bool is_numbered_by_alias(const Function& function, std::uint32_t number);
+// Beyond kMaxVersionsKept the oldest are forgotten, with their numbers, but neither the current one
+// nor what an alias stands for. Aliases of $LATEST come to stand for the current one.
 void forget_oldest(Function& function);
 Status validate(const Limits& limits);
 // The two fit together: several invocations at once are a native worker's alone.
@@ -108,6 +161,9 @@ struct State {
     // and more than kMaxFunctions.
     Status put(const Function& function);
     Status erase(const std::string& name);
+    // Puts the same function in another state in its place: other names, details or numbers of the
+    // same versions. ENOENT: there is none.
+    Status replace(const Function& function);
     // Points the alias at a version that is kept. ENOENT: no such function or version; ENOSPC:
     // kMaxAliases others.
     Status set_alias(const std::string& name, const std::string& alias, const std::string& version);

@@ -8,10 +8,6 @@ namespace skerry::catalog {
 namespace {
 
 using json = nlohmann::json;
-constexpr std::uint64_t kFormat = 1;
-
-constexpr const char* kPlaces[] = {"auto", "pop", "region"};
-constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
 
 // Thrown and caught inside this file only: the reader below is a deep tree of small steps.
 struct Damage {
@@ -122,6 +118,55 @@ std::map<std::string, std::string> read_aliases(const json& object) {
     return all;
 }
 
+// Of a key that older files do not have.
+std::uint64_t wide_number_or_0(const json& object, const char* key) {
+    return object.contains(key) ? number(object, key, INT64_MAX) : 0;
+}
+
+std::string text_or_none(const json& object, const char* key) {
+    return object.contains(key) ? text(member(object, key), key) : std::string();
+}
+
+Details read_details(const json& object) {
+    Details details;
+    details.runtime = text_or_none(object, "label");
+    details.role = text_or_none(object, "role");
+    details.description = text_or_none(object, "description");
+    details.modified_ms = static_cast<std::int64_t>(wide_number_or_0(object, "modified_ms"));
+    details.revision = wide_number_or_0(object, "revision");
+    return details;
+}
+
+std::vector<Publication> read_published(const json& object) {
+    const auto found = object.find("published");
+    if (found == object.end()) return {};
+    if (!found->is_array() || found->size() > kMaxPublications)
+        throw Damage{"\"published\" is not a list of at most " + std::to_string(kMaxPublications)};
+    std::vector<Publication> all;
+    for (const auto& each : *found)
+        all.push_back({static_cast<std::uint32_t>(number(each, "number")),
+                       text(member(each, "version"), "version"), read_details(each)});
+    return all;
+}
+
+std::map<std::string, AliasDetails> read_alias_details(const json& object) {
+    const auto found = object.find("alias_details");
+    if (found == object.end()) return {};
+    if (!found->is_object()) throw Damage{"\"alias_details\" is not an object"};
+    std::map<std::string, AliasDetails> all;
+    for (const auto& [alias, each] : found->items()) {
+        AliasDetails& details = all[alias];
+        details.number = number_or(each, "number", 0);
+        details.latest = flag_or(each, "latest", false);
+        details.other = text_or_none(each, "other");
+        details.other_number = number_or(each, "other_number", 0);
+        details.other_weight = number_or(each, "other_weight", 0);
+        details.description = text_or_none(each, "description");
+        details.revision = wide_number_or_0(each, "revision");
+    }
+    return all;
+}
+
 Function read_function(const json& object) {
     Function f;
     f.name = text(member(object, "name"), "name");
@@ -133,6 +178,12 @@ Function read_function(const json& object) {
     f.versions = texts(object, "versions");
     f.builds = read_builds(object);
     f.aliases = read_aliases(object);
+    f.alias_details = read_alias_details(object);
+    f.published = read_published(object);
+    f.next_number = number_or(object, "next_number", 1);
+    f.details = read_details(object);
+    if (object.contains("reserved"))
+        f.reserved = static_cast<std::uint32_t>(number(object, "reserved", kMaxReserved));
     return f;
 }
 
@@ -179,116 +230,6 @@ State read(const json& root) {
 }
 
 }  // namespace
-
-bool is_digest(const std::string& text) {
-    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
-Status validate_region_name(const std::string& name) {
-    if (!name.empty() && name.size() <= 15 &&
-        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos)
-        return ok();
-    return Error{EINVAL, "regions: found \"" + name.substr(0, 40) +
-                             "\", allowed names of 1 to 15 of a-z, 0-9 and -"};
-}
-
-Status validate(const Policy& policy) {
-    if (policy.place > Place::region || policy.retry > RetryPolicy::never)
-        return Error{EINVAL, "place or retry is not one of its words"};
-    if (policy.regions.size() > kMaxRegions)
-        return Error{EINVAL, "regions: found " + std::to_string(policy.regions.size()) +
-                                 ", allowed " + std::to_string(kMaxRegions)};
-    std::set<std::string> seen;
-    for (const auto& region : policy.regions) {
-        if (Status valid = validate_region_name(region); !valid) return valid;
-        if (!seen.insert(region).second)
-            return Error{EINVAL, "regions: found \"" + region + "\" twice"};
-    }
-    return ok();
-}
-
-Status validate(const Function& f) {
-    if (Status valid = validate_name(f.name); !valid) return valid;
-    if (Status valid = validate(f.limits); !valid) return valid;
-    if (Status valid = validate(f.policy); !valid) return valid;
-    const std::set<std::string> different(f.versions.begin(), f.versions.end());
-    if (f.versions.empty() || f.versions.size() > kMaxVersionsKept ||
-        different.size() != f.versions.size() ||
-        !std::all_of(f.versions.begin(), f.versions.end(), is_digest))
-        return Error{EINVAL, "versions: needed 1 to " + std::to_string(kMaxVersionsKept) +
-                                 " different digests of 64 hex digits"};
-    if (different.count(f.current) == 0) return Error{EINVAL, "current is not among the versions"};
-    for (const auto& [version, build] : f.builds) {
-        if (Status valid = validate(build.runtime); !valid) return valid;
-        if (different.count(version) == 0 || !is_digest(build.archive) ||
-            version == build.archive || version_of(build.archive, build.runtime) != version)
-            return Error{EINVAL, "builds: " + version.substr(0, 64) +
-                                     " is no version that is kept, or is made of something else"};
-    }
-    if (Status valid = validate(f.limits, f.build_of(f.current).runtime); !valid) return valid;
-    if (f.aliases.size() > kMaxAliases)
-        return Error{EINVAL, "aliases: found " + std::to_string(f.aliases.size()) + ", allowed " +
-                                 std::to_string(kMaxAliases)};
-    for (const auto& [alias, digest] : f.aliases) {
-        if (Status valid = validate_alias(alias); !valid) return valid;
-        if (different.count(digest) == 0)
-            return Error{EINVAL, "alias \"" + alias + "\" stands for no version that is kept"};
-    }
-    return ok();
-}
-
-namespace {
-
-json limits_json(const Limits& l) {
-    return {{"memory_mib", l.memory_mib},     {"timeout_ms", l.timeout_ms},
-            {"concurrency", l.concurrency},   {"warm_min", l.warm_min},
-            {"warm_max", l.warm_max},         {"max_payload_bytes", l.max_payload_bytes},
-            {"cold_cost_ms", l.cold_cost_ms}, {"cpu_percent", l.cpu_percent},
-            {"max_per_s", l.max_per_s},       {"max_burst", l.max_burst},
-            {"cpu_weight", l.cpu_weight},     {"cpu_ms", l.cpu_ms},
-            {"tmp_mib", l.tmp_mib},           {"pids_max", l.pids_max},
-            {"log_kib", l.log_kib},           {"single_use", l.single_use},
-            {"templates", l.templates},       {"egress", l.egress}};
-}
-
-json builds_json(const std::map<std::string, Build>& builds) {
-    json all = json::object();
-    for (const auto& [version, build] : builds) {
-        json environment = json::object();
-        for (const auto& [name, value] : variables_of(build.runtime.environment))
-            environment[name] = value;
-        all[version] = {{"archive", build.archive},
-                        {"runtime", runtime::kind_name(build.runtime.kind)},
-                        {"handler", build.runtime.handler},
-                        {"environment", std::move(environment)}};
-    }
-    return all;
-}
-
-}  // namespace
-
-std::string render(const State& stored) {
-    json functions = json::array();
-    for (const auto& [name, f] : stored.functions) {
-        functions.push_back({{"name", f.name},
-                             {"limits", limits_json(f.limits)},
-                             {"place", kPlaces[static_cast<std::size_t>(f.policy.place)]},
-                             {"retry", kRetries[static_cast<std::size_t>(f.policy.retry)]},
-                             {"regions", f.policy.regions},
-                             {"current", f.current},
-                             {"versions", f.versions},
-                             {"builds", builds_json(f.builds)},
-                             {"aliases", f.aliases}});
-    }
-    json tombstones = json::array();
-    for (const auto& [name, regions] : stored.tombstones)
-        tombstones.push_back({{"name", name}, {"regions", regions}});
-    const json root = {{"format", kFormat},
-                       {"epoch", stored.epoch},
-                       {"functions", std::move(functions)},
-                       {"tombstones", std::move(tombstones)}};
-    return root.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
-}
 
 Result<State> parse(std::string_view bytes) {
     try {

@@ -8,6 +8,11 @@
 
 namespace skerry::catalog {
 
+inline constexpr std::uint64_t kFormat = 1;
+// By Place and RetryPolicy.
+inline constexpr const char* kPlaces[] = {"auto", "pop", "region"};
+inline constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
+
 std::string render(const State& state);
 // Strict: what `render` never writes is damage. The error says where, and does not name the file.
 Result<State> parse(std::string_view json);

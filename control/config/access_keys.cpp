@@ -77,6 +77,7 @@ void read_access_key(const toml::table& table, std::size_t index, Config& config
         key.functions.push_back(text->get());
     });
     r.require("functions", "what it may invoke: " + functions_allowed);
+    r.flag("manage", key.manage);
     r.instant("not_after", key.not_after_s);
     for (const AccessKey& other : config.access_keys)
         if (!key.id.empty() && other.id == key.id)
@@ -94,7 +95,8 @@ Result<std::vector<auth::AccessKeySpec>> load_secrets(const std::vector<AccessKe
                          .secret = std::move(*secret),
                          .active = key.active,
                          .functions = key.functions,
-                         .not_after_s = key.not_after_s});
+                         .not_after_s = key.not_after_s,
+                         .manage = key.manage});
     }
     return specs;
 }

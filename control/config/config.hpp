@@ -166,6 +166,7 @@ struct AccessKey {
     bool active = true;                  // status = "retired": as good as unknown
     std::vector<std::string> functions;  // auth::is_pattern()
     std::uint64_t not_after_s = 0;       // Unix time; 0: for ever
+    bool manage = false;                 // it may change them, too ([lambda_api])
     bool operator==(const AccessKey&) const = default;
 };
 
@@ -174,6 +175,10 @@ struct Management {        // [management]; mutual TLS on a kernel socket
     std::string tls_cert;  // PEM files
     std::string tls_key;
     std::string tls_ca;
+};
+
+struct LambdaApi {       // [lambda_api]; plain HTTP on a kernel socket, every call signed
+    std::string listen;  // "host:port"; empty: off
 };
 
 struct Config {
@@ -192,6 +197,7 @@ struct Config {
     Limits limits;
     Trunks trunks;
     Management management;
+    LambdaApi lambda_api;
     std::vector<Port> ports;
     std::vector<Region> regions;
     std::vector<egress::Network> egress;  // [[egress]]: what functions may be granted

@@ -241,6 +241,18 @@ void read_management(Reader& top, Management& m, Lines& lines, Problems& problem
     r.finish();
 }
 
+void read_lambda_api(Reader& top, Config& config, Problems& problems) {
+    const toml::table* table = top.table("lambda_api");
+    if (table == nullptr) return;
+    Reader r(*table, "lambda_api.", problems);
+    r.text("listen", config.lambda_api.listen, kHostPortAllowed, is_host_port);
+    r.require("listen", kHostPortAllowed);
+    if (config.role == Role::region)
+        r.problem("listen", quoted(config.lambda_api.listen),
+                  "nothing in a region: its functions are what POPs say");
+    r.finish();
+}
+
 void read_port(const toml::table& table, std::size_t index, Config& config, Lines& lines,
                Problems& problems) {
     const std::string name = "port[" + std::to_string(index) + "].";
@@ -331,6 +343,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_limits(r, config.limits, problems);
     read_trunks(r, config.trunks, problems);
     read_management(r, config.management, lines, problems);
+    read_lambda_api(r, config, problems);
 
     std::size_t index = 0;
     r.list("port", kMaxPorts, "[[port]] tables", [&](const toml::node& node) {

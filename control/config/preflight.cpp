@@ -239,7 +239,35 @@ Need check_datagrams(const Config& config) {
     return need;
 }
 
+// Who may manage functions, and who may listen meanwhile.
+Need check_lambda_api(const Config& config) {
+    const std::string& listen = config.lambda_api.listen;
+    const auto managers =
+        std::count_if(config.access_keys.begin(), config.access_keys.end(),
+                      [](const AccessKey& key) { return key.active && key.manage; });
+    Need need{"lambda_api", listen + ", " + std::to_string(managers) + " access key(s) may manage",
+              "", "", Need::ok};
+    if (!is_on_loopback(listen)) {
+        need.found = listen +
+                     " is not on loopback, and plain HTTP: who is on the way reads code "
+                     "and environments";
+        need.needed = "an address of loopback, unless the network is yours alone";
+        need.mend = "lambda_api.listen = \"127.0.0.1:PORT\", and TLS in front of it";
+        need.state = Need::warning;
+    } else if (managers == 0) {
+        need.found = listen + ", and no access key may manage: every call will be refused";
+        need.needed = "an active [[access_key]] with manage = true";
+        need.mend = "manage = true in an [[access_key]]; then skerryctl key reload";
+        need.state = Need::warning;
+    }
+    return need;
+}
+
 }  // namespace
+
+bool is_on_loopback(const std::string& host_port) {
+    return host_port.starts_with("127.") || host_port.starts_with("[::1]:");
+}
 
 std::vector<Need> preflight(const Config& config) {
     std::vector<Need> needs;
@@ -260,6 +288,7 @@ std::vector<Need> preflight(const Config& config) {
     if (config.role == Role::pop && config.http.port_of(config.role) != 0 &&
         config.http.require_signature)
         needs.push_back(check_datagrams(config));
+    if (!config.lambda_api.listen.empty()) needs.push_back(check_lambda_api(config));
     const Management& m = config.management;
     if (!m.tls_cert.empty()) needs.push_back(check_tls_file("tls_cert", m.tls_cert, false));
     if (!m.tls_key.empty()) needs.push_back(check_tls_file("tls_key", m.tls_key, true));

@@ -20,6 +20,8 @@ struct Need {
 
 // Forks short-lived children (namespaces), so: before threads are started and before DPDK.
 std::vector<Need> preflight(const Config& config);
+// "127.0.0.1:4602" or "[::1]:4602", or another address that nobody but this machine reaches.
+bool is_on_loopback(const std::string& host_port);
 bool may_start(const std::vector<Need>& needs);  // nothing failed
 
 // One line a need:

@@ -31,6 +31,7 @@
 #include "control/controller/replicator.hpp"
 #include "control/controller/turn.hpp"
 #include "control/events/service.hpp"
+#include "control/lambda_api/functions.hpp"
 #include "control/logs/collector.hpp"
 #include "control/placement/worker_pool.hpp"
 #include "control/regions/monitor.hpp"
@@ -43,7 +44,7 @@ namespace skerry::control {
 
 std::uint64_t monotonic_us();
 
-class Controller final : public admin::Backend, public RegionSync {
+class Controller final : public admin::Backend, public lambda_api::Functions, public RegionSync {
   public:
     // `regions` are the snapshot's, in the configuration's order. Everything referred to outlives
     // it.
@@ -100,6 +101,17 @@ class Controller final : public admin::Backend, public RegionSync {
     admin::ApiResult<std::uint64_t> read_access_keys_again();
     admin::ApiResult<std::vector<admin::AccessKeyView>> reload_access_keys() override;
 
+    // lambda_api::Functions; erase() and archive() are the others' too.
+    std::shared_ptr<const auth::AccessKeys> signing_keys() override;
+    std::optional<catalog::Function> find(const std::string& name) override;
+    std::vector<catalog::Function> all() override;
+    std::uint64_t archive_size(const std::string& digest) override;
+    admin::ApiResult<catalog::Function> deploy(const admin::DeployRequest& request,
+                                               std::string_view archive,
+                                               const lambda_api::Edit& edit) override;
+    admin::ApiResult<catalog::Function> change(const std::string& name,
+                                               const lambda_api::Edit& edit) override;
+
     // RegionSync: called by the regions' replicators, each on its own thread.
     RegionWork on_held(std::uint32_t region, const admin::HeldVersions& held) override;
     bool wants(std::uint32_t region, const admin::DeployRequest& request) override;
@@ -124,7 +136,9 @@ class Controller final : public admin::Backend, public RegionSync {
     // Each target with its names, in the same order.
     void add_rate(const catalog::Function& function, SnapshotExtras& extras) const;
     void add_targets(const catalog::Function& function, std::vector<Target>& to,
-                     std::vector<TargetName>& names);
+                     std::vector<TargetName>& names, SnapshotExtras& extras);
+    static std::uint16_t add_split(const catalog::Function& function, const std::string& alias,
+                                   SnapshotExtras& extras);
     std::uint64_t holders(const catalog::Function& function, const std::string& digest) const;
     bool may_have_workers(const catalog::Policy& policy) const;
     Status adopt(const catalog::Function& function);
@@ -155,16 +169,24 @@ class Controller final : public admin::Backend, public RegionSync {
         std::map<std::string, std::uint32_t> opened;  // digest → entry, for this deploy
         std::optional<std::uint32_t> index;           // taken for a new function
         std::set<std::string> new_regions;            // that certainly don't know the function yet
+        const lambda_api::Edit* edit = nullptr;
+        std::optional<admin::ApiError> refusal;  // the edit's
     };
+    admin::ApiResult<admin::DeployOutcome> deploy_edited(const admin::DeployRequest& request,
+                                                         std::string_view archive,
+                                                         const lambda_api::Edit* edit);
+    std::optional<admin::ApiError> judge_edit(const std::string& name,
+                                              const lambda_api::Edit* edit);
     std::optional<admin::ApiError> judge_deploy(const admin::DeployRequest& request) const;
     admin::ApiResult<admin::DeployOutcome> deploy_version(const admin::DeployRequest& request,
                                                           const std::string& archive_digest,
-                                                          std::string_view archive);
+                                                          std::string_view archive,
+                                                          const lambda_api::Edit* edit);
     std::vector<admin::RegionOutcome> replicate(const Plan& plan, std::string_view archive);
     std::string last_words(const std::string& name, const std::string& version) const;
     Status warm_up(Lock& lock, const Plan& plan);
     std::uint64_t commit(const Plan& plan);
-    Status switch_to(const Plan& plan, std::uint64_t& publication);
+    Status switch_to(Plan& plan, std::uint64_t& publication);
     void give_up(const Plan& plan, const std::vector<admin::RegionOutcome>& regions);
 
     // plan.cpp

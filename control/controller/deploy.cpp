@@ -108,6 +108,23 @@ std::optional<admin::ApiError> Controller::judge_deploy(const DeployRequest& req
 
 ApiResult<DeployOutcome> Controller::deploy(const DeployRequest& request,
                                             std::string_view archive) {
+    return deploy_edited(request, archive, nullptr);
+}
+
+// What the edit says of what there is, before anything is done for it.
+std::optional<admin::ApiError> Controller::judge_edit(const std::string& name,
+                                                      const lambda_api::Edit* edit) {
+    if (edit == nullptr) return std::nullopt;
+    const std::lock_guard lock(mutex_);
+    const catalog::Function* before = catalog_.find(name);
+    catalog::Function next;
+    if (before != nullptr) next = *before;
+    return (*edit)(before, next);
+}
+
+ApiResult<DeployOutcome> Controller::deploy_edited(const DeployRequest& request,
+                                                   std::string_view archive,
+                                                   const lambda_api::Edit* edit) {
     if (auto refusal = judge_deploy(request))
         return ApiResult<DeployOutcome>::failure(std::move(*refusal));
     const std::string found = catalog::sha256_hex(archive);
@@ -119,17 +136,20 @@ ApiResult<DeployOutcome> Controller::deploy(const DeployRequest& request,
     if (taken == Turn::Taken::busy)
         return refuse(409, "busy", "another deploy or delete is under way; try again later");
     const TurnHolder holder(turn_);
+    if (auto refusal = judge_edit(request.name, edit))
+        return ApiResult<DeployOutcome>::failure(std::move(*refusal));
     const auto digest = artifacts_.install(archive, request.runtime);
     if (!digest)
         return catalog::is_archives_fault(digest.error())
                    ? refuse(422, "bad-artifact", digest.error().text)
                    : refuse(507, "storage", digest.error().text);
-    return deploy_version(request, *digest, archive);
+    return deploy_version(request, *digest, archive, edit);
 }
 
 ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request,
                                                     const std::string& archive_digest,
-                                                    std::string_view archive) {
+                                                    std::string_view archive,
+                                                    const lambda_api::Edit* edit) {
     DeployOutcome outcome;
     outcome.function = request.name;
     DeployRequest made = request;
@@ -139,6 +159,7 @@ ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request
     const catalog::Function* before = catalog_.find(request.name);
     if (before != nullptr) plan.before = *before;
     plan.next = next_function(before, made);
+    plan.edit = edit;
     outcome.version = plan.next.current;
     if (before != nullptr && before->current != outcome.version) outcome.previous = before->current;
     deploying_ = request.name;
@@ -171,6 +192,10 @@ ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request
     std::uint64_t publication = 0;
     const Status switched = switch_to(plan, publication);
     lock.lock();
+    if (plan.refusal) {
+        const admin::ApiError& why = *plan.refusal;
+        return fail(why.http_status, why.code, why.message);
+    }
     if (!switched) return fail(507, "catalog", switched.error().text);
     const bool seen = changed_.wait_for(
         lock, kGraceTimeout, [&] { return reclaimer_.passed(publication) || stopping_; });
@@ -252,7 +277,7 @@ Status Controller::warm_up(Lock& lock, const Plan& plan) {
 }
 
 // From commit() on every request is for the new version; `publication` tells when that has passed.
-Status Controller::switch_to(const Plan& plan, std::uint64_t& publication) {
+Status Controller::switch_to(Plan& plan, std::uint64_t& publication) {
     std::set<std::string> left, joined;
     for (std::uint32_t r = 0; r < config_.regions.size(); ++r) {
         if (replicates_to(plan.next.policy, r))
@@ -261,13 +286,18 @@ Status Controller::switch_to(const Plan& plan, std::uint64_t& publication) {
             left.insert(config_.regions[r].name);
     }
     const Status stored = store(
-        [&](catalog::State& state) {
+        [&](catalog::State& state) -> Status {
             state.unbury(plan.next.name, joined);
             if (const Status buried = state.bury(plan.next.name, left); !buried) return buried;
             // From what is there now: an alias may have been set since the plan was made.
-            const auto there = state.functions.find(plan.next.name);
-            return state.put(next_function(
-                there == state.functions.end() ? nullptr : &there->second, push_of(plan.next)));
+            const auto at = state.functions.find(plan.next.name);
+            const catalog::Function* there = at == state.functions.end() ? nullptr : &at->second;
+            catalog::Function next = next_function(there, push_of(plan.next));
+            next.details.modified_ms = unix_us() / 1000;
+            next.details.revision = state.epoch + 1;
+            if (plan.edit != nullptr) plan.refusal = (*plan.edit)(there, next);
+            if (plan.refusal) return Error{ECANCELED, plan.refusal->message};
+            return state.put(next);
         },
         [&] { publication = commit(plan); });
     if (stored) wake_regions();

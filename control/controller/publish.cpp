@@ -129,8 +129,21 @@ bool Controller::held_back(std::uint32_t entry) const {
            pool_.held_back(entry, monotonic_us());
 }
 
+// With the alias's share for another version, if it has one.
+std::uint16_t Controller::add_split(const catalog::Function& function, const std::string& alias,
+                                    SnapshotExtras& extras) {
+    const auto details = function.alias_details.find(alias);
+    if (details == function.alias_details.end() || details->second.other.empty()) return 0;
+    extras.splits.push_back(
+        {catalog::version_key(details->second.other), details->second.other_weight});
+    return static_cast<std::uint16_t>(extras.splits.size());
+}
+
 void Controller::add_targets(const catalog::Function& function, std::vector<Target>& to,
-                             std::vector<TargetName>& names) {
+                             std::vector<TargetName>& names, SnapshotExtras& extras) {
+    static_assert(catalog::kWholeWeight == kWholeSplit);
+    static_assert(kMaxFunctions * catalog::kMaxAliases < 65536);
+    const bool lambda = !function.details.runtime.empty();
     const Deployed& deployed = deployed_.at(function.name);
     for (const std::string& digest : function.versions) {
         Target target;
@@ -149,12 +162,22 @@ void Controller::add_targets(const catalog::Function& function, std::vector<Targ
         if (entry != deployed.entries.end() && !held_back(entry->second))
             target.entry = entry->second;
         to.push_back(target);
-        names.push_back({function.name, digest, digest});
+        names.push_back({function.name, digest, digest, function.number_of(digest), lambda});
         for (const auto& [alias, stands_for] : function.aliases) {
             if (stands_for != digest) continue;
             target.qualifier = catalog::alias_key(alias);
+            target.split = add_split(function, alias, extras);
             to.push_back(target);
             names.push_back({function.name, alias, digest});
+        }
+        target.split = 0;
+        for (const catalog::Publication& each : function.published) {
+            // An alias of digits alone may be older than numbers are.
+            const std::string number = std::to_string(each.number);
+            if (each.version != digest || function.aliases.count(number) != 0) continue;
+            target.qualifier = catalog::alias_key(number);
+            to.push_back(target);
+            names.push_back({function.name, number, digest});
         }
         if (digest != function.current) continue;
         target.qualifier = 0;
@@ -179,8 +202,10 @@ std::unique_ptr<const Snapshot> Controller::build_snapshot() {
     std::vector<Target> targets;
     std::vector<TargetName> names;
     SnapshotExtras extras;
+    extras.reserved.assign(kMaxFunctions, kUnreserved);
     for (const auto& [name, function] : catalog_.functions()) {
-        add_targets(function, targets, names);
+        add_targets(function, targets, names, extras);
+        if (function.reserved) extras.reserved[deployed_.at(name).index] = *function.reserved;
         add_rate(function, extras);
     }
     auto snapshot = std::make_unique<Snapshot>(++generation_, targets, regions_, draining_,

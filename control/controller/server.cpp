@@ -14,8 +14,10 @@
 #include <csignal>
 #include <cstring>
 
+#include "control/config/preflight.hpp"
 #include "control/controller/notify.hpp"
 #include "control/controller/uid_range.hpp"
+#include "control/lambda_api/server.hpp"
 #include "dataplane/net/flow.hpp"
 #include "dataplane/net/return_ports.hpp"
 #include "dataplane/net/tcp/stack.hpp"
@@ -403,6 +405,12 @@ Status Server::start_http() {
     auto admin = admin::start_admin(config_.admin_socket, *controller_);
     if (!admin) return admin.error();
     admin_ = std::move(*admin);
+    if (!config_.lambda_api.listen.empty()) {
+        auto lambda =
+            lambda_api::start(config_.lambda_api.listen, config_.http.signing_region, *controller_);
+        if (!lambda) return lambda.error();
+        lambda_ = std::move(*lambda);
+    }
     if (config_.management.listen.empty() || shared_.server.is_pop) return ok();
     const admin::Tls tls{config_.management.tls_cert, config_.management.tls_key,
                          config_.management.tls_ca};
@@ -421,6 +429,11 @@ Status Server::run(int signal_fd) {
             "http.require_signature = false: whoever reaches TCP port {} invokes any "
             "function",
             shared_.server.http.port);
+    if (!config_.lambda_api.listen.empty() && !config::is_on_loopback(config_.lambda_api.listen))
+        spdlog::warn(
+            "lambda_api.listen = {}: not on loopback, and plain HTTP: who is on the way reads code "
+            "and environments",
+            config_.lambda_api.listen);
     std::uint64_t stop_at_us = 0;
     std::vector<pollfd> fds;
     Notifier manager = Notifier::from_environment();
@@ -471,6 +484,7 @@ Server::~Server() {
     // before what they read.
     if (controller_) controller_->stop();
     management_.reset();
+    lambda_.reset();
     admin_.reset();
     stop_cores();
     events_.reset();

@@ -63,7 +63,7 @@ class Server {
     std::vector<int> attach_errors_;
     std::atomic<std::uint32_t> attached_{0};
     std::unique_ptr<admin::Server> admin_;
-    std::unique_ptr<admin::Server> management_;
+    std::unique_ptr<admin::Server> management_, lambda_;
 };
 
 }  // namespace skerry::control

@@ -239,7 +239,8 @@ ApiResult<admin::ExplainView> Controller::explain(const std::string& name) {
             {404, "no-such-function", "no function is called \"" + name + "\"", {}});
     std::vector<Target> targets;
     std::vector<TargetName> names;
-    add_targets(*function, targets, names);
+    SnapshotExtras extras;
+    add_targets(*function, targets, names, extras);
     const auto target = std::find_if(targets.begin(), targets.end(),
                                      [](const Target& each) { return each.qualifier == 0; });
     admin::ExplainView view;

@@ -169,15 +169,15 @@ int show_events(const Common& common) {
 
 int list_keys(const Common& common, bool reload) {
     const AdminClient client(common.admin);
-    return show(common,
-                reload ? client.post("/v1/access-keys/reload", "") : client.get("/v1/access-keys"),
-                [](const json& all) {
-                    Rows rows;
-                    for (const auto& k : member(all, "access_keys"))
-                        rows.push_back({field(k, "id"), field(k, "status"), field(k, "functions"),
-                                        field(k, "not_after_unix_s")});
-                    print_table({"ID", "STATUS", "FUNCTIONS", "NOT AFTER (UNIX S)"}, rows);
-                });
+    return show(
+        common, reload ? client.post("/v1/access-keys/reload", "") : client.get("/v1/access-keys"),
+        [](const json& all) {
+            Rows rows;
+            for (const auto& k : member(all, "access_keys"))
+                rows.push_back({field(k, "id"), field(k, "status"), field(k, "functions"),
+                                field(k, "manage"), field(k, "not_after_unix_s")});
+            print_table({"ID", "STATUS", "FUNCTIONS", "MANAGES", "NOT AFTER (UNIX S)"}, rows);
+        });
 }
 
 }  // namespace skerry::ctl

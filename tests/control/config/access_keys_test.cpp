@@ -165,5 +165,49 @@ TEST_F(Secrets, PreflightSaysWhoMayInvoke) {
     EXPECT_EQ(need().what, "");
 }
 
+TEST(ConfigLambdaApi, IsForPopsAndForKeysThatMayManage) {
+    const std::string listens = "[lambda_api]\nlisten = \"127.0.0.1:4602\"\n";
+    auto config = parse(std::string(kServer) + listens + kKey + "manage = true\n", "s.toml");
+    ASSERT_TRUE(config) << config.error().text;
+    EXPECT_EQ(config->lambda_api.listen, "127.0.0.1:4602");
+    EXPECT_TRUE(config->access_keys[0].manage);
+    EXPECT_FALSE(parse(std::string(kServer) + kKey, "s.toml")->access_keys[0].manage);
+    EXPECT_EQ(parse(kServer, "s.toml")->lambda_api.listen, "");
+    const auto error = [](const std::string& text) {
+        const auto result = parse(text, "s.toml");
+        return result ? "" : result.error().text;
+    };
+    EXPECT_NE(error(std::string(kServer) + "[lambda_api]\n").find("lambda_api.listen"),
+              std::string::npos);
+    EXPECT_NE(error(std::string(kServer) + "[lambda_api]\nlisten = \"here\"\n")
+                  .find("lambda_api.listen: found \"here\""),
+              std::string::npos);
+    EXPECT_NE(error(std::string(kServer) + listens + kKey + "manage = 1\n").find("manage: found 1"),
+              std::string::npos);
+    const std::string region = "role = \"region\"\n" + std::string(kServer);
+    EXPECT_NE(error(region + listens).find("nothing in a region"), std::string::npos);
+}
+
+TEST(ConfigLambdaApi, PreflightSaysWhoMayManageAndWhoMayListen) {
+    Config config = *parse(kServer, "s.toml");
+    const auto need = [&] {
+        for (const Need& each : preflight(config))
+            if (each.what == "lambda_api") return each;
+        return Need{};
+    };
+    EXPECT_EQ(need().what, "");
+    config.lambda_api.listen = "127.0.0.1:4602";
+    EXPECT_EQ(need().state, Need::warning) << "nobody may manage";
+    config.access_keys = {{.id = "A", .secret_file = "/a", .functions = {"*"}, .manage = true}};
+    EXPECT_EQ(need().state, Need::ok);
+    config.lambda_api.listen = "[::1]:4602";
+    EXPECT_EQ(need().state, Need::ok);
+    for (const char* open : {"0.0.0.0:4602", "[::]:4602", "10.0.0.1:4602", "[::10]:4602"}) {
+        config.lambda_api.listen = open;
+        EXPECT_EQ(need().state, Need::warning) << open;
+        EXPECT_NE(need().found.find(open), std::string::npos);
+    }
+}
+
 }  // namespace
 }  // namespace skerry::config

@@ -1,0 +1,98 @@
+// What catalog.json says: see catalog_file.cpp for how it is read.
+#include <nlohmann/json.hpp>
+
+#include "control/catalog/catalog_file.hpp"
+
+namespace skerry::catalog {
+namespace {
+
+using json = nlohmann::json;
+
+json limits_json(const Limits& l) {
+    return {{"memory_mib", l.memory_mib},     {"timeout_ms", l.timeout_ms},
+            {"concurrency", l.concurrency},   {"warm_min", l.warm_min},
+            {"warm_max", l.warm_max},         {"max_payload_bytes", l.max_payload_bytes},
+            {"cold_cost_ms", l.cold_cost_ms}, {"cpu_percent", l.cpu_percent},
+            {"max_per_s", l.max_per_s},       {"max_burst", l.max_burst},
+            {"cpu_weight", l.cpu_weight},     {"cpu_ms", l.cpu_ms},
+            {"tmp_mib", l.tmp_mib},           {"pids_max", l.pids_max},
+            {"log_kib", l.log_kib},           {"single_use", l.single_use},
+            {"templates", l.templates},       {"egress", l.egress}};
+}
+
+json builds_json(const std::map<std::string, Build>& builds) {
+    json all = json::object();
+    for (const auto& [version, build] : builds) {
+        json environment = json::object();
+        for (const auto& [name, value] : variables_of(build.runtime.environment))
+            environment[name] = value;
+        all[version] = {{"archive", build.archive},
+                        {"runtime", runtime::kind_name(build.runtime.kind)},
+                        {"handler", build.runtime.handler},
+                        {"environment", std::move(environment)}};
+    }
+    return all;
+}
+
+// Into the object of whatever has them.
+void add_details(json& object, const Details& details) {
+    object["label"] = details.runtime;
+    object["role"] = details.role;
+    object["description"] = details.description;
+    object["modified_ms"] = static_cast<std::uint64_t>(details.modified_ms);
+    object["revision"] = details.revision;
+}
+
+json published_json(const std::vector<Publication>& published) {
+    json all = json::array();
+    for (const Publication& each : published) {
+        all.push_back({{"number", each.number}, {"version", each.version}});
+        add_details(all.back(), each.details);
+    }
+    return all;
+}
+
+json alias_details_json(const std::map<std::string, AliasDetails>& details) {
+    json all = json::object();
+    for (const auto& [alias, each] : details)
+        all[alias] = {{"number", each.number},
+                      {"latest", each.latest},
+                      {"other", each.other},
+                      {"other_number", each.other_number},
+                      {"other_weight", each.other_weight},
+                      {"description", each.description},
+                      {"revision", each.revision}};
+    return all;
+}
+
+}  // namespace
+
+std::string render(const State& stored) {
+    json functions = json::array();
+    for (const auto& [name, f] : stored.functions) {
+        functions.push_back({{"name", f.name},
+                             {"limits", limits_json(f.limits)},
+                             {"place", kPlaces[static_cast<std::size_t>(f.policy.place)]},
+                             {"retry", kRetries[static_cast<std::size_t>(f.policy.retry)]},
+                             {"regions", f.policy.regions},
+                             {"current", f.current},
+                             {"versions", f.versions},
+                             {"builds", builds_json(f.builds)},
+                             {"aliases", f.aliases},
+                             {"alias_details", alias_details_json(f.alias_details)},
+                             {"published", published_json(f.published)},
+                             {"next_number", f.next_number}});
+        add_details(functions.back(), f.details);
+        if (f.reserved) functions.back()["reserved"] = *f.reserved;
+    }
+    json tombstones = json::array();
+    for (const auto& [name, regions] : stored.tombstones)
+        tombstones.push_back({{"name", name}, {"regions", regions}});
+    const json root = {{"format", kFormat},
+                       {"epoch", stored.epoch},
+                       {"functions", std::move(functions)},
+                       {"tombstones", std::move(tombstones)}};
+    return root.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace skerry::catalog
