@@ -67,7 +67,7 @@ def connect(plan, node, router, link_options):
 def connect_management(plan, router):
     command("ip", "-n", router, "link", "add", "mgmt", "type", "bridge")
     command("ip", "-n", router, "link", "set", "mgmt", "up")
-    for node in plan.servers:
+    for node in plan.nodes:
         wire(plan.namespace(node), "mgmt0", router, f"m-{node}")
         command("ip", "-n", router, "link", "set", f"m-{node}", "master", "mgmt")
         address(plan.namespace(node), "mgmt0", plan.management(node) + "/24")

@@ -84,7 +84,9 @@ class Plan:
         return f"fd77:{self.network(node):x}::1"
 
     def management(self, node):
-        return f"10.78.0.{1 if node == 'pop' else 1 + self.index(node)}"
+        """In a network beside the packet path's, where servers manage and are managed."""
+        last = {"pop": 1, "client": 254}.get(node) or 1 + self.index(node)
+        return f"10.78.0.{last}"
 
     def node_dir(self, node):
         return self.dir / node
