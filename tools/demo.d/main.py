@@ -12,12 +12,14 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools/demo.d"), str(ROOT / "tools/lab.d")]
 sys.dont_write_bytecode = True
 
+import aws_cli  # noqa: E402
 import client  # noqa: E402
 import scenes  # noqa: E402
 from plan import Plan  # noqa: E402
@@ -30,6 +32,7 @@ COLUMNS = {
     "spill": ("requests", "forwarded", "failed"),
     "rollout": ("requests", "failed", "stale"),
     "http": ("requests", "p50_us", "body_bytes", "regions"),
+    "aws": ("calls", "first", "second"),
     "failover": ("requests", "answered", "executed_twice", "max_gap_ms"),
     "languages": ("bash_cold_ms", "bash_warm_us", "python_cold_ms", "python_warm_us", "nodejs_cold_ms", "nodejs_warm_us"),
 }
@@ -77,7 +80,7 @@ def table(result, out):
     print("─" * 96, file=out)
 
 
-def show(plan, say):
+def show(plan, say, folder):
     stage = scenes.Stage(ROOT, plan, say)
     result = {"local": scenes.local(stage)}
     result["affinity"] = scenes.affinity(stage)
@@ -86,6 +89,7 @@ def show(plan, say):
     result["rollout"] = scenes.rollout(stage)
     result["languages"] = scenes.languages(stage)
     result["http"] = scenes.http(stage)
+    result["aws"] = aws_cli.scene(stage, folder)
     result["failover"] = scenes.failover(stage, lambda region: lab("kill", plan, region))
     return result
 
@@ -104,13 +108,15 @@ def parse():
 
 def perform(plan, say):
     """All scenes; their lab is gone afterwards, however they end."""
+    folder = tempfile.TemporaryDirectory(prefix="skerry-demo-")
     try:
         say("A POP and three regions, 5, 20 and 45 ms away, come up in namespaces of their own.")
-        lab("up", plan, "--quiet")
-        return show(plan, say)
+        lab("up", plan, "--quiet", "--set", f"more={aws_cli.configuration(plan, folder.name)}")
+        return show(plan, say, folder.name)
     finally:
         # Nothing may cut this short: not a second Ctrl-C, not the terminal that goes away.
         ignore_signals()
+        folder.cleanup()
         lab("down", plan)
 
 
