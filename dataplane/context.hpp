@@ -45,8 +45,11 @@ struct Arrival {
     std::uint32_t cache_entry = 0;
     std::uint32_t deadline_us = 0;  // time left
     std::uint32_t exchange = kNoExchange;
+    std::uint32_t dedup_entry = kNoDedup;
     net::Path path;
 };
+
+class Dedup;
 
 struct Context {
     Context(Shared& shared_state, std::uint32_t core_index, rte_mempool* packets)
@@ -82,8 +85,12 @@ struct Context {
     std::uint16_t now_s = 0;
     std::uint64_t cookie_epoch = 0;
 
-    bool ring_control = false;  // the control thread has something to look at
-    bool ring_events = false;   // the queue of events has
+    bool ring_control = false;     // the control thread has something to look at
+    bool ring_events = false;      // the queue of events has
+    std::uint32_t wake_cores = 0;  // bit c: so has core c
+
+    // Requests that are tried again. None: there are no such.
+    Dedup* dedup = nullptr;
 
     // What each source may ask for; none: whatever it likes.
     limits::Sources* sources = nullptr;

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "dataplane/decide/lane.hpp"
+#include "dataplane/dedup/dedup.hpp"
 #include "dataplane/loop.hpp"
 #include "dataplane/net/tcp/isn.hpp"
 #include "dataplane/reply/replies.hpp"
@@ -170,6 +171,7 @@ std::uint32_t Core::open(const Arrival& arrival) {
     invocation.progress = Progress::elsewhere;
     invocation.retry = target.retry;
     invocation.cache_entry = arrival.cache_entry;
+    invocation.dedup_entry = arrival.dedup_entry;
     invocation.function = target.function;
     invocation.entry = target.entry;
     invocation.timeout_us = target.timeout_us;
@@ -226,17 +228,32 @@ void Core::start_local(std::uint32_t index, const Claim& claim) {
 
 // Nobody waits for the answer any more. What has not been started is taken back, and a region told
 // so if a trunk leads there; what may have been started runs on, and its end is counted as
-// drop_client_gone.
+// drop_client_gone. What its client may ask for once more goes on, if it has been started or
+// somebody has asked already.
 void Core::client_gone(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
     SKERRY_CHECK(invocation.exchange != kNoExchange && invocation.progress != Progress::free);
     invocation.exchange = kExchangeGone;
+    if (invocation.dedup_entry != kNoDedup &&
+        (invocation.progress != Progress::waiting || is_wanted(invocation)))
+        return;
     if (invocation.progress == Progress::forwarded) return forwarder_.client_gone(index);
     if (invocation.progress == Progress::local) invocation.progress = Progress::abandoned;
     if (invocation.progress != Progress::waiting) return;
     wait_no_more(index);
     context_.counters.count(Reason::drop_client_gone);
     finish(context_, index);
+}
+
+// Somebody waits for its answer, or may ask for it because it may have run already. Of one that has
+// not been started, and that nobody waits for, nothing is remembered from here on.
+bool Core::is_wanted(Invocation& invocation) {
+    if (invocation.exchange != kExchangeGone) return true;
+    if (invocation.dedup_entry == kNoDedup) return false;
+    if (invocation.maybe_repeated) return true;
+    if (!context_.dedup->withdraw(invocation.dedup_entry)) return true;
+    invocation.dedup_entry = kNoDedup;
+    return false;
 }
 
 void Core::ring_workers() {
@@ -279,7 +296,7 @@ bool Core::serve_first(std::uint32_t index) {
 // A region refused it or fell silent: here, another region, or nobody.
 void Core::decide_again(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
-    if (invocation.exchange == kExchangeGone) {
+    if (!is_wanted(invocation)) {
         context_.counters.count(Reason::drop_client_gone);
         finish(context_, index);
         return;

@@ -23,7 +23,8 @@ struct ExchangeAnswer {
     // Instead of `payload`: all of its bytes, in buffers of the core's payload pool. They are the
     // sink's from here on.
     rte_mbuf* kept = nullptr;
-    Selection selection = {};  // of the region that was asked last
+    Selection selection = {};       // of the region that was asked last
+    wire::RequestId executed = {};  // of an answer to an earlier try: that one's
 };
 
 class ExchangeSink {
@@ -34,6 +35,9 @@ class ExchangeSink {
     // It has been taken in, and will be answered: its header had flag::want_accepted. Once, before
     // answer(). What is told so goes out before a worker starts.
     virtual void accepted(std::uint32_t exchange, const wire::Header& accepted) = 0;
+    // Instead of opened(): another try of the same request runs, and answer() brings what comes of
+    // that. Should the exchange end before, Dedup::leave(waiter) is to be called.
+    virtual void joined(std::uint32_t exchange, std::uint32_t waiter) = 0;
     // The end of the exchange's invocation: called once, on the core's thread. Must not fail: what
     // it can't deliver it counts.
     virtual void answer(std::uint32_t exchange, const ExchangeAnswer& answer) = 0;

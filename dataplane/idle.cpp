@@ -2,13 +2,17 @@
 // until a packet, a worker, another core or the control thread rings, or a timer is due.
 #include <rte_pause.h>
 
+#include <utility>
+
 #include "dataplane/loop.hpp"
 #include "sandbox/channel/handover.hpp"
 
 namespace skerry {
 
 void Core::handover_bells() {
-    for (std::uint32_t cores = messages_.take_handed_over(); cores != 0; cores &= cores - 1) {
+    for (std::uint32_t cores =
+             messages_.take_handed_over() | std::exchange(context_.wake_cores, 0u);
+         cores != 0; cores &= cores - 1) {
         const int fd = context_.shared.kick_fd[static_cast<std::uint32_t>(std::countr_zero(cores))];
         if (fd >= 0) ring_->ring(fd);
     }

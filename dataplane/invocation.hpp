@@ -31,6 +31,8 @@ inline constexpr std::uint32_t kEventExchange = 1u << 29;
 // The stream of a trunk that a forwarded request has: number of the trunk, and place.
 inline constexpr std::uint32_t kNoStream = ~0u;
 
+inline constexpr std::uint32_t kNoDedup = ~0u;
+
 enum class Progress : std::uint8_t {
     free,
     local,      // a worker has it
@@ -74,6 +76,7 @@ struct alignas(64) Invocation {
     Selection selection;        // how the last one of them was chosen
     std::uint32_t generation = 0;
     std::uint32_t cache_entry = 0;
+    std::uint32_t dedup_entry = kNoDedup;  // its answer is kept for other tries of it (dedup/)
     std::uint32_t function = 0;
     std::uint32_t entry = kNoEntry;
     std::uint32_t timeout_us = 0;  // the function's limit

@@ -100,6 +100,7 @@ class Core {
     void ring_control();
     void start_local(std::uint32_t index, const Claim& claim);
     void client_gone(std::uint32_t index);
+    bool is_wanted(Invocation& invocation);
     bool serve_first(std::uint32_t index);
     void decide_again(std::uint32_t index);
     void handover_bells();

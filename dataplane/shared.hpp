@@ -14,6 +14,7 @@
 //   log_events[core]  that core             log collector  SPSC rte_ring of fixed records
 //   tail_requests     that core             log collector  SPSC rte_ring of fixed records, one a
 //   core tail_answers      log collector         that core      the same
+//   dedup             cores                 cores          dedup/table.hpp; none: off
 //   event_…[core]     that core / queue     the other      SPSC rte_rings: event/rings.hpp
 //   doorbells[core]   that core             workers        channel/layout.hpp
 #pragma once
@@ -32,6 +33,7 @@
 #include "dataplane/capacity/reservations.hpp"
 #include "dataplane/capacity/slot_table.hpp"
 #include "dataplane/counters.hpp"
+#include "dataplane/dedup/store.hpp"
 #include "dataplane/dispatch/channel.hpp"
 #include "dataplane/limits/shared_bucket.hpp"
 #include "dataplane/limits/sources.hpp"
@@ -89,8 +91,11 @@ struct HttpInfo {
     std::array<std::uint8_t, 16> secret{};  // of TCP: keys what strangers must not guess
     // Where the ids of requests begin. Clients see ids, and can work it out: not part of a secret.
     std::uint64_t first_id = 0;
-    bool require_signature = false;  // of invocations, by one of Shared::access_keys
-    std::string signing_region;      // that signatures must be for; empty: any
+    bool require_signature = false;     // of invocations, by one of Shared::access_keys
+    std::string signing_region;         // that signatures must be for; empty: any
+    std::uint32_t retry_window_ms = 0;  // an answer is kept for tries of the same request; 0: none
+    std::uint32_t retry_entries = 16384;
+    std::uint64_t retry_bytes = 16u << 20;  // of answers; half of it for one at most
 };
 
 // Trunks (docs/protocol.md), of each core. They share TCP's limits, and the payload buffers, with
@@ -164,6 +169,7 @@ struct Shared {
     std::array<rte_ring*, channel::kMaxCores> event_submissions{}, event_verdicts{}, event_runs{},
         event_results{};
     int event_bell_fd = -1;  // eventfd of the queue of events (EFD_NONBLOCK)
+    std::unique_ptr<dedup::Store> dedup;
     std::array<rte_ring*, channel::kMaxCores> handover{};  // elements: rte_mbuf*
     channel::CoreDoorbell* doorbells = nullptr;            // kMaxCores of them, in a memfd
     std::atomic<std::uint64_t> catalog_epoch{0};           // told to probing peers

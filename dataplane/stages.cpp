@@ -305,6 +305,7 @@ std::uint32_t Core::transmit() {
     const auto ports = static_cast<std::uint8_t>(context_.shared.server.ports.size());
     for (std::uint8_t port = 0; port < ports; ++port) sent += context_.flush(port);
     ring_control();
+    if (context_.wake_cores != 0) handover_bells();
     context_.counters.in_flight.set(dispatcher_.in_flight());
     context_.counters.waiting.set(waiting_.size());
     context_.counters.pending.set(forwarder_.pending());

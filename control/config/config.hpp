@@ -113,6 +113,9 @@ struct Http {                             // [http]; per core unless it says oth
     std::uint32_t idle_ms = 60000;        // a connection between requests
     std::uint32_t head_ms = 10000;        // a head, from its first byte to its last
     std::uint32_t min_body_bytes_per_s = 1024;  // of a body on its way in, or an answer out
+    std::uint32_t retry_window_ms = 30000;      // an answer is kept for retries of it; 0: never
+    std::uint32_t retry_entries = 16384;        // requests remembered for retries
+    std::uint32_t retry_mib = 16;               // of answers that are kept
     std::string allow_origin;  // whose web pages may call: "*", or one origin; empty: nobody's
 
     // Invocations must be signed by an [[access_key]], for this region of AWS's; empty: for any.

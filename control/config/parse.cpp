@@ -180,6 +180,9 @@ void read_http(Reader& top, Http& h, Lines& lines, Problems& problems) {
     r.integer("idle_ms", h.idle_ms, 100, 3600000);
     r.integer("head_ms", h.head_ms, 100, 3600000);
     r.integer("min_body_bytes_per_s", h.min_body_bytes_per_s, 1, 1 << 30);
+    r.integer("retry_window_ms", h.retry_window_ms, 0, 600000);
+    r.integer("retry_entries", h.retry_entries, 16, 65535);
+    r.integer("retry_mib", h.retry_mib, 1, 1024);
     r.text("allow_origin", h.allow_origin, kOriginAllowed, is_origin);
     r.flag("require_signature", h.require_signature);
     r.text("signing_region", h.signing_region, kSigningRegionAllowed, is_signing_region);

@@ -132,6 +132,7 @@ Status Server::make_shared() {
         .shed_ms = limits.shed_ms,
         .exempt = limits.exempt};
 
+    if (const Status dedup = make_dedup(info); !dedup) return dedup;
     auto doorbells = channel::create_doorbells();
     if (!doorbells) return doorbells.error();
     doorbells_ = std::move(*doorbells);
@@ -162,6 +163,9 @@ Status Server::make_http(HttpInfo& info) const {
     info.allow_origin = http.allow_origin;
     info.require_signature = http.require_signature;
     info.signing_region = http.signing_region;
+    info.retry_window_ms = http.retry_window_ms;
+    info.retry_entries = http.retry_entries;
+    info.retry_bytes = std::uint64_t{http.retry_mib} << 20;
     if (getrandom(info.secret.data(), info.secret.size(), 0) !=
             static_cast<ssize_t>(info.secret.size()) ||
         getrandom(&info.first_id, sizeof info.first_id, 0) !=

@@ -32,6 +32,7 @@ class Server {
     Status open_ports();
     Status make_shared();
     Status make_http(HttpInfo& info) const;
+    Status make_dedup(const ServerInfo& info);
     Result<rte_mempool*> make_payload_pool(std::uint32_t core) const;
     Status make_rings();
     Status make_event_rings();

@@ -15,10 +15,11 @@ std::uint64_t token_of(std::uint32_t index, const Invocation& invocation) {
 }  // namespace
 
 void Dispatcher::hold(Invocation& invocation) const {
-    invocation.hold_reply = invocation.progress == Progress::local &&
-                            invocation.exchange != kExchangeGone &&
-                            (invocation.header.flags.get() & wire::flag::want_tail) != 0 &&
-                            context_.shared.tail_requests[context_.core] != nullptr;
+    invocation.hold_reply =
+        invocation.progress == Progress::local &&
+        (invocation.exchange != kExchangeGone || invocation.dedup_entry != kNoDedup) &&
+        (invocation.header.flags.get() & wire::flag::want_tail) != 0 &&
+        context_.shared.tail_requests[context_.core] != nullptr;
 }
 
 bool Dispatcher::await_tail(std::uint32_t index, AfterTail then) {

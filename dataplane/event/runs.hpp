@@ -40,6 +40,7 @@ class EventRuns final : public ExchangeSink {
 
     // ExchangeSink
     void opened(std::uint32_t, std::uint32_t) override {}
+    void joined(std::uint32_t, std::uint32_t) override {}  // an event has no key
     void accepted(std::uint32_t, const wire::Header&) override {}
     void answer(std::uint32_t exchange, const ExchangeAnswer& answer) override;
     void tail(std::uint32_t, const char*, std::uint32_t) override {}

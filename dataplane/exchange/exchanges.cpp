@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "dataplane/dedup/dedup.hpp"
 #include "dataplane/http/answer_text.hpp"
 #include "dataplane/payload_chain.hpp"
 #include "dataplane/reply/replies.hpp"
@@ -103,7 +104,8 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
         return false;
     }
     record = Record{};
-    const wire::Header header = request_header(call, *target);
+    wire::Header header = request_header(call, *target);
+    if (!call.retry_id.empty()) name(call, header);
     if (!append(record, &header, wire::kHeaderBytes)) {
         forget(record);
         refuse(answer, Reason::refused_no_buffer);
@@ -251,6 +253,7 @@ std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
             continue;
         }
         arrival.deadline_us = arrival.target->timeout_us + kWay_us;
+        if ((header->flags.get() & wire::flag::retry_key) != 0 && !claim(arrival)) continue;
         context_.counters.functions[arrival.target->function].arrivals.add();
         ++count;
     }
@@ -271,7 +274,10 @@ void Exchanges::cancel(http::Exchange exchange) {
     SKERRY_CHECK(record != nullptr);
     if (record->state == State::receiving) receiving_.leave(records_.get(), *record);
     if (record->state == State::complete) complete_.leave(records_.get(), *record);
-    if (record->state == State::running || record->state == State::held) {
+    if (record->state == State::joined) {
+        context_.dedup->leave(record->invocation);
+        context_.counters.count(Reason::drop_client_gone);
+    } else if (record->state == State::running || record->state == State::held) {
         SKERRY_CHECK(record->invocation != kNoInvocation && gone_.size() < gone_.capacity());
         gone_.push_back(record->invocation);
     } else if (record->state != State::answering) {
@@ -341,7 +347,7 @@ void Exchanges::name_version(const Record& record, const wire::Header& reply,
 
 void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     Record& record = records_[exchange];
-    SKERRY_CHECK(record.state == State::running);
+    SKERRY_CHECK(record.state == State::running || record.state == State::joined);
     std::uint32_t tail_bytes = wire::tail_of(answer.reply);  // of a region's
     SKERRY_CHECK(tail_bytes <= answer.payload_bytes);
     if (tail_bytes > kTailBytes) tail_bytes = 0;  // a region that says so is believed nothing
@@ -350,6 +356,9 @@ void Exchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     to_client.reason = answer.reason;
     to_client.version_key = answer.reply.qualifier.get();
     name_version(record, answer.reply, to_client);
+    to_client.replayed = (answer.reply.flags.get() & wire::flag::replayed) != 0;
+    if (answer.executed != wire::RequestId{})
+        server_->is_try_of({exchange, record.serial}, answer.executed.hi, answer.executed.lo);
     to_client.cold = (answer.reply.flags.get() & wire::flag::cold) != 0;
     to_client.selection = answer.selection;
     to_client.attempts = answer.reply.attempts;

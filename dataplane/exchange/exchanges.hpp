@@ -16,6 +16,7 @@
 // The course of a record
 //   free ─start()─► receiving ─payload_complete()─► complete ─take()─► (opened) running ─answer()─►
 //   answering ─release()─► free. With a tail that follows: running ─answer()─► held ─tail()─►
+//   answering. Another try of a request that runs: complete ─take()─► (joined) joined ─answer()─►
 //   answering. Of an event: complete ─take()─► submitted ─take_verdicts()─► answering. cancel()
 //   from any of them; what has been submitted then may be kept by the queue, and executed.
 #pragma once
@@ -88,6 +89,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
 
     // ExchangeSink
     void opened(std::uint32_t exchange, std::uint32_t invocation) override;
+    void joined(std::uint32_t exchange, std::uint32_t waiter) override;
     void accepted(std::uint32_t, const wire::Header&) override {}  // HTTP has no word for it
     void answer(std::uint32_t exchange, const ExchangeAnswer& answer) override;
     void tail(std::uint32_t exchange, const char* text, std::uint32_t bytes) override;
@@ -99,13 +101,14 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         complete,
         submitted,
         running,
+        joined,
         held,
         answering
     };
 
     struct Record {
         std::uint32_t serial = 0;
-        std::uint32_t invocation = kNoInvocation;
+        std::uint32_t invocation = kNoInvocation;  // joined: number of the one who waits
         PayloadChain chain;       // receiving, complete: the message; answering: what is kept
         rte_mbuf* log = nullptr;  // a Held, and the tail of the invocation's log
         std::uint32_t payload_bytes =
@@ -154,6 +157,10 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     std::uint32_t index_of(const Record& record) const {
         return static_cast<std::uint32_t>(&record - records_.get());
     }
+
+    // retries.cpp
+    void name(const http::Call& call, wire::Header& header);
+    bool claim(Arrival& arrival);
 
     // later.cpp
     void submit(Record& record);

@@ -105,6 +105,12 @@ Front::Front(Context& context, rte_mempool* payloads, StreamOwner& owner,
               context.counters),
       event_runs_(context, payloads) {
     exchanges_.serve(server_, transport_);
+    if (context.shared.dedup != nullptr) {
+        const HttpInfo& http = context.shared.server.http;
+        dedup_ = std::make_unique<Dedup>(context, *context.shared.dedup, http.retry_bytes,
+                                         http.retry_window_ms);
+        context.dedup = dedup_.get();
+    }
     context.exchanges = &exchanges_;
     context.event_runs = &event_runs_;
     const TrunkInfo& trunks = context.shared.server.trunks;
@@ -151,6 +157,7 @@ std::uint32_t Front::turn() {
     take_events(polled, false, now);
     std::uint32_t work = due + count + exchanges_.take_verdicts();
     if (event_runs_.busy()) ++work;
+    if (dedup_ != nullptr) work += dedup_->turn();
     work += server_.advance();
     if (now >= next_gauges_us_) update_gauges(now);
     return work;
@@ -183,6 +190,7 @@ std::uint32_t Front::take(std::span<Arrival> arrivals) {
 }
 
 bool Front::has_events() const {
+    if (dedup_ != nullptr && dedup_->has_news()) return true;
     const Shared& shared = context_.shared;
     const std::uint32_t core = context_.core;
     if (shared.event_runs[core] == nullptr) return false;

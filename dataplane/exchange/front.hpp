@@ -13,6 +13,7 @@
 #include <span>
 
 #include "dataplane/context.hpp"
+#include "dataplane/dedup/dedup.hpp"
 #include "dataplane/event/runs.hpp"
 #include "dataplane/exchange/exchanges.hpp"
 #include "dataplane/exchange/trunk_exchanges.hpp"
@@ -48,7 +49,7 @@ class Front {
     // Sends what the turn has left to send. True: some of it is left for the next one.
     bool flush();
 
-    // The queue of events has something for this core.
+    // The queue of events has something for this core, or another core an answer.
     bool has_events() const;
 
     Exchanges& exchanges() { return exchanges_; }
@@ -73,6 +74,7 @@ class Front {
     Context& context_;
     const rte_mempool* const payloads_;
     std::unique_ptr<net::tcp::Stack> stack_;
+    std::unique_ptr<Dedup> dedup_;  // none: requests are not remembered
     Exchanges exchanges_;
     http::OverTcp transport_;
     http::Server server_;

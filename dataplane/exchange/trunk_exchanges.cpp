@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/dedup/dedup.hpp"
 #include "dataplane/reply/replies.hpp"
 #include "sandbox/base/check.hpp"
 
@@ -86,7 +87,10 @@ void TrunkExchanges::cancelled(trunk::Link& link, std::uint32_t place) {
     Record& record = record_of(link, place);
     if (record.state == State::receiving) receiving_.leave(records_.get(), record);
     if (record.state == State::complete) complete_.leave(records_.get(), record);
-    if (record.state == State::running || record.state == State::held) {
+    if (record.state == State::joined) {
+        context_.dedup->leave(record.invocation);
+        context_.counters.count(Reason::drop_client_gone);
+    } else if (record.state == State::running || record.state == State::held) {
         SKERRY_CHECK(record.invocation != kNoInvocation && gone_.size() < gone_.capacity());
         gone_.push_back(record.invocation);
     } else if (record.state != State::answering) {
@@ -157,6 +161,9 @@ std::uint32_t TrunkExchanges::take(std::span<Arrival> arrivals) {
         arrival.target =
             context_.snapshot->find(header->function_key.get(), header->qualifier.get());
         arrival.deadline_us = time_left_us(record, *header, *arrival.target);
+        if ((header->flags.get() & wire::flag::retry_key) != 0 && context_.dedup != nullptr &&
+            !context_.dedup->claim(arrival))
+            continue;
         context_.counters.functions[arrival.target->function].arrivals.add();
         ++count;
     }
@@ -178,6 +185,13 @@ void TrunkExchanges::opened(std::uint32_t exchange, std::uint32_t invocation) {
     record.invocation = invocation;
 }
 
+void TrunkExchanges::joined(std::uint32_t exchange, std::uint32_t waiter) {
+    Record& record = record_of(exchange);
+    SKERRY_CHECK(record.state == State::running && record.invocation == kNoInvocation);
+    record.state = State::joined;
+    record.invocation = waiter;
+}
+
 void TrunkExchanges::accepted(std::uint32_t exchange, const wire::Header& accepted) {
     Record& record = record_of(exchange);
     SKERRY_CHECK(record.state == State::running);
@@ -188,7 +202,8 @@ void TrunkExchanges::accepted(std::uint32_t exchange, const wire::Header& accept
 
 void TrunkExchanges::answer(std::uint32_t exchange, const ExchangeAnswer& answer) {
     Record& record = record_of(exchange);
-    SKERRY_CHECK(record.state == State::running && answer.kept == nullptr);
+    SKERRY_CHECK((record.state == State::running || record.state == State::joined) &&
+                 answer.kept == nullptr);
     wire::Header reply = answer.reply;
     reply.payload_bytes.set(answer.payload_bytes);
     const bool kept = keep(record, answer.payload, answer.payload_bytes);

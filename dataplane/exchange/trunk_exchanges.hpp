@@ -13,6 +13,7 @@
 // The course of a record
 //   free ─request's header─► receiving ─all of it─► complete ─take()─► (opened) running ─answer()─►
 //   answering ─gone out─► free. With a tail that follows: running ─answer()─► held ─tail()─►
+//   answering. Another try of a request that runs: complete ─take()─► (joined) joined ─answer()─►
 //   answering. cancel, or the trunk's end, from any of them.
 #pragma once
 
@@ -67,6 +68,7 @@ class TrunkExchanges final : public trunk::Handler, public ExchangeSink {
 
     // ExchangeSink
     void opened(std::uint32_t exchange, std::uint32_t invocation) override;
+    void joined(std::uint32_t exchange, std::uint32_t waiter) override;
     void accepted(std::uint32_t exchange, const wire::Header& accepted) override;
     void answer(std::uint32_t exchange, const ExchangeAnswer& answer) override;
     void tail(std::uint32_t exchange, const char* text, std::uint32_t bytes) override;
@@ -81,14 +83,14 @@ class TrunkExchanges final : public trunk::Handler, public ExchangeSink {
     void over(trunk::Link& link, std::uint32_t place) override;
 
   private:
-    enum class State : std::uint8_t { free, receiving, complete, running, held, answering };
+    enum class State : std::uint8_t { free, receiving, complete, running, joined, held, answering };
 
     struct Record {
         PayloadChain chain;    // receiving, complete: the message; held, answering: the payload
         wire::Header reply{};  // held
         std::uint64_t arrived_tsc = 0;
-        std::uint32_t offset = 0;  // answering: sent of the chain's first buffer
-        std::uint32_t invocation = kNoInvocation;
+        std::uint32_t offset = 0;                  // answering: sent of the chain's first buffer
+        std::uint32_t invocation = kNoInvocation;  // joined: number of the one who waits
         std::uint32_t next = kNoExchange;  // receiving, complete: the list of those, oldest first
         std::uint32_t previous = kNoExchange;
         State state = State::free;

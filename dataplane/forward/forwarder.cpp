@@ -1,5 +1,6 @@
 #include "dataplane/forward/forwarder.hpp"
 
+#include <cstring>
 #include <utility>
 
 #include "dataplane/forward/send.hpp"
@@ -48,6 +49,7 @@ wire::Header Forwarder::request_header(const Invocation& invocation) const {
                          ? wire::flag::forwarded | tail
                          : wire::flag::forwarded | wire::flag::want_accepted | tail);
     header.copy = invocation.copies;
+    std::memset(header.place, 0, sizeof header.place);
     return header;
 }
 

@@ -82,6 +82,7 @@ void decision(Writer& out, const Answer& answer) {
             << "; candidates=" << std::uint64_t{answer.selection.candidates};
     if (answer.attempts != 0) out << "; asked=" << std::uint64_t{answer.attempts};
     if (answer.cold) out << "; cold";
+    if (answer.replayed) out << "; replayed";
     out << "\r\n";
 }
 

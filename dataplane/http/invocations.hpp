@@ -48,7 +48,10 @@ struct Call {
     std::uint64_t request_id_hi = 0, request_id_lo = 0;
     std::uint64_t trace_id_hi = 0, trace_id_lo = 0, span_id = 0;  // W3C; 0: none was sent
     std::uint64_t payload_bytes = 0;                              // kUnknownBytes: chunked
-    bool wants_tail = false;                                      // X-Amz-Log-Type: Tail
+    // amz-sdk-invocation-id, the same in every try of a request; empty: none was sent. And the
+    // access key that has signed it; empty: none was asked for. Valid during start().
+    std::string_view retry_id = {}, access_key = {};
+    bool wants_tail = false;  // X-Amz-Log-Type: Tail
     // Of a routed request: the payload is the body of this event (function_url/event.hpp). Valid
     // during start().
     const function_url::Event* event = nullptr;
@@ -78,6 +81,7 @@ struct Answer {
     std::uint16_t http_status = 0;
     std::string_view fields = {};  // stay as the payload
     bool cold = false;
+    bool replayed = false;  // of an earlier try
     // How its region was chosen, if one was asked.
     Selection selection = {};
     std::uint8_t attempts = 0;  // regions that were asked

@@ -138,7 +138,9 @@ Refusal Server::describe(Call& call) {
     call.wants_tail = log == "Tail" && !call.later;
     const std::string_view coding = head_.find("content-encoding");
     if (!coding.empty() && !equals_lower(coding, "identity")) return Refusal::content_coding;
-    const Trace trace = parse_traceparent(head_.find("traceparent"));
+    Trace trace = parse_traceparent(head_.find("traceparent"));
+    if ((trace.id_hi | trace.id_lo) == 0)
+        trace = parse_amzn_trace_id(head_.find("x-amzn-trace-id"));
     call.trace_id_hi = trace.id_hi;
     call.trace_id_lo = trace.id_lo;
     call.span_id = trace.span_id;
@@ -158,6 +160,8 @@ void Server::on_invoke(std::uint32_t connection) {
         if (!identified(connection)) return withhold(connection, Refusal::key_denied, {}, call);
         return decline(connection, Refusal::key_denied, {});
     }
+    call.retry_id = head_.find("amz-sdk-invocation-id");
+    if (key != nullptr) call.access_key = key->id();
     call.function = names_.function;
     call.qualifier = names_.qualifier;
     call.request_id_hi = session.request_id_hi;

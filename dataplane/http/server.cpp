@@ -259,6 +259,14 @@ bool Server::answered(Exchange exchange, const Answer& answer) {
     return true;
 }
 
+void Server::is_try_of(Exchange exchange, std::uint64_t request_id_hi,
+                       std::uint64_t request_id_lo) {
+    Session* session = find(exchange);
+    if (session == nullptr) return;
+    session->request_id_hi = request_id_hi;
+    session->request_id_lo = request_id_lo;
+}
+
 bool Server::answer_more(Exchange exchange, Bytes piece, bool more) {
     Session* session = find(exchange);
     if (session == nullptr) return false;

@@ -81,6 +81,8 @@ class Server {
 
     // What invocations have to say. False: that exchange is over; the answer is not referred to.
     bool answered(Exchange exchange, const Answer& answer);
+    // Before answered(): the answer has another request's id, of which this one was another try.
+    void is_try_of(Exchange exchange, std::uint64_t request_id_hi, std::uint64_t request_id_lo);
     bool answer_more(Exchange exchange, Bytes piece, bool more);
     // The rest of an answer in pieces won't come: the client sees it broken off.
     bool answer_failed(Exchange exchange);

@@ -31,4 +31,31 @@ Trace parse_traceparent(std::string_view value) {
     return trace;
 }
 
+Trace parse_amzn_trace_id(std::string_view value) {
+    constexpr std::string_view kRoot = "Root=1-", kParent = "Parent=";
+    constexpr std::size_t kRootBytes = 33;  // behind "1-"
+    Trace trace;
+    while (!value.empty()) {
+        const std::size_t end = value.find(';');
+        std::string_view part = value.substr(0, end);
+        value.remove_prefix(end == std::string_view::npos ? value.size() : end + 1);
+        while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+        while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+        std::uint64_t time = 0, random_hi = 0;
+        if (part.starts_with(kRoot)) {
+            part.remove_prefix(kRoot.size());
+            if (part.size() != kRootBytes || part[8] != '-' || !take_hex(part.substr(0, 8), time) ||
+                !take_hex(part.substr(9, 8), random_hi) ||
+                !take_hex(part.substr(17, 16), trace.id_lo))
+                return {};
+            trace.id_hi = time << 32 | random_hi;
+        } else if (part.starts_with(kParent)) {
+            part.remove_prefix(kParent.size());
+            if (part.size() != 16 || !take_hex(part, trace.span_id)) trace.span_id = 0;
+        }
+    }
+    if ((trace.id_hi | trace.id_lo) == 0) return {};
+    return trace;
+}
+
 }  // namespace skerry::http

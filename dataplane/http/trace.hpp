@@ -13,4 +13,9 @@ struct Trace {
 // All zero: none, or malformed (then the request has none, §3.2.2.3).
 Trace parse_traceparent(std::string_view value);
 
+// X-Amzn-Trace-Id as AWS's clients send it, "Root=1-58406520-a006649127e371903a2de979;Parent=…;…":
+// the root as the trace's id (its time and its 96 bits, one behind the other), the parent as the
+// span. All zero: no root, or a malformed one. What else it says is passed over.
+Trace parse_amzn_trace_id(std::string_view value);
+
 }  // namespace skerry::http

@@ -66,6 +66,7 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
                     }
                 }
                 arrival.cache_entry = 0;
+                arrival.dedup_entry = kNoDedup;
                 arrival.exchange = kNoExchange;
                 arrival.deadline_us = header->deadline_us.get();
                 arrival.path = datagram.path();

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
+#include "dataplane/dedup/dedup.hpp"
 #include "sandbox/base/check.hpp"
 
 namespace skerry {
@@ -71,7 +73,6 @@ void count_end(Context& context, const Invocation& invocation, Reason reason) {
                                                                 : reason);
 }
 
-// The end of an exchange's invocation: nothing is kept, its connection sees to retransmits.
 void answer_exchange(Context& context, std::uint32_t exchange, const ExchangeAnswer& answer) {
     if (exchange == kExchangeGone) {
         rte_pktmbuf_free(answer.kept);
@@ -80,18 +81,41 @@ void answer_exchange(Context& context, std::uint32_t exchange, const ExchangeAns
     context.sink_of(exchange).answer(exchange, answer);
 }
 
+// The end of an exchange's invocation. Its connection sees to retransmits; what is kept is kept for
+// those who ask again over another one.
+void answer_exchange(Context& context, Invocation& invocation, ExchangeAnswer answer) {
+    if (invocation.dedup_entry != kNoDedup) [[unlikely]] {
+        if (!context.dedup->answered(invocation.dedup_entry, answer))
+            invocation.dedup_entry = kNoDedup;
+    }
+    answer_exchange(context, invocation.exchange, answer);
+}
+
+// The same, when nothing was executed, as far as is known.
+void refuse_exchange(Context& context, Invocation& invocation, const ExchangeAnswer& answer) {
+    if (invocation.maybe_repeated) return answer_exchange(context, invocation, answer);
+    const std::uint32_t entry = std::exchange(invocation.dedup_entry, kNoDedup);
+    if (entry != kNoDedup) [[unlikely]]
+        context.dedup->refused(entry, answer);
+    answer_exchange(context, invocation.exchange, answer);
+}
+
 // `payload` may be a worker's memory, which it can change at any time: it is read once, and the
 // reply that is kept is the reply that was sent.
 void answer(Context& context, Invocation& invocation, const wire::Header& header, Reason reason,
             const void* payload, std::uint32_t payload_bytes) {
-    if (invocation.exchange != kNoExchange)
-        return answer_exchange(context, invocation.exchange,
-                               {.reply = header,
-                                .reason = reason,
-                                .payload = payload,
-                                .payload_bytes = payload_bytes,
-                                .tail_follows = invocation.hold_reply,
-                                .selection = invocation.selection});
+    if (invocation.exchange != kNoExchange) {
+        const ExchangeAnswer to_exchange{.reply = header,
+                                         .reason = reason,
+                                         .payload = payload,
+                                         .payload_bytes = payload_bytes,
+                                         .tail_follows = invocation.hold_reply,
+                                         .selection = invocation.selection};
+        // It may be tried again, for nobody has begun with it.
+        if (reason == Reason::failed_deadline_queued)
+            return refuse_exchange(context, invocation, to_exchange);
+        return answer_exchange(context, invocation, to_exchange);
+    }
     rte_mbuf* mbuf = fresh(context, &header, payload, payload_bytes);
     if (invocation.hold_reply && mbuf != nullptr) {
         invocation.reply = mbuf;
@@ -138,7 +162,10 @@ void refuse(Context& context, const Arrival& arrival, Reason reason) {
     }
     context.counters.count(reason);
     make_reply(context, *arrival.header, info(reason).status);
-    answer_exchange(context, arrival.exchange, {*arrival.header, reason, nullptr, 0});
+    const ExchangeAnswer answer{*arrival.header, reason, nullptr, 0};
+    if (arrival.dedup_entry != kNoDedup) [[unlikely]]
+        context.dedup->refused(arrival.dedup_entry, answer);
+    answer_exchange(context, arrival.exchange, answer);
     rte_pktmbuf_free(arrival.mbuf);
 }
 
@@ -199,7 +226,7 @@ void refuse_header(Context& context, Invocation& invocation, Reason reason) {
     wire::Header header = reply_header(context, invocation, info(reason).status);
     header.flags.set(header.flags.get() | wire::flag::withdrawn);
     if (invocation.exchange != kNoExchange)
-        return answer_exchange(context, invocation.exchange,
+        return refuse_exchange(context, invocation,
                                {.reply = header,
                                 .reason = reason,
                                 .payload = nullptr,
@@ -235,6 +262,8 @@ std::uint32_t room_for_tail(const Context& context, const Invocation& invocation
 void send_held(Context& context, Invocation& invocation, const char* tail,
                std::uint32_t tail_bytes) {
     if (invocation.exchange != kNoExchange) {
+        const std::uint32_t entry = std::exchange(invocation.dedup_entry, kNoDedup);
+        if (entry != kNoDedup) context.dedup->tail(entry, tail, tail_bytes);
         if (invocation.exchange != kExchangeGone)
             context.sink_of(invocation.exchange).tail(invocation.exchange, tail, tail_bytes);
         return;
@@ -308,12 +337,12 @@ void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wi
     }
     const Reason reason = relay_header(context, invocation, header);
     if (invocation.exchange != kNoExchange) {
-        answer_exchange(context, invocation.exchange,
-                        {.reply = *header,
-                         .reason = reason,
-                         .payload = header + 1,
-                         .payload_bytes = payload_bytes,
-                         .selection = invocation.selection});
+        answer_exchange(context, invocation,
+                        ExchangeAnswer{.reply = *header,
+                                       .reason = reason,
+                                       .payload = header + 1,
+                                       .payload_bytes = payload_bytes,
+                                       .selection = invocation.selection});
         rte_pktmbuf_free(mbuf);
         return;
     }
@@ -328,13 +357,13 @@ void answer_relayed(Context& context, Invocation& invocation, wire::Header& head
     const std::uint32_t payload_bytes = header.payload_bytes.get();
     if (invocation.exchange != kNoExchange) {
         const Reason reason = relay_header(context, invocation, &header);
-        answer_exchange(context, invocation.exchange,
-                        {.reply = header,
-                         .reason = reason,
-                         .payload = nullptr,
-                         .payload_bytes = payload_bytes,
-                         .kept = payload,
-                         .selection = invocation.selection});
+        answer_exchange(context, invocation,
+                        ExchangeAnswer{.reply = header,
+                                       .reason = reason,
+                                       .payload = nullptr,
+                                       .payload_bytes = payload_bytes,
+                                       .kept = payload,
+                                       .selection = invocation.selection});
         return;
     }
     // For who asked by datagram. (A tail that makes it too long costs it the answer here.)
@@ -365,6 +394,7 @@ void finish(Context& context, std::uint32_t index) {
     if (invocation.reply != nullptr) rte_pktmbuf_free(invocation.reply);
     invocation.reply = nullptr;
     if (invocation.reserved) context.shared.reservations->leave(invocation.function);
+    if (invocation.dedup_entry != kNoDedup) context.dedup->lost(invocation.dedup_entry);
     context.invocations.release(index);
 }
 

@@ -35,6 +35,7 @@ inline constexpr std::uint16_t replayed = 1u << 3;        // reply: from the rep
 inline constexpr std::uint16_t maybe_repeated = 1u << 4;  // reply: an earlier region fell silent
 inline constexpr std::uint16_t withdrawn = 1u << 5;  // refusal: it had been taken in, and waited
 inline constexpr std::uint16_t want_tail = 1u << 6;  // request: the tail of its log, too
+inline constexpr std::uint16_t retry_key = 1u << 7;  // request over a trunk: `place` is its key
 }  // namespace flag
 
 // Big-endian integer as it lies in the packet.
@@ -76,7 +77,8 @@ struct [[gnu::packed]] Header {
     std::uint8_t copy;             // request: which transmission of it this is; a reply's: the same
     std::uint8_t reserved;         // zero; ignored
     Be<std::uint16_t> tail_bytes;  // reply: of its payload, at the end: the tail of the log
-    char place[kPlaceBytes];       // reply: "pop" or the region's name, NUL padded
+    char place[kPlaceBytes];       // reply: "pop" or the region's name, NUL padded; request: with
+                                   // flag::retry_key what makes tries of it the same
 };
 inline constexpr std::size_t kHeaderBytes = 112;
 static_assert(sizeof(Header) == kHeaderBytes && alignof(Header) == 1);

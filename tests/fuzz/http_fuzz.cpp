@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "dataplane/http/trace.hpp"
 #include "sandbox/base/check.hpp"
 #include "tests/dataplane/http/outcome.hpp"
 
@@ -29,6 +30,10 @@ void check_request(const Request& request, const Limits& limits) {
     SKERRY_CHECK(request.fields.size() <= limits.fields);
     SKERRY_CHECK(request.target.size() <= limits.target_bytes);
     SKERRY_CHECK(request.body.size() <= limits.body_bytes);
+    for (const auto& [name, value] : request.fields) {
+        for (const Trace& trace : {parse_traceparent(value), parse_amzn_trace_id(value)})
+            SKERRY_CHECK((trace.id_hi | trace.id_lo) != 0 || trace.span_id == 0);
+    }
     const Outcome again = read_whole(rewritten(request));
     SKERRY_CHECK(again.refusal == Refusal::none && again.requests.size() == 1);
     SKERRY_CHECK(again.requests[0].body == request.body);

@@ -9,12 +9,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
+#include <vector>
 
 #include "dataplane/capacity/capacity_table.hpp"
 #include "dataplane/capacity/reservations.hpp"
+#include "dataplane/dedup/store.hpp"
 #include "dataplane/dispatch/cpu_marks.hpp"
 #include "dataplane/event/rings.hpp"
-
 #include "dataplane/limits/bucket_table.hpp"
 #include "dataplane/limits/shared_bucket.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
@@ -250,6 +252,56 @@ void bucket_table(benchmark::State& state) {
     }
 }
 BENCHMARK(bucket_table)->UseRealTime();
+
+// A request's whole time in the table of those that may be tried again: claimed, answered, and
+// forgotten when a thousand others have been. Threads are cores.
+constexpr std::uint32_t kRemembered = 1024;
+constexpr std::byte kAnswer{};
+
+void dedup_table(benchmark::State& state) {
+    static dedup::Store store(2, kRemembered, {1, 2});
+    dedup::TableView table = store.table();
+    const auto first = static_cast<std::uint32_t>(state.thread_index()) * kRemembered;
+    std::vector<std::uint64_t> hashes(kRemembered);
+    dedup::Key key{static_cast<std::uint64_t>(state.thread_index()), 0};
+    for (auto _ : state) {
+        const auto i = static_cast<std::uint32_t>(key.lo % kRemembered);
+        if (key.lo >= kRemembered) (void)table.retire(first + i, hashes[i]);
+        ++key.lo;
+        hashes[i] = store.hash(key);
+        benchmark::DoNotOptimize(table.claim(first + i, key, hashes[i]));
+        benchmark::DoNotOptimize(table.publish(first + i, {&kAnswer, 1}));
+    }
+    for (std::uint32_t i = 0; i < kRemembered; ++i) (void)table.retire(first + i, hashes[i]);
+}
+BENCHMARK(dedup_table)->Threads(1)->Threads(2)->UseRealTime();
+
+void dedup_table_mutex(benchmark::State& state) {
+    struct Hash {
+        std::size_t operator()(const dedup::Key& key) const {
+            return net::siphash_of_table({1, 2}, key.hi, key.lo);
+        }
+    };
+    static std::mutex mutex;
+    static std::unordered_map<dedup::Key, dedup::Answer, Hash> table;
+    dedup::Key key{static_cast<std::uint64_t>(state.thread_index()), 0};
+    for (auto _ : state) {
+        if (key.lo >= kRemembered) {
+            const std::lock_guard lock(mutex);
+            table.erase({key.hi, key.lo - kRemembered});
+        }
+        ++key.lo;
+        {
+            const std::lock_guard lock(mutex);
+            benchmark::DoNotOptimize(table.try_emplace(key));
+        }
+        const std::lock_guard lock(mutex);
+        table[key] = {&kAnswer, 1};
+    }
+    const std::lock_guard lock(mutex);
+    table.clear();
+}
+BENCHMARK(dedup_table_mutex)->Threads(1)->Threads(2)->UseRealTime();
 
 // A lookup among a thousand functions of three versions each: the pointer, then one cell.
 void snapshot(benchmark::State& state) {

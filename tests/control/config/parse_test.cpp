@@ -157,6 +157,9 @@ body_bytes = 1000
 idle_ms = 200
 head_ms = 300
 min_body_bytes_per_s = 10
+retry_window_ms = 20
+retry_entries = 30
+retry_mib = 40
 allow_origin = "https://app.example:8443"
 [limits]
 source_per_s = 10
@@ -209,8 +212,9 @@ devargs = "0000:03:00.1"
     const Http& h = config->http;
     EXPECT_EQ(h.port_of(Role::region), 80);
     EXPECT_EQ(h.connections + h.body_mib + h.send_mib + h.receive_mib + h.head_bytes +
-                  h.body_bytes + h.idle_ms + h.head_ms + h.min_body_bytes_per_s,
-              100u + 3 + 4 + 5 + 4096 + 1000 + 200 + 300 + 10);
+                  h.body_bytes + h.idle_ms + h.head_ms + h.min_body_bytes_per_s +
+                  h.retry_window_ms + h.retry_entries + h.retry_mib,
+              100u + 3 + 4 + 5 + 4096 + 1000 + 200 + 300 + 10 + 20 + 30 + 40);
     EXPECT_EQ(h.allow_origin, "https://app.example:8443");
     const Limits& l = config->limits;
     EXPECT_EQ(l.source_per_s + l.source_burst + l.source_connections + l.sources + l.ipv4_prefix +

@@ -227,7 +227,7 @@ TEST(HttpRequests, ErrorsAreThoseOfLambda) {
          R"({"Type":"Service","Message":"the deadline passed while the request was being executed"})"},
         {ReplyStatus::reply_gone, Reason::refused_reply_gone, 0, "500 Internal Server Error",
          "ServiceException",
-         R"({"Type":"Service","Message":"already executed, and the kept reply has been overwritten: not executed again"})"},
+         R"({"Type":"Service","Message":"already executed, and the reply is not kept, or not any more: not executed again"})"},
     };
     for (const Wrong& wrong : wrongs) {
         Rig rig;
@@ -340,6 +340,27 @@ TEST(HttpRequests, Traces) {
              "00-0123456789abcdef0123456789abcdef-0000000000000000-01",
              "00-0123456789ABCDEF0123456789abcdef-00f067aa0ba902b7-01"}) {
         const Trace trace = parse_traceparent(bad);
+        EXPECT_EQ(trace.id_hi | trace.id_lo | trace.span_id, 0u) << bad;
+    }
+}
+
+TEST(HttpRequests, TracesOfAws) {
+    const std::string root = "Root=1-58406520-a006649127e371903a2de979";
+    for (const std::string& good : {root, root + ";Parent=4c721bf33e3caf8f;Sampled=1",
+                                    "Self=1-2-3; " + root + " ;Lineage=x"}) {
+        const Trace trace = parse_amzn_trace_id(good);
+        EXPECT_EQ(trace.id_hi, 0x58406520a0066491u) << good;
+        EXPECT_EQ(trace.id_lo, 0x27e371903a2de979u) << good;
+        EXPECT_EQ(trace.span_id,
+                  good.find("Parent") == std::string::npos ? 0 : 0x4c721bf33e3caf8fu);
+    }
+    EXPECT_EQ(parse_amzn_trace_id(root + ";Parent=xyz").span_id, 0u);
+    for (const std::string& bad : std::vector<std::string>{
+             std::string(), ";", "Parent=4c721bf33e3caf8f", root + "0", root.substr(0, 39),
+             "Root=2-58406520-a006649127e371903a2de979", "root=1-58406520-a006649127e371903a2de979",
+             "Root=1-58406520_a006649127e371903a2de979", "Root=1-00000000-000000000000000000000000",
+             "Root=1-58406520-A006649127E371903A2DE979", root + ";Root=1-x"}) {
+        const Trace trace = parse_amzn_trace_id(bad);
         EXPECT_EQ(trace.id_hi | trace.id_lo | trace.span_id, 0u) << bad;
     }
 }

@@ -184,6 +184,9 @@ void LoopTest::start() {
     doorbells_ = std::move(*doorbells);
     shared.doorbells = doorbells_.lines;
     make_rings(name);
+    if (info.http.retry_window_ms != 0)
+        shared.dedup = std::make_unique<dedup::Store>(info.core_count, info.http.retry_entries,
+                                                      net::SipKey{5, 6});
     const std::size_t bytes = rte_rcu_qsbr_get_memsize(1);
     shared.qsbr = static_cast<rte_rcu_qsbr*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
     rte_rcu_qsbr_init(shared.qsbr, 1);

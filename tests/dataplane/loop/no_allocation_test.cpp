@@ -142,6 +142,37 @@ TEST_F(NoAllocationByHttp, OverConnectionsAndInvocations) {
     EXPECT_EQ(inside, 0u);
 }
 
+// Tried again while they run and afterwards, by who has gone and by others; forgotten to make room.
+TEST_F(NoAllocationByHttp, OfRequestsThatAreTriedAgain) {
+    targets[0].max_payload_bytes = 1 << 20;
+    payload_buffers = 512;
+    info.http.retry_window_ms = 20;
+    info.http.retry_entries = 8;
+    info.http.retry_bytes = 1 << 20;
+    start();
+    PlayedWorker worker(shared, 0, 1, 0, 1 << 20);
+    for (std::uint32_t round = 0; round < 200; ++round) {
+        const std::string body(round % 10 == 0 ? 50'000 : 100, 'x');
+        std::string text = post("f0", body);
+        text.insert(text.find("\r\n") + 2,
+                    "amz-sdk-invocation-id: " + std::to_string(round) + "\r\n");
+        const net::tcp::Handle first = connect(), second = connect();
+        say(first, text);
+        ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+        say(second, text);
+        ASSERT_TRUE(step_until([&] { return count(Reason::retry_joined) == round + 1; }));
+        if (round % 2 == 0) leave(first, true);
+        worker.respond(0, round % 10 == 1 ? std::string(600'000, 'y') : body);
+        (void)answer(second);
+        say(second, text);
+        (void)answer(second);
+        leave(second, round % 3 == 0);
+        if (round % 2 != 0) leave(first, true);
+    }
+    EXPECT_GT(count(Reason::retry_answer_not_kept), 0u);
+    EXPECT_EQ(inside, 0u);
+}
+
 // Events that are kept, refused and executed, of one buffer and of many.
 TEST_F(NoAllocationByHttp, OverEvents) {
     targets[0].max_payload_bytes = 1 << 20;

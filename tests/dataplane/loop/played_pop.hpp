@@ -60,6 +60,7 @@ class TrunkRegion : public HttpTest {
         header.deadline_us.set(deadline_us);
         header.trace_id_lo.set(0x7ace);
         header.flags.set(wire::flag::forwarded | flags);
+        if (flags & wire::flag::retry_key) std::memcpy(header.place, retry_key, sizeof retry_key);
         const std::uint32_t place = pop->link.open(header);
         pop->streams[place] = {};
         pop->streams[place].open = true;
@@ -79,6 +80,7 @@ class TrunkRegion : public HttpTest {
 
     std::uint32_t ahead = 64 * 1024;
     std::uint32_t deadline_us = 2'000'000;
+    char retry_key[wire::kPlaceBytes] = {1, 2, 3};
     const End* stuck = nullptr;  // says and hears nothing
 
   private:
