@@ -49,6 +49,7 @@ class PlayedEventQueue {
         run.function_key = function;
         EXPECT_EQ(rte_ring_sp_enqueue_elem(shared_.event_runs[0], &run, sizeof run), 0);
     }
+    void run(std::uint32_t, std::string&&, std::uint64_t = 0) = delete;
     bool ended(EventResult& result) {
         return rte_ring_sc_dequeue_elem(shared_.event_results[0], &result, sizeof result) == 0;
     }

@@ -177,7 +177,8 @@ TEST_F(EventsTest, ExecutedAsAnyRequestIs) {
         EXPECT_EQ(result.status, ReplyStatus::ok);
         EXPECT_EQ(payload_buffers_in_use(), 0u);
     }
-    queue.run(3, "x");
+    const std::string refused = "x";
+    queue.run(3, refused);
     ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
     worker.respond(0, "no", 1);
     EXPECT_EQ(ended().status, ReplyStatus::function_error);
