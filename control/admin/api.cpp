@@ -6,6 +6,7 @@
 #include "control/admin/metrics.hpp"
 #include "control/admin/render.hpp"
 #include "control/admin/route_calls.hpp"
+#include "control/admin/rule_calls.hpp"
 #include "control/catalog/artifacts.hpp"
 
 namespace skerry::admin {
@@ -178,6 +179,11 @@ constexpr Route kAdminRoutes[] = {
     {"PUT", "/v1/routes", put_routes, true},
     {"POST", "/v1/route-test", post_route_test, true},
     {"DELETE", "/v1/routes/*", delete_route, false},
+    {"GET", "/v1/rules", get_rules, false},
+    {"POST", "/v1/rules", post_rule, true},
+    {"PUT", "/v1/rules", put_rules, true},
+    {"POST", "/v1/rule-test", post_rule_test, true},
+    {"DELETE", "/v1/rules/*", delete_rule, false},
     {"GET", "/v1/stats", get_stats, false},
     {"POST", "/v1/drain", post_drain, false},
     {"DELETE", "/v1/drain", delete_drain, false},

@@ -16,6 +16,7 @@
 #include "control/logs/collector.hpp"
 #include "control/placement/start_phases.hpp"
 #include "control/routes/route.hpp"
+#include "control/rules/rule.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/decide/decide.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
@@ -152,6 +153,25 @@ struct RouteTestResult {
     std::vector<RouteTestLine> lines;
 };
 
+struct RuleView {
+    rules::Declared rule;
+    std::uint64_t matched = 0, refused = 0;  // requests, of all cores
+};
+// All rules as they are now, and what is to be said of the change.
+struct RulesOutcome {
+    std::vector<RuleView> rules;
+    std::vector<std::string> said;
+};
+struct RuleTest {
+    RouteTest request;
+    std::string body;
+};
+struct RuleTestResult {
+    std::string verdict = "passes";
+    std::string path;  // normal form
+    std::vector<rules::Declared> matched;
+};
+
 // What a server has, as its peers compare it with what it should have.
 struct HeldVersion {
     std::string function;
@@ -232,6 +252,12 @@ class Backend {
     // All of them by others: no request meets some of these and some of those.
     virtual ApiResult<RoutesOutcome> replace_routes(std::vector<routes::Route> all) = 0;
     virtual ApiResult<RouteTestResult> test_route(const RouteTest& test) = 0;
+    // Admission rules; the same. A rule is deleted by its name.
+    virtual std::vector<RuleView> rules() = 0;
+    virtual ApiResult<RulesOutcome> add_rule(const rules::Declared& rule) = 0;
+    virtual ApiResult<RulesOutcome> delete_rule(const std::string& name) = 0;
+    virtual ApiResult<RulesOutcome> replace_rules(std::vector<rules::Declared> all) = 0;
+    virtual ApiResult<RuleTestResult> test_rules(const RuleTest& test) = 0;
     // Returns the number of invocations still in flight.
     virtual std::uint64_t set_draining(bool draining) = 0;
     // An error where there is no HTTP.

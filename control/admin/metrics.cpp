@@ -110,6 +110,13 @@ void add_reasons(Families& f, const std::vector<CoreView>& cores) {
     }
 }
 
+void add_rules(Families& f, const std::vector<RuleView>& rules) {
+    f.counter("rule_matched_total", "Requests that an admission rule's pattern was found in");
+    for (const RuleView& each : rules) f.add(each.matched, {{"rule", each.rule.name}});
+    f.counter("rule_refused_total", "Requests that an admission rule has refused");
+    for (const RuleView& each : rules) f.add(each.refused, {{"rule", each.rule.name}});
+}
+
 struct CoreCounter {
     const char* name;
     const char* help;
@@ -323,6 +330,7 @@ std::string metrics_text(Backend& backend) {
     const auto cores = backend.cores();
     add_server(families, backend);
     add_reasons(families, cores);
+    add_rules(families, backend.rules());
     add_cores(families, cores);
     add_stages(families, cores);
     add_regions(families, backend.regions());

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "control/routes/json.hpp"
+#include "control/rules/json.hpp"
 
 namespace skerry::admin {
 namespace {
@@ -358,6 +359,23 @@ json to_json(const RouteTestResult& result) {
             {"host", result.host},
             {"path", result.path},
             {"routes", std::move(lines)}};
+}
+
+json to_json(const RulesOutcome& outcome) {
+    json list = json::array();
+    for (const RuleView& each : outcome.rules) {
+        json one = rules::to_json(each.rule);
+        one["matched"] = each.matched;
+        one["refused"] = each.refused;
+        list.push_back(std::move(one));
+    }
+    return {{"rules", std::move(list)}, {"said", outcome.said}};
+}
+
+json to_json(const RuleTestResult& result) {
+    json list = json::array();
+    for (const rules::Declared& each : result.matched) list.push_back(rules::to_json(each));
+    return {{"verdict", result.verdict}, {"path", result.path}, {"matched", std::move(list)}};
 }
 
 json to_json(const ApiError& error) {

@@ -20,6 +20,8 @@ nlohmann::json to_json(const logs::Page& page);
 nlohmann::json to_json(const AliasOutcome& outcome);
 nlohmann::json to_json(const RoutesOutcome& outcome);
 nlohmann::json to_json(const RouteTestResult& result);
+nlohmann::json to_json(const RulesOutcome& outcome);
+nlohmann::json to_json(const RuleTestResult& result);
 nlohmann::json to_json(const EventsView& view);
 nlohmann::json to_json(const ApiError& error);
 nlohmann::json stats_json(const std::vector<CoreView>& cores, std::uint64_t tsc_hz);

@@ -62,6 +62,21 @@ bool take_url(std::string url, RouteTest& test) {
 
 }  // namespace
 
+std::optional<ApiError> take_request(const json& from, RouteTest& test) {
+    std::string method = "GET", url;
+    if (!take_text(from, "method", method) || !take_text(from, "url", url) ||
+        !take_fields(from, test))
+        return ApiError{400,
+                        "bad-request",
+                        "a member is not what it must be",
+                        {"method: a text", "url: a text", "headers: an object of texts"}};
+    test.method = routes::method_of(method);
+    if (test.method == 0) return ApiError{400, "bad-method", "no method " + method, {}};
+    if (!take_url(std::move(url), test))
+        return ApiError{400, "bad-url", "http://HOST/PATH, or /PATH", {}};
+    return {};
+}
+
 Answer get_routes(const Call&, const std::string&, std::string_view, Backend& backend) {
     return answer_of(ApiResult<RoutesOutcome>{{backend.routes(), {}}, true, {}});
 }
@@ -94,17 +109,7 @@ Answer post_route_test(const Call& call, const std::string&, std::string_view qu
     const auto body = json_body(call, query, kMaxRouteBytes);
     if (!body.ok) return error_answer(body.error);
     RouteTest test;
-    std::string method = "GET", url;
-    if (!take_text(body.value, "method", method) || !take_text(body.value, "url", url) ||
-        !take_fields(body.value, test))
-        return error_answer({400,
-                             "bad-request",
-                             "a member is not what it must be",
-                             {"method: a text", "url: a text", "headers: an object of texts"}});
-    test.method = routes::method_of(method);
-    if (test.method == 0) return error_answer({400, "bad-method", "no method " + method, {}});
-    if (!take_url(std::move(url), test))
-        return error_answer({400, "bad-url", "http://HOST/PATH, or /PATH", {}});
+    if (const auto error = take_request(body.value, test)) return error_answer(*error);
     return answer_of(backend.test_route(test));
 }
 

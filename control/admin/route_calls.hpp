@@ -2,6 +2,9 @@
 // types as well.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+
 #include "control/admin/api.hpp"
 
 namespace skerry::admin {
@@ -14,6 +17,8 @@ Answer put_routes(const Call& call, const std::string& name, std::string_view qu
                   Backend& backend);
 Answer delete_route(const Call& call, const std::string& name, std::string_view query,
                     Backend& backend);
+// "method", "url" and "headers" of a request that is not made; an error says what is wrong.
+std::optional<ApiError> take_request(const nlohmann::json& from, RouteTest& test);
 Answer post_route_test(const Call& call, const std::string& name, std::string_view query,
                        Backend& backend);
 

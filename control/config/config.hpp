@@ -127,6 +127,13 @@ struct Http {                             // [http]; per core unless it says oth
     }
 };
 
+struct Rules {                        // [rules]: of what admission rules look at
+    std::uint32_t body_bytes = 4096;  // of each body, from its start
+    // Bodies that come in several pieces, of each core at once; who has been at it for longest
+    // gives way.
+    std::uint32_t streams = 1024;
+};
+
 // How safe an Event invocation is when its client is told that it will be executed.
 enum class Persist : std::uint8_t { off, written, synced };
 
@@ -196,6 +203,7 @@ struct Config {
     Admission admission;
     Selection selection;
     Http http;
+    Rules rules;
     Events events;
     Limits limits;
     Trunks trunks;

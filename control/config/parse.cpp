@@ -189,6 +189,15 @@ void read_http(Reader& top, Http& h, Lines& lines, Problems& problems) {
     r.finish();
 }
 
+void read_rules(Reader& top, Rules& rules, Problems& problems) {
+    const toml::table* table = top.table("rules");
+    if (table == nullptr) return;
+    Reader r(*table, "rules.", problems);
+    r.integer("body_bytes", rules.body_bytes, 1, 65536);
+    r.integer("streams", rules.streams, 1, 65536);
+    r.finish();
+}
+
 void read_events(Reader& top, Events& e, Problems& problems) {
     const toml::table* table = top.table("events");
     if (table == nullptr) return;
@@ -342,6 +351,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_admission(r, config.admission, problems);
     read_selection(r, config.selection, problems);
     read_http(r, config.http, lines, problems);
+    read_rules(r, config.rules, problems);
     read_events(r, config.events, problems);
     read_limits(r, config.limits, problems);
     read_trunks(r, config.trunks, problems);

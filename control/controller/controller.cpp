@@ -151,6 +151,7 @@ Status Controller::prepare() {
     // With an empty catalog, somebody may be about to restore it.
     sweep_due_ = !catalog_.functions().empty();
     if (const Status opened = open_routes(); !opened) return opened;
+    if (const Status opened = open_rules(); !opened) return opened;
     set_clocks();
     use_access_keys(config_.access_keys, std::move(*secrets));
     publish();
@@ -242,6 +243,7 @@ int Controller::step() {
     note_changes(now_us);
     if (publish_soon_) publish();
     reclaimer_.step();
+    if (!old_rules_.empty()) forget_old_rules();
     note_ended_workers();
     changed_.notify_all();
     next_us = std::min(next_us, next_placement_us_);

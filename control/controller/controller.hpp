@@ -37,6 +37,7 @@
 #include "control/regions/monitor.hpp"
 #include "control/regions/rates.hpp"
 #include "control/routes/compile.hpp"
+#include "control/rules/compile.hpp"
 #include "dataplane/auth/access_keys.hpp"
 #include "dataplane/shared.hpp"
 
@@ -93,6 +94,11 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     admin::ApiResult<admin::RoutesOutcome> delete_route(std::uint32_t number) override;
     admin::ApiResult<admin::RoutesOutcome> replace_routes(std::vector<routes::Route> all) override;
     admin::ApiResult<admin::RouteTestResult> test_route(const admin::RouteTest& test) override;
+    std::vector<admin::RuleView> rules() override;
+    admin::ApiResult<admin::RulesOutcome> add_rule(const rules::Declared& rule) override;
+    admin::ApiResult<admin::RulesOutcome> delete_rule(const std::string& name) override;
+    admin::ApiResult<admin::RulesOutcome> replace_rules(std::vector<rules::Declared> all) override;
+    admin::ApiResult<admin::RuleTestResult> test_rules(const admin::RuleTest& test) override;
     std::uint64_t set_draining(bool draining) override;
     admin::ApiResult<admin::EventsView> events() override;
     std::vector<admin::AccessKeyView> access_keys() override;
@@ -222,6 +228,16 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     admin::ApiResult<admin::RoutesOutcome> change_routes(std::vector<routes::Route> all,
                                                          std::vector<std::string> said);
 
+    // rules.cpp
+    std::string rules_file() const;
+    Result<std::shared_ptr<const rules::RuleSet>> compile_rules(
+        std::vector<rules::Declared> all, std::vector<rules::Problem>& problems);
+    Status open_rules();
+    void forget_old_rules();
+    std::shared_ptr<const rules::RuleSet> rule_set();
+    std::shared_ptr<const rules::Set> published_rules() const;
+    admin::ApiResult<admin::RulesOutcome> change_rules(std::vector<rules::Declared> all);
+
     // views.cpp
     admin::FunctionView view(const catalog::Function& function);
     void show_workers(std::uint32_t entry, admin::VersionView& version);
@@ -235,11 +251,14 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     const std::uint64_t started_us_;
     const pid_t warden_pid_;
 
-    // Taken in this order, each if at all: routes_turn_, turn_, a region's calls, storing_, mutex_.
+    // Taken in this order, each if at all: routes_turn_ or rules_turn_, turn_, a region's calls,
+    // storing_, mutex_.
     std::mutex reloading_;                       // of the access keys; before all others
     std::mutex routes_turn_;                     // one change or test of the routes at a time
     std::atomic<std::uint32_t> route_calls_{0};  // those that have that turn or wait for it
-    Turn turn_;                                  // one deploy, delete or sweep at a time
+    std::mutex rules_turn_;                      // the same of the rules
+    std::atomic<std::uint32_t> rule_calls_{0};
+    Turn turn_;           // one deploy, delete or sweep at a time
     std::mutex storing_;  // whoever has it may change the catalog; mutex_ too for take()
     std::mutex mutex_;    // guards everything below
     std::condition_variable changed_;
@@ -272,6 +291,13 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     std::uint64_t generation_ = 0;
     std::shared_ptr<const routes::RouteSet> route_set_;
     std::shared_ptr<const classify::Published> published_routes_;  // of route_set_
+    std::shared_ptr<const rules::RuleSet> rule_set_;               // none: there are no rules
+    // Replaced by that publication, and perhaps still asked about bodies that began before.
+    struct OldRules {
+        std::shared_ptr<const rules::RuleSet> set;
+        std::uint64_t publication = 0;
+    };
+    std::vector<OldRules> old_rules_;
     std::uint64_t next_placement_us_ = 0;
     UniqueFd nudge_;
     std::vector<std::unique_ptr<Replicator>> replicators_;

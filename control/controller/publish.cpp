@@ -211,6 +211,7 @@ std::unique_ptr<const Snapshot> Controller::build_snapshot() {
     auto snapshot = std::make_unique<Snapshot>(++generation_, targets, regions_, draining_,
                                                std::move(names), std::move(extras));
     snapshot->set_routes(published_routes_);
+    snapshot->set_rules(published_rules());
     return snapshot;
 }
 

@@ -2,10 +2,10 @@
 // seconds), published with the next snapshot. Known to this server alone.
 #include <spdlog/spdlog.h>
 
-#include <atomic>
 #include <set>
 
 #include "control/catalog/files.hpp"
+#include "control/controller/compile_call.hpp"
 #include "control/controller/controller.hpp"
 #include "control/routes/explain.hpp"
 #include "control/routes/json.hpp"
@@ -22,28 +22,6 @@ using admin::RouteTest;
 
 constexpr std::chrono::seconds kGraceTimeout{10};
 constexpr std::size_t kUnusedDatabases = 64;
-
-// Compiling may take seconds, on a thread of the admin server's: those that would wait for it are
-// not to take them all.
-constexpr std::uint32_t kRouteCallsMax = 4;
-
-// One of those that change the routes or test them, if there are not too many.
-class RouteCall {
-  public:
-    explicit RouteCall(std::atomic<std::uint32_t>& calls)
-        : calls_(calls), taken_(calls.fetch_add(1) < kRouteCallsMax) {}
-    ~RouteCall() { calls_.fetch_sub(1); }
-    RouteCall(const RouteCall&) = delete;
-    RouteCall& operator=(const RouteCall&) = delete;
-    explicit operator bool() const { return taken_; }
-    static ApiError busy() {
-        return {409, "busy", "routes are being compiled, and others wait for it; try again", {}};
-    }
-
-  private:
-    std::atomic<std::uint32_t>& calls_;
-    const bool taken_;
-};
 
 struct PublishedSet final : classify::Published {
     std::shared_ptr<const routes::RouteSet> set;
@@ -171,8 +149,8 @@ ApiResult<RoutesOutcome> Controller::take_over(std::vector<routes::Route> all) {
 }
 
 ApiResult<RoutesOutcome> Controller::add_route(const routes::Route& route) {
-    const RouteCall call(route_calls_);
-    if (!call) return ApiResult<RoutesOutcome>::failure(RouteCall::busy());
+    const CompileCall call(route_calls_);
+    if (!call) return ApiResult<RoutesOutcome>::failure(CompileCall::busy("routes"));
     const std::lock_guard turn(routes_turn_);
     std::vector<routes::Route> all = routes();
     all.push_back(route);
@@ -180,15 +158,15 @@ ApiResult<RoutesOutcome> Controller::add_route(const routes::Route& route) {
 }
 
 ApiResult<RoutesOutcome> Controller::replace_routes(std::vector<routes::Route> all) {
-    const RouteCall call(route_calls_);
-    if (!call) return ApiResult<RoutesOutcome>::failure(RouteCall::busy());
+    const CompileCall call(route_calls_);
+    if (!call) return ApiResult<RoutesOutcome>::failure(CompileCall::busy("routes"));
     const std::lock_guard turn(routes_turn_);
     return take_over(std::move(all));
 }
 
 ApiResult<RoutesOutcome> Controller::delete_route(std::uint32_t number) {
-    const RouteCall call(route_calls_);
-    if (!call) return ApiResult<RoutesOutcome>::failure(RouteCall::busy());
+    const CompileCall call(route_calls_);
+    if (!call) return ApiResult<RoutesOutcome>::failure(CompileCall::busy("routes"));
     const std::lock_guard turn(routes_turn_);
     std::vector<routes::Route> all = routes();
     if (number >= all.size())
@@ -200,8 +178,8 @@ ApiResult<RoutesOutcome> Controller::delete_route(std::uint32_t number) {
 
 // Through the table that cores use, with the scratch that is the control side's: one at a time.
 ApiResult<admin::RouteTestResult> Controller::test_route(const RouteTest& test) {
-    const RouteCall call(route_calls_);
-    if (!call) return ApiResult<admin::RouteTestResult>::failure(RouteCall::busy());
+    const CompileCall call(route_calls_);
+    if (!call) return ApiResult<admin::RouteTestResult>::failure(CompileCall::busy("routes"));
     const std::lock_guard turn(routes_turn_);
     std::shared_ptr<const routes::RouteSet> set;
     {

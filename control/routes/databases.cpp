@@ -31,11 +31,13 @@ Failure failure_of(hs_compile_error_t* error, std::uint32_t expression, std::siz
     return failure;
 }
 
-std::string key_of(const std::vector<Expression>& expressions) {
+std::string key_of(const std::vector<Expression>& expressions, Form form) {
     hs_platform_info_t platform{};
     hs_populate_platform(&platform);
     Digest digest;
-    digest.add("skerry routes 1");
+    digest.add(form == Form::whole      ? "skerry routes 1"
+               : form == Form::anywhere ? "skerry rules 1"
+                                        : "skerry rules 1, in pieces");
     digest.add(hs_version());
     digest.add({reinterpret_cast<const char*>(&platform), sizeof platform});
     const unsigned int flags = kFlags;
@@ -64,10 +66,11 @@ std::string whole(std::string_view expression) {
     return "^(?:" + std::string(expression) + ")\\z";
 }
 
-Failure check_expression(std::string_view expression) {
+Failure check_expression(std::string_view expression, Form form) {
     // By itself first: what is unbalanced must not be balanced by what is put around it.
     const std::string alone(expression), anchored = whole(expression);
     for (const std::string* each : {&alone, &anchored}) {
+        if (each == &anchored && form != Form::whole) break;
         hs_expr_info_t* info = nullptr;
         hs_compile_error_t* error = nullptr;
         if (hs_expression_info(each->c_str(), kFlags, &info, &error) != HS_SUCCESS) {
@@ -81,9 +84,9 @@ Failure check_expression(std::string_view expression) {
     return {};
 }
 
-Loaded load_database(const std::vector<Expression>& expressions, Cache& cache) {
+Loaded load_database(const std::vector<Expression>& expressions, Cache& cache, Form form) {
     Loaded loaded;
-    const std::string key = key_of(expressions);
+    const std::string key = key_of(expressions, form);
     if (!cache.folder.empty()) {
         cache.used.push_back(key);
         std::string bytes;
@@ -97,7 +100,7 @@ Loaded load_database(const std::vector<Expression>& expressions, Cache& cache) {
         if (read != CacheRead::missing) ++cache.refused;
     }
     for (std::uint32_t i = 0; i < expressions.size(); ++i) {
-        Failure failure = check_expression(expressions[i].text);
+        Failure failure = check_expression(expressions[i].text, form);
         failure.expression = i;
         if (!failure.text.empty()) loaded.failures.push_back(std::move(failure));
     }
@@ -105,7 +108,8 @@ Loaded load_database(const std::vector<Expression>& expressions, Cache& cache) {
     std::vector<std::string> texts;
     std::vector<const char*> pointers;
     std::vector<unsigned int> flags(expressions.size(), kFlags), ids;
-    for (const Expression& each : expressions) texts.push_back(whole(each.text));
+    for (const Expression& each : expressions)
+        texts.push_back(form == Form::whole ? whole(each.text) : each.text);
     for (const std::string& each : texts) {
         ids.push_back(static_cast<unsigned int>(ids.size()));
         pointers.push_back(each.c_str());
@@ -113,11 +117,13 @@ Loaded load_database(const std::vector<Expression>& expressions, Cache& cache) {
     hs_database_t* database = nullptr;
     hs_compile_error_t* error = nullptr;
     const auto count = static_cast<unsigned int>(texts.size());
-    if (hs_compile_multi(pointers.data(), flags.data(), ids.data(), count, HS_MODE_BLOCK, nullptr,
-                         &database, &error) != HS_SUCCESS) {
+    const unsigned int mode = form == Form::stream ? HS_MODE_STREAM : HS_MODE_BLOCK;
+    if (hs_compile_multi(pointers.data(), flags.data(), ids.data(), count, mode, nullptr, &database,
+                         &error) != HS_SUCCESS) {
         const int which = error == nullptr ? -1 : error->expression;
-        loaded.failures.push_back(
-            failure_of(error, which < 0 ? ~0u : static_cast<std::uint32_t>(which), 4));
+        loaded.failures.push_back(failure_of(error,
+                                             which < 0 ? ~0u : static_cast<std::uint32_t>(which),
+                                             form == Form::whole ? 4 : 0));
         return loaded;
     }
     loaded.database.reset(database);
@@ -132,11 +138,18 @@ void sweep(const Cache& cache, std::size_t keep) {
 
 bool make_scratches(const std::vector<classify::Database>& databases, std::uint32_t cores,
                     std::vector<classify::Scratch>& scratches) {
+    std::vector<const hs_database_t*> all;
+    for (const classify::Database& each : databases) all.push_back(each.get());
+    return make_scratches(all, cores, scratches);
+}
+
+bool make_scratches(const std::vector<const hs_database_t*>& databases, std::uint32_t cores,
+                    std::vector<classify::Scratch>& scratches) {
     scratches.clear();
     if (databases.empty()) return true;
     hs_scratch_t* first = nullptr;
-    for (const classify::Database& each : databases)
-        if (hs_alloc_scratch(each.get(), &first) != HS_SUCCESS) {
+    for (const hs_database_t* each : databases)
+        if (hs_alloc_scratch(each, &first) != HS_SUCCESS) {
             hs_free_scratch(first);
             return false;
         }

@@ -15,11 +15,18 @@
 
 namespace skerry::routes {
 
+// How a database matches.
+enum class Form : std::uint8_t {
+    whole,     // all of a text, from its first byte to its last
+    anywhere,  // some of a text
+    stream,    // the same, of a text that comes in pieces (HS_MODE_STREAM)
+};
+
 // What all of a text must match, from its first byte to its last.
 std::string whole(std::string_view expression);
 
 struct Expression {
-    std::string text;         // the operator's; whole() of it is compiled
+    std::string text;         // the operator's
     std::uint32_t route = 0;  // for what is said of it
 };
 
@@ -43,15 +50,18 @@ struct Cache {
 };
 
 // The ids are the places of the expressions.
-Loaded load_database(const std::vector<Expression>& expressions, Cache& cache);
+Loaded load_database(const std::vector<Expression>& expressions, Cache& cache,
+                     Form form = Form::whole);
 
 // Whether Hyperscan takes it alone, and what it says if not. Empty text: it does.
-Failure check_expression(std::string_view expression);
+Failure check_expression(std::string_view expression, Form form = Form::whole);
 
 // Removes the files that nothing used, if there are more than `keep` of them.
 void sweep(const Cache& cache, std::size_t keep);
 
 // One scratch for all of them, of which each core gets a copy. False: no memory.
+bool make_scratches(const std::vector<const hs_database_t*>& databases, std::uint32_t cores,
+                    std::vector<classify::Scratch>& scratches);
 bool make_scratches(const std::vector<classify::Database>& databases, std::uint32_t cores,
                     std::vector<classify::Scratch>& scratches);
 

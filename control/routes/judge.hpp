@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "control/routes/databases.hpp"
+
 namespace skerry::routes {
 
 struct Costs {
@@ -28,9 +30,9 @@ struct CostLimits {
     std::uint64_t heavy_ns = 20'000, refused_ns = 200'000;
 };
 
-Verdict judge(std::string_view expression, const CostLimits& limits = {});
+Verdict judge(std::string_view expression, const CostLimits& limits = {}, Form form = Form::whole);
 // Alone: the measuring, of an expression that Hyperscan takes; and what is made of it.
-Costs measure(std::string_view expression);
+Costs measure(std::string_view expression, Form form = Form::whole);
 Verdict judge_costs(const Costs& costs, const CostLimits& limits);
 
 }  // namespace skerry::routes

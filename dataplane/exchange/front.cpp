@@ -145,7 +145,8 @@ void Front::take_events(std::span<const net::tcp::Event> events, bool of_trunks,
 std::uint32_t Front::turn() {
     const std::uint64_t now = now_us();
     const std::uint32_t due = stack_->advance(now);
-    server_.begin_turn(now, context_.unix_ms(context_.now_tsc) / 1000, context_.access_keys);
+    server_.begin_turn(now, context_.unix_ms(context_.now_tsc) / 1000, context_.access_keys,
+                       context_.snapshot == nullptr ? nullptr : context_.snapshot->rules());
     std::array<net::tcp::Event, kEventsPerTurn> events;
     const std::uint32_t count = stack_->poll(events);
     const std::span<const net::tcp::Event> polled(events.data(), count);

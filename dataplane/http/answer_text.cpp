@@ -162,7 +162,7 @@ InvocationText of_function(Writer& out, AnswerBuffer buffer, const Envelope& env
 
 std::string_view refusal_text(AnswerBuffer buffer, const Envelope& envelope, Refusal refusal,
                               std::string_view allow, std::uint64_t limit_bytes) {
-    const ErrorKind kind = error_of(refusal);
+    const ErrorKind kind = error_of(refusal, envelope.rule_status);
     Writer out(buffer.data(), buffer.size());
     begin(out, envelope, kind.status);
     if (refusal == Refusal::wrong_method) out << "Allow: " << allow << "\r\n";

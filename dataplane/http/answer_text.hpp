@@ -24,7 +24,8 @@ struct Envelope {
     bool head_only = false;  // HEAD: no body follows, whatever the fields say
     std::uint64_t request_id_hi = 0, request_id_lo = 0;
     std::string_view allow_origin =
-        {};  // a web page asks, and one of there may (at most 128 bytes)
+        {};                         // a web page asks, and one of there may (at most 128 bytes)
+    std::uint16_t rule_status = 0;  // of a rule's refusal
 };
 
 // An error, whole. `allow`: of 405, the methods that there are.

@@ -52,6 +52,13 @@ std::string_view signature_error(Refusal refusal) {
     }
 }
 
+// What an admission rule says: its statuses are those of control/rules.
+ErrorKind by_rule(std::uint16_t status) {
+    if (status == 403) return {403, "AccessDeniedException", true};
+    if (status == 429) return error_of(ReplyStatus::caller_rate);
+    return common(status);
+}
+
 bool is_parameter(Refusal refusal) {
     switch (refusal) {
         case Refusal::bad_name:
@@ -66,7 +73,9 @@ bool is_parameter(Refusal refusal) {
 
 }  // namespace
 
-ErrorKind error_of(Refusal refusal) {
+ErrorKind error_of(Refusal refusal, std::uint16_t status) {
+    if (refusal == Refusal::rule_denied || refusal == Refusal::rule_rate)
+        return by_rule(status != 0 ? status : info(refusal).status);
     if (is_parameter(refusal)) return {400, "InvalidParameterValueException"};
     if (refusal == Refusal::source_rate) return error_of(ReplyStatus::caller_rate);
     if (info(refusal).status == 403) return {403, signature_error(refusal)};
@@ -178,6 +187,8 @@ std::string_view reason_phrase(std::uint16_t status) {
             return "Too Many Requests";
         case 431:
             return "Request Header Fields Too Large";
+        case 451:
+            return "Unavailable For Legal Reasons";
         case 500:
             return "Internal Server Error";
         case 501:

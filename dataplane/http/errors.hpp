@@ -18,7 +18,8 @@ struct ErrorKind {
     std::string_view throttled_by = {};  // "Reason", of 429
 };
 
-ErrorKind error_of(Refusal refusal);
+// `status`: of a rule's refusal, what the rule says; 0: the refusal's own.
+ErrorKind error_of(Refusal refusal, std::uint16_t status = 0);
 // Of a status that is an error for HTTP: neither ok nor a failure of the function.
 ErrorKind error_of(ReplyStatus status);
 

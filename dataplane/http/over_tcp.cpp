@@ -83,8 +83,12 @@ void OverTcp::close(std::uint32_t connection) {
     stack_.close(std::exchange(handles_[connection], {}));
 }
 
+net::IpAddress OverTcp::source(std::uint32_t connection) {
+    return stack_.info(handles_[connection]).path.peer;
+}
+
 std::string_view OverTcp::peer(std::uint32_t connection, std::span<char, 46> text) {
-    const net::IpAddress address = stack_.info(handles_[connection]).path.peer;
+    const net::IpAddress address = source(connection);
     const bool v4 = address.is_v4();
     if (inet_ntop(v4 ? AF_INET : AF_INET6, &address.bytes[v4 ? 12 : 0], text.data(), 46) == nullptr)
         return {};

@@ -38,6 +38,7 @@ class OverTcp final : public Transport {
     void shutdown(std::uint32_t connection) override;
     void close(std::uint32_t connection) override;
     void abort(std::uint32_t connection) override;
+    net::IpAddress source(std::uint32_t connection) override;
     std::string_view peer(std::uint32_t connection, std::span<char, 46> text) override;
 
   private:

@@ -34,8 +34,10 @@ void Server::say(std::uint32_t connection, std::string_view text) {
 }
 
 // Where the next request begins is not known, or not waited for: told why, and closed.
-void Server::refuse(std::uint32_t connection, Refusal refusal, Route route) {
+void Server::refuse(std::uint32_t connection, Refusal refusal, Route route,
+                    std::uint16_t rule_status) {
     Session& session = sessions_[connection];
+    stop_screening(connection);
     counters_.count(info(refusal).reason);
     if (session.started) {
         session.started = false;
@@ -48,9 +50,11 @@ void Server::refuse(std::uint32_t connection, Refusal refusal, Route route) {
         session.is_1_0 = session.head_only = session.from_page = false;
     }
     session.keep_alive = false;
+    Envelope head = envelope(session);
+    head.rule_status = rule_status;
     if (transport_.room(connection) >= kAnswerBytesMax)
-        say(connection, refusal_text(AnswerBuffer(text_), envelope(session), refusal,
-                                     allowed(route), options_.limits.body_bytes));
+        say(connection, refusal_text(AnswerBuffer(text_), head, refusal, allowed(route),
+                                     options_.limits.body_bytes));
     begin_linger(connection);
 }
 
@@ -58,6 +62,7 @@ void Server::refuse(std::uint32_t connection, Refusal refusal, Route route) {
 void Server::end_early(std::uint32_t connection, const Answer& answer) {
     Session& session = sessions_[connection];
     SKERRY_CHECK(answer.payload_bytes == 0 && !answer.more);
+    stop_screening(connection);
     session.started = false;
     session.keep_alive = false;
     if (transport_.room(connection) >= kAnswerBytesMax)
@@ -67,12 +72,15 @@ void Server::end_early(std::uint32_t connection, const Answer& answer) {
 }
 
 // A well-framed request that is not for here: the connection may go on after its body.
-void Server::decline(std::uint32_t connection, Refusal refusal, std::string_view allow) {
+void Server::decline(std::uint32_t connection, Refusal refusal, std::string_view allow,
+                     std::uint16_t rule_status) {
     Session& session = sessions_[connection];
     counters_.count(info(refusal).reason);
     if (session.body.length_left() > options_.skip_bytes || session.body.chunked())
         session.keep_alive = false;
-    say_and_go_on(connection, refusal_text(AnswerBuffer(text_), envelope(session), refusal, allow,
+    Envelope head = envelope(session);
+    head.rule_status = rule_status;
+    say_and_go_on(connection, refusal_text(AnswerBuffer(text_), head, refusal, allow,
                                            options_.limits.body_bytes));
 }
 
@@ -106,6 +114,9 @@ void Server::on_head(std::uint32_t connection, std::string_view text) {
 }
 
 void Server::on_route(std::uint32_t connection, Route route) {
+    // The service's own pages are for who watches it: no rule hides them.
+    const bool executes = route == Route::none || route == Route::invoke;
+    if (screen_.active() && executes && !passes_rules(connection)) return;
     if (route == Route::none) return on_routed(connection);
     if (!allows(route, head_.method))
         return decline(connection, Refusal::wrong_method, allowed(route));
@@ -204,6 +215,7 @@ void Server::begin_body(std::uint32_t connection) {
         session.keep_alive = head_.keep_alive;
         say(connection, kContinue);
     }
+    session.screened = screen_.begin_body(connection);
     session.phase = Phase::body;
     open_window(connection, Wait::body);
 }

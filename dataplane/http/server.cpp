@@ -29,7 +29,8 @@ Server::Server(const Options& options, Transport& transport, Invocations& invoca
       waits_(options.connections),
       buffers_(options.head_buffers, options.limits.head_bytes),
       next_id_(options.seed),
-      classifier_(options.core) {
+      classifier_(options.core),
+      screen_(options.core, options.connections) {
     SKERRY_CHECK(options.limits.head_bytes <= kHeadBytesMax);
     SKERRY_CHECK(options.limits.fields <= kFieldsMax && options.head_buffers > 0);
 }
@@ -60,6 +61,7 @@ void Server::closed(std::uint32_t connection) {
 void Server::forget(std::uint32_t connection) {
     Session& session = sessions_[connection];
     if (session.phase == Phase::closed) return;
+    stop_screening(connection);
     if (session.started) {
         counters_.count(Reason::http_client_gone);
         session.started = false;
@@ -207,6 +209,8 @@ bool Server::read_body(std::uint32_t connection) {
         return true;
     }
     session.window_bytes += static_cast<std::uint32_t>(piece.content.size());
+    const bool news = !piece.content.empty() || session.body.complete();
+    if (session.screened && news && !body_passes_rules(connection, piece.content)) return true;
     if (session.unproven) signed_->claim(connection).proof.update(piece.content);
     Answer answer;
     const bool taken = piece.content.empty() || !session.started ||
@@ -242,6 +246,7 @@ bool Server::answered(Exchange exchange, const Answer& answer) {
     if (session->phase != Phase::body && session->phase != Phase::answer) return false;
     // Before the body's end: where the next request begins will not be waited for.
     if (session->phase == Phase::body) session->keep_alive = false;
+    stop_screening(exchange.connection);
     session->answer = answer;
     const bool open_ended = answer.more && answer.total_bytes == 0;
     session->chunked = open_ended && !session->is_1_0;

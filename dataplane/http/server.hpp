@@ -25,6 +25,7 @@
 #include "dataplane/http/signed.hpp"
 #include "dataplane/http/transport.hpp"
 #include "dataplane/http/waits.hpp"
+#include "dataplane/rules/screen.hpp"
 
 namespace skerry::http {
 
@@ -55,7 +56,7 @@ struct Options {
     // say that.
     bool require_signature = false;
     std::string signing_region;  // that signatures must be for; empty: any
-    std::uint32_t core = 0;      // whose scratch routes are matched with
+    std::uint32_t core = 0;      // whose scratch routes and rules are matched with
 };
 
 class Server {
@@ -64,12 +65,14 @@ class Server {
            CoreCounters& counters);
 
     // First of all in a turn: the clocks of everything until the next one, and who may invoke what.
-    // `keys` may be freed after the turn; nullptr: there are none.
+    // `keys` may be freed after the turn; nullptr: there are none. The same of `rules`, but for
+    // bodies that they judge (rules/screen.hpp).
     void begin_turn(std::uint64_t now_us, std::uint64_t unix_s,
-                    const auth::AccessKeys* keys = nullptr) {
+                    const auth::AccessKeys* keys = nullptr, const rules::Set* rules = nullptr) {
         now_us_ = now_us;
         date_.update(unix_s);
         signed_->begin_turn(unix_s, keys);
+        screen_.begin_turn(rules, now_us);
     }
 
     // What the transport has to say.
@@ -120,6 +123,7 @@ class Server {
         bool wants_piece = false;  // the last one was released: answer_more() is to come
         bool unproven = false;     // its signature covers a body that has not come yet
         bool withheld = false;     // what there is to say already waits for that body
+        bool screened = false;     // rules look at its body
         std::uint16_t buffer = HeadBuffers::kNone;
         std::uint32_t serial = 0;
         std::uint32_t window_bytes = 0;    // read or written since the wait was armed
@@ -165,6 +169,17 @@ class Server {
     bool proved(std::uint32_t connection);
     void say_withheld(std::uint32_t connection);
 
+    // screened.cpp
+    bool passes_rules(std::uint32_t connection);
+    bool body_passes_rules(std::uint32_t connection, std::string_view piece);
+    void stop_screening(std::uint32_t connection) {
+        Session& session = sessions_[connection];
+        if (!session.screened) [[likely]]
+            return;
+        session.screened = false;
+        screen_.stop(connection);
+    }
+
     // requests.cpp
     void on_head(std::uint32_t connection, std::string_view text);
     void on_route(std::uint32_t connection, Route route);
@@ -176,9 +191,12 @@ class Server {
                    std::string_view function, std::string_view qualifier);
     void begin_body(std::uint32_t connection);
     void end_body(std::uint32_t connection);
-    void refuse(std::uint32_t connection, Refusal refusal, Route route = Route::none);
+    // `rule_status`: of a rule's refusal.
+    void refuse(std::uint32_t connection, Refusal refusal, Route route = Route::none,
+                std::uint16_t rule_status = 0);
     // `allow`: of 405.
-    void decline(std::uint32_t connection, Refusal refusal, std::string_view allow);
+    void decline(std::uint32_t connection, Refusal refusal, std::string_view allow,
+                 std::uint16_t rule_status = 0);
     void end_early(std::uint32_t connection, const Answer& answer);
     void say(std::uint32_t connection, std::string_view text);
     void say_and_go_on(std::uint32_t connection, std::string_view text);
@@ -208,6 +226,7 @@ class Server {
     Head head_;    // of the request being looked at
     Names names_;  // the same
     classify::Classifier classifier_;
+    rules::Screen screen_;
     std::array<char, kAnswerBytesMax> text_;
     std::array<char, kLogResultBytesMax> log_text_;
 };

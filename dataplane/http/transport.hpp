@@ -9,6 +9,8 @@
 #include <span>
 #include <string_view>
 
+#include "dataplane/net/address.hpp"
+
 namespace skerry::http {
 
 using Bytes = std::span<const std::uint8_t>;
@@ -34,6 +36,7 @@ class Transport {
     virtual void close(std::uint32_t connection) = 0;
     // The client's address as text; empty: it is not known.
     virtual std::string_view peer(std::uint32_t, std::span<char, 46>) { return {}; }
+    virtual net::IpAddress source(std::uint32_t) { return {}; }  // the same as a number
     virtual void abort(std::uint32_t connection) = 0;
 
   protected:

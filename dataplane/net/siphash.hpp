@@ -4,6 +4,8 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 
 namespace skerry::net {
 
@@ -70,6 +72,23 @@ inline std::uint64_t siphash(const SipKey& key, Words... words) {
 template <typename... Words>
 inline std::uint64_t siphash_of_table(const SipKey& key, Words... words) {
     return detail::siphash<1, 3>(key, words...);
+}
+
+// The same of a text of any length, as the paper pads it.
+inline std::uint64_t siphash_of_text(const SipKey& key, std::string_view text) {
+    detail::Sip sip(key);
+    const auto bytes = static_cast<std::uint64_t>(text.size());
+    while (text.size() >= 8) {
+        std::uint64_t word;
+        std::memcpy(&word, text.data(), sizeof word);
+        sip.word<1>(word);
+        text.remove_prefix(8);
+    }
+    std::uint64_t last = bytes << 56;
+    for (std::size_t i = 0; i < text.size(); ++i)
+        last |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
+    sip.word<1>(last);
+    return sip.finish<3>();
 }
 
 }  // namespace skerry::net

@@ -21,6 +21,9 @@ namespace skerry {
 namespace classify {
 struct Published;
 }
+namespace rules {
+struct Set;
+}
 
 inline constexpr std::uint32_t kMaxRegions = 64;      // one bit of Target::holders each
 inline constexpr std::uint32_t kTrunksPerRegion = 4;  // of a core, at most
@@ -176,6 +179,9 @@ class Snapshot {
         routes_ = std::move(routes);
     }
     const classify::Published* routes() const { return routes_.get(); }
+    // Admission rules; the same. Who holds one may do so for longer than the snapshot lives.
+    void set_rules(std::shared_ptr<const rules::Set> rules) { rules_ = std::move(rules); }
+    const rules::Set* rules() const { return rules_.get(); }
     std::uint64_t generation() const { return generation_; }
     bool draining() const { return draining_; }
 
@@ -188,6 +194,7 @@ class Snapshot {
     std::vector<RegionInfo> regions_;
     SnapshotExtras extras_;
     std::shared_ptr<const classify::Published> routes_;
+    std::shared_ptr<const rules::Set> rules_;
 
     struct NameCell {
         std::uint64_t hash = 0;

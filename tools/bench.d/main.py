@@ -27,6 +27,7 @@ import http_veth  # noqa: E402
 import others  # noqa: E402
 import programs  # noqa: E402
 import routed  # noqa: E402
+import screened  # noqa: E402
 import select_rows  # noqa: E402
 import signatures  # noqa: E402
 import workers  # noqa: E402
@@ -154,7 +155,7 @@ BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects,
            "http": lambda bench: http_veth.rows(bench, row) + http_dpdk.rows(bench, row),
            "footprint": lambda bench: footprint.rows(bench, row),
            "select": lambda bench: select_rows.rows(bench, row),
-           "api": lambda bench: api.rows(bench, row) + routed.rows(bench, row) + signatures.rows(bench, row) +
+           "api": lambda bench: api.rows(bench, row) + routed.rows(bench, row) + screened.rows(bench, row) + signatures.rows(bench, row) +
            attacker.rows(bench, row)}
 
 

@@ -51,6 +51,23 @@ struct RouteTestOptions {
     std::vector<std::string> headers;  // "Name: value"
 };
 
+struct RuleOptions {
+    std::string name;
+    std::string pattern;
+    std::string in = "path";
+    std::string header;
+    std::string action = "deny";
+    std::uint16_t status = 0;  // 0, here and below: the server's default
+    std::uint32_t per_second = 0, burst = 0;
+    std::string key;
+};
+
+struct RuleTestOptions {
+    std::string url;
+    std::vector<std::string> headers;  // "Name: value"
+    std::string body;
+};
+
 struct InvokeOptions {
     std::string name;
     std::string payload;  // text, "@FILE", or "@-" for standard input
@@ -76,6 +93,11 @@ int add_route(const Common& common, const RouteOptions& options);
 int load_routes(const Common& common, const std::string& file);
 int delete_route(const Common& common, std::uint32_t number);
 int test_route(const Common& common, const RouteTestOptions& options);
+int list_rules(const Common& common);
+int add_rule(const Common& common, const RuleOptions& options);
+int load_rules(const Common& common, const std::string& file);
+int delete_rule(const Common& common, const std::string& name);
+int test_rules(const Common& common, const RuleTestOptions& options);
 int list_regions(const Common& common);
 int describe_region(const Common& common, const std::string& name);
 int explain(const Common& common, const std::string& name);

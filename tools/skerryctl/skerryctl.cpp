@@ -26,6 +26,8 @@ struct Options {
     RouteOptions route;
     RouteTestOptions route_test;
     std::uint32_t route_number = 0;
+    RuleOptions rule;
+    RuleTestOptions rule_test;
 };
 
 // An option that is passed on as it was typed: the server judges it, and says what is allowed.
@@ -128,18 +130,18 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
         [&] { run = [&] { return skerry::ctl::alias(o.common, o.name, o.alias); }; });
 }
 
+void repeated(CLI::App& verb, const char* name, std::vector<std::string>& to, const char* help) {
+    verb.add_option(name, to, help)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 void add_route_verbs(CLI::App& app, Options& o, Run& run) {
     CLI::App* route = add_verb(app, "route", "HTTP routes: add, list, delete, load, test");
     route->require_subcommand(1);
     add_verb(*route, "list", "All routes, as declared")->final_callback([&] {
         run = [&] { return list_routes(o.common); };
     });
-    const auto repeated = [](CLI::App& verb, const char* name, std::vector<std::string>& to,
-                             const char* help) {
-        verb.add_option(name, to, help)
-            ->expected(1)
-            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    };
     CLI::App* add = add_verb(*route, "add", "A route behind those that there are; docs/routes.md");
     add->add_option("path", o.route.path, "/a/:b/*.c, /a/*, or ~expression")->required();
     add->add_option("function", o.route.function, "NAME, or NAME:QUALIFIER")->required();
@@ -162,6 +164,37 @@ void add_route_verbs(CLI::App& app, Options& o, Run& run) {
     test->add_option("--method", o.route_test.method, "of the request (GET)");
     repeated(*test, "--header", o.route_test.headers, "'Name: value'; may be repeated");
     test->final_callback([&] { run = [&] { return test_route(o.common, o.route_test); }; });
+}
+
+void add_rule_verbs(CLI::App& app, Options& o, Run& run) {
+    CLI::App* rule = add_verb(app, "rule", "Admission rules: add, list, delete, load, test");
+    rule->require_subcommand(1);
+    add_verb(*rule, "list", "All rules, and how many requests each has met")->final_callback([&] {
+        run = [&] { return list_rules(o.common); };
+    });
+    CLI::App* add = add_verb(*rule, "add", "A rule behind those that there are; docs/admission.md");
+    add->add_option("name", o.rule.name, "of letters, digits, -, _ and .")->required();
+    add->add_option("pattern", o.rule.pattern, "an expression, found anywhere")->required();
+    add->add_option("--in", o.rule.in, "path, query, header or body (path)");
+    add->add_option("--header", o.rule.header, "of --in header: this one alone (every one)");
+    add->add_option("--action", o.rule.action, "deny, count or rate (deny)");
+    add->add_option("--status", o.rule.status, "of a refusal (403; of a rate 429)");
+    add->add_option("--per-second", o.rule.per_second, "of a rate: requests of one key");
+    add->add_option("--burst", o.rule.burst, "of a rate: at once (as many)");
+    add->add_option("--key", o.rule.key, "of a rate: source, or header:NAME (source)");
+    add->final_callback([&] { run = [&] { return add_rule(o.common, o.rule); }; });
+    CLI::App* gone = add_verb(*rule, "delete", "No longer asked");
+    gone->add_option("name", o.name, "the rule's name")->required();
+    gone->final_callback([&] { run = [&] { return delete_rule(o.common, o.name); }; });
+    CLI::App* load = add_verb(*rule, "load", "All of a file, in place of those that there are");
+    load->add_option("file", o.name, R"({"version":1,"rules":[...]}, as `list --json` has them)")
+        ->required();
+    load->final_callback([&] { run = [&] { return load_rules(o.common, o.name); }; });
+    CLI::App* test = add_verb(*rule, "test", "Which rules a request would meet, and its verdict");
+    test->add_option("url", o.rule_test.url, "http://HOST/PATH?QUERY, or /PATH")->required();
+    repeated(*test, "--header", o.rule_test.headers, "'Name: value'; may be repeated");
+    test->add_option("--body", o.rule_test.body, "its content, as text");
+    test->final_callback([&] { run = [&] { return test_rules(o.common, o.rule_test); }; });
 }
 
 void add_region_verbs(CLI::App& app, Options& o, Run& run) {
@@ -250,6 +283,7 @@ int main(int argc, char** argv) {
     add_server_verbs(app, options, run);
     add_function_verbs(app, options, run);
     add_route_verbs(app, options, run);
+    add_rule_verbs(app, options, run);
     add_region_verbs(app, options, run);
     add_key_verbs(app, options, run);
     add_logs(app, options, run);

@@ -238,6 +238,30 @@ TEST_F(Admin, Routes) {
     EXPECT_EQ(code(body(client().Delete("/v1/routes/x"), 400)), "bad-number");
 }
 
+TEST_F(Admin, Rules) {
+    const std::string rule = R"({"name":"a","in":"body","pattern":"x","action":"deny"})";
+    const json added = post("/v1/rules", rule)["rules"][0];
+    EXPECT_EQ(added["matched"], 7);
+    for (const char* wrong : {"", "[]", R"({"name":"a"})", R"({"name":1,"in":"body"})"})
+        EXPECT_FALSE(code(post("/v1/rules", wrong, 400)).empty()) << wrong;
+    EXPECT_EQ(code(post("/v1/rules?x=1", rule, 400)), "unknown-parameter");
+    const auto put = [&](const std::string& text, int status) {
+        return body(client().Put("/v1/rules", text, "application/json"), status);
+    };
+    const json all = get("/v1/rules");
+    EXPECT_EQ(put(all.dump(), 200)["rules"].size(), 1u) << "what was said is taken back";
+    EXPECT_EQ(code(put(R"({"version":2,"rules":[]})", 400)), "bad-rule");
+    const std::string text = client().Get("/metrics")->body;
+    EXPECT_NE(text.find("skerry_rule_matched_total{rule=\"a\"} 7"), std::string::npos);
+    EXPECT_NE(text.find("skerry_rule_refused_total{rule=\"a\"} 3"), std::string::npos);
+    const json told = post("/v1/rule-test", R"({"url":"/b?c","body":"text"})");
+    EXPECT_EQ(told["path"], "/b");
+    EXPECT_EQ(told["verdict"], "text");
+    EXPECT_EQ(code(post("/v1/rule-test", R"({"url":"/","body":1})", 400)), "bad-request");
+    EXPECT_EQ(body(client().Delete("/v1/rules/a"), 200)["rules"].size(), 0u);
+    EXPECT_EQ(code(body(client().Delete("/v1/rules/a"), 404)), "no-such-rule");
+}
+
 TEST_F(Admin, RouteTestsOfTheWrongTypesAreToldSo) {
     const json told = post("/v1/route-test", R"({"url":"http://a/b?c=d","headers":{"X-A":"1"}})");
     EXPECT_EQ(told["host"], "a");

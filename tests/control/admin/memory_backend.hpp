@@ -78,6 +78,40 @@ class MemoryBackend : public Backend {
         result.path = test.path + "?" + test.query;
         return {std::move(result), true, {}};
     }
+    std::vector<RuleView> rules() override {
+        const std::lock_guard lock(mutex_);
+        std::vector<RuleView> views;
+        for (const rules::Declared& each : rules_) views.push_back({each, 7, 3});
+        return views;
+    }
+    ApiResult<RulesOutcome> add_rule(const rules::Declared& rule) override {
+        {
+            const std::lock_guard lock(mutex_);
+            rules_.push_back(rule);
+        }
+        return {RulesOutcome{rules(), {}}, true, {}};
+    }
+    ApiResult<RulesOutcome> delete_rule(const std::string& name) override {
+        {
+            const std::lock_guard lock(mutex_);
+            if (std::erase_if(rules_, [&](const auto& each) { return each.name == name; }) == 0)
+                return ApiResult<RulesOutcome>::failure({404, "no-such-rule", "there is none", {}});
+        }
+        return {RulesOutcome{rules(), {}}, true, {}};
+    }
+    ApiResult<RulesOutcome> replace_rules(std::vector<rules::Declared> all) override {
+        {
+            const std::lock_guard lock(mutex_);
+            rules_ = std::move(all);
+        }
+        return {RulesOutcome{rules(), {}}, true, {}};
+    }
+    ApiResult<RuleTestResult> test_rules(const RuleTest& test) override {
+        RuleTestResult result;
+        result.path = test.request.path;
+        result.verdict = test.body;
+        return {std::move(result), true, {}};
+    }
     std::vector<RegionView> regions() override { return regions_; }
     ApiResult<ExplainView> explain(const std::string& name) override {
         auto found = function(name);
@@ -204,6 +238,7 @@ class MemoryBackend : public Backend {
     std::mutex mutex_;
     std::map<std::string, FunctionView> functions_;
     std::vector<routes::Route> routes_;
+    std::vector<rules::Declared> rules_;
     std::vector<RegionView> regions_;
     std::uint64_t epoch_ = 7;
     std::atomic<bool> draining_{false};

@@ -208,13 +208,14 @@ class Rig {
 
     // Of the turns that begin from now on.
     std::unique_ptr<const auth::AccessKeys> keys;
+    std::shared_ptr<const rules::Set> rules;
     std::unique_ptr<CoreCounters> counters = std::make_unique<CoreCounters>();
     MemoryTransport transport;
     TestInvocations invocations;
     Server server;
 
   private:
-    void turn() { server.begin_turn(now_us_, kUnix_s, keys.get()); }
+    void turn() { server.begin_turn(now_us_, kUnix_s, keys.get(), rules.get()); }
     std::uint32_t next_ = 0;
     std::uint64_t now_us_ = 1;
 };

@@ -233,6 +233,7 @@ void LoopTest::publish(bool draining) {
                          all[i].qualifier == 0 ? "" : version, version});
     auto snapshot = std::make_unique<Snapshot>(1, all, regions, draining, names, extras);
     snapshot->set_routes(routes);
+    snapshot->set_rules(rules);
     snapshot_ = std::move(snapshot);
     shared.snapshot.store(snapshot_.get());
 }

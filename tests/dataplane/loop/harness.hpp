@@ -87,6 +87,7 @@ class LoopTest : public ::testing::Test {
     void start();
     std::shared_ptr<const classify::Published> routes;  // of HTTP requests; none
     SnapshotExtras extras;
+    std::shared_ptr<const rules::Set> rules;  // admission rules; none
     void publish(bool draining = false);
     void set_region(std::uint32_t region, std::uint32_t rtt_us, std::uint16_t weight = 1000);
     static Target target(std::uint32_t entry);
