@@ -1,5 +1,6 @@
 // The groups of this machine, whichever version it has: limits that hold. Needs root.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 #include <functional>
+#include <string>
 #include <thread>
 
 #include "sandbox/cgroup/groups.hpp"
@@ -34,14 +36,15 @@ class Kernel : public ::testing::Test {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         EXPECT_TRUE(groups_.remove_all());
     }
-    // A child in group "w" with these limits, which runs `work` and ends with what it returns.
-    pid_t start(const Limits& limits, const std::function<int()>& work) {
+    // A child in a group with these limits, which runs `work` and ends with what it returns.
+    pid_t start(const Limits& limits, const std::function<int()>& work,
+                const std::string& group = "w") {
         int ends[2];
         EXPECT_EQ(::pipe(ends), 0);
         const pid_t child = ::fork();
         if (child == 0) {
             char go;
-            if (groups_.join("w") != 0) ::_exit(101);
+            if (groups_.join(group) != 0) ::_exit(101);
             if (::write(ends[1], "j", 1) != 1) ::_exit(102);
             ::raise(SIGSTOP);
             (void)go;
@@ -54,7 +57,7 @@ class Kernel : public ::testing::Test {
         int state = 0;
         EXPECT_EQ(::waitpid(child, &state, WUNTRACED), child);
         EXPECT_TRUE(WIFSTOPPED(state));
-        const Status set = groups_.set("w", limits);
+        const Status set = groups_.set(group, limits);
         EXPECT_TRUE(set) << set.error().text;
         ::kill(child, SIGCONT);
         return child;
@@ -169,6 +172,29 @@ TEST_F(Kernel, QuotaThrottles) {
     EXPECT_GT(usage.throttled, 2u);
     EXPECT_GT(usage.cpu_us, 0u);
     EXPECT_LT(static_cast<double>(usage.cpu_us) / static_cast<double>(wall_us), 0.45);
+}
+
+// Two that want all of one CPU: by what each got of it, whatever else runs there.
+TEST_F(Kernel, WeightIsAShareOfABusyCpu) {
+    cpu_set_t allowed;
+    ASSERT_EQ(::sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    std::size_t cpu = 0;
+    while (!CPU_ISSET(cpu, &allowed)) ++cpu;
+    const auto end = Clock::now() + std::chrono::milliseconds(1500);
+    const auto spin = [cpu, end] {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        if (::sched_setaffinity(0, sizeof one, &one) != 0) return 1;
+        while (Clock::now() < end) {
+        }
+        return 0;
+    };
+    const pid_t light = start({.memory_bytes = 64u << 20, .cpu_weight = 50}, spin, "light");
+    const pid_t heavy = start({.memory_bytes = 64u << 20, .cpu_weight = 400}, spin, "heavy");
+    EXPECT_EQ(end_of(light), 0);
+    EXPECT_EQ(end_of(heavy), 0);
+    EXPECT_GT(groups_.usage("heavy").cpu_us, 3 * groups_.usage("light").cpu_us);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <string>
 
@@ -56,6 +58,9 @@ TEST(Channel, StartsEmptyAndAwake) {
     EXPECT_EQ(header.pending.slots.load(), 0u);
     EXPECT_EQ(header.worker_asleep.asleep.load(), 0u);
     for (const DoneLine& done : header.done) EXPECT_EQ(done.slots.load(), 0u);
+    const std::byte* const slots = channel.base + kHeaderBytes;
+    const std::byte* const end = channel.base + channel.bytes;
+    EXPECT_TRUE(std::all_of(slots, end, [](std::byte one) { return one == std::byte{0}; }));
     std::uint64_t rings;
     for (const int fd : {channel.wake.get(), channel.ready.get(), channel.done[0].get()}) {
         EXPECT_LT(::read(fd, &rings, sizeof rings), 0);
