@@ -81,6 +81,15 @@ def test_a_test_says_who_won_and_why(lab):
     equal(len(lab.ctl("route", "list")["routes"]), 2)
 
 
+def test_what_list_says_can_be_loaded(lab):
+    kept = lab.ctl("route", "list")
+    file = lab.new_folder() / "routes.json"
+    file.write_text(json.dumps(kept))
+    equal(lab.ctl("route", "load", file)["routes"], kept["routes"])
+    file.write_text(json.dumps(kept | {"version": 2}))
+    equal(lab.ctl("route", "load", file, check=False).returncode, 1)
+
+
 def test_a_deleted_route_is_gone(lab):
     equal(len(lab.ctl("route", "delete", "0")["routes"]), 1)
     equal(curl(lab, "/items/1").status, 404)

@@ -231,7 +231,7 @@ TEST_F(Admin, Routes) {
     const std::string all =
         R"({"version":1,"routes":[{"path":"/b","function":"f","auth":"NONE"}]})";
     EXPECT_EQ(put(all, 200)["routes"].size(), 1u);
-    EXPECT_EQ(code(put(R"({"routes":[]})", 400)), "bad-route");
+    EXPECT_EQ(code(put(R"({"version":2,"routes":[]})", 400)), "bad-route");
     EXPECT_EQ(get("/v1/routes")["routes"][0]["auth"], "NONE");
     EXPECT_EQ(body(client().Delete("/v1/routes/0"), 200)["routes"].size(), 0u);
     EXPECT_EQ(code(body(client().Delete("/v1/routes/0"), 404)), "no-such-route");
