@@ -22,7 +22,8 @@ KEYS = {
     "rollout": {"requests", "failed", "stale"},
     "http": {"requests", "p50_us", "body_bytes"},
     "failover": {"requests", "answered", "executed_twice", "max_gap_ms"},
-    "aws": {"calls", "first", "second"},
+    "aws": {"calls", "first", "second", "after_rollback"},
+    "residency": {"anywhere", "confined"},
     "languages": {"bash_cold_ms", "bash_warm_us", "python_cold_ms", "python_warm_us", "nodejs_cold_ms", "nodejs_warm_us"},
 }
 

@@ -46,6 +46,12 @@ class Aws:
         return f"fileb://{path}"
 
 
+def executed(stage, requests):
+    """How many of so many requests for the alias each version got."""
+    return collections.Counter(curl(stage, f"/2015-03-31/functions/by-aws/invocations?Qualifier=live&n=[1-{requests}]", "-d", "{}",
+                                    "-o", "/dev/null", "-w", "%header{x-amz-executed-version}\\n").split())
+
+
 def scene(stage, folder):
     stage.say("Nothing of ours: the AWS CLI creates a function, publishes a second version, gives it a part of an alias's requests, invokes.")
     aws = Aws(stage, folder)
@@ -57,10 +63,12 @@ def scene(stage, folder):
     out = aws.folder / "out"
     told = aws("invoke", "--qualifier", "live", out, url=stage.plan.pop_url())
     need(json.loads(out.read_text()) == {"1": "the first", "2": "the second"}[told["ExecutedVersion"]], f"its payload: {out.read_text()}")
-    versions = curl(stage, "/2015-03-31/functions/by-aws/invocations?Qualifier=live&n=[1-100]", "-d", "{}", "-o", "/dev/null",
-                    "-w", "%header{x-amz-executed-version}\\n").split()
-    shares = collections.Counter(versions)
+    shares = executed(stage, 100)
     need(set(shares) == {"1", "2"} and 5 <= shares["2"] <= 55, f"a quarter for version 2: {shares}")
     stage.say(f"  aws lambda create-function, update-function-code --publish, create-alias, invoke; then of 100 requests for the alias "
               f"version 1 got {shares['1']}, version 2 {shares['2']}")
-    return {"calls": aws.calls, "first": shares["1"], "second": shares["2"]}
+    aws("update-alias", "--name", "live", "--routing-config", "AdditionalVersionWeights={}")
+    back = executed(stage, 40)
+    need(set(back) == {"1"}, f"rolled back: {back}")
+    stage.say(f"  rolled back by one update-alias: the next {back['1']} requests all got version 1")
+    return {"calls": aws.calls, "first": shares["1"], "second": shares["2"], "after_rollback": back["1"]}

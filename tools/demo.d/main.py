@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 
 import aws_cli  # noqa: E402
 import client  # noqa: E402
+import residency  # noqa: E402
 import scenes  # noqa: E402
 from plan import Plan  # noqa: E402
 from run import LabError, catch_signals, held_back, ignore_signals  # noqa: E402
@@ -32,7 +33,8 @@ COLUMNS = {
     "spill": ("requests", "forwarded", "failed"),
     "rollout": ("requests", "failed", "stale"),
     "http": ("requests", "p50_us", "body_bytes", "regions"),
-    "aws": ("calls", "first", "second"),
+    "aws": ("calls", "first", "second", "after_rollback"),
+    "residency": ("anywhere", "confined"),
     "failover": ("requests", "answered", "executed_twice", "max_gap_ms"),
     "languages": ("bash_cold_ms", "bash_warm_us", "python_cold_ms", "python_warm_us", "nodejs_cold_ms", "nodejs_warm_us"),
 }
@@ -90,6 +92,7 @@ def show(plan, say, folder):
     result["languages"] = scenes.languages(stage)
     result["http"] = scenes.http(stage)
     result["aws"] = aws_cli.scene(stage, folder)
+    result["residency"] = residency.scene(stage)
     result["failover"] = scenes.failover(stage, lambda region: lab("kill", plan, region))
     return result
 
