@@ -23,7 +23,7 @@ KEYS = {
     "http": {"requests", "p50_us", "body_bytes"},
     "failover": {"requests", "answered", "executed_twice", "max_gap_ms"},
     "aws": {"calls", "first", "second", "after_rollback"},
-    "residency": {"anywhere", "confined"},
+    "residency": {"requests", "anywhere_in_r1", "confined_in_r1"},
     "languages": {"bash_cold_ms", "bash_warm_us", "python_cold_ms", "python_warm_us", "nodejs_cold_ms", "nodejs_warm_us"},
 }
 

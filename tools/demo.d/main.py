@@ -34,7 +34,7 @@ COLUMNS = {
     "rollout": ("requests", "failed", "stale"),
     "http": ("requests", "p50_us", "body_bytes", "regions"),
     "aws": ("calls", "first", "second", "after_rollback"),
-    "residency": ("anywhere", "confined"),
+    "residency": ("requests", "anywhere_in_r1", "confined_in_r1"),
     "failover": ("requests", "answered", "executed_twice", "max_gap_ms"),
     "languages": ("bash_cold_ms", "bash_warm_us", "python_cold_ms", "python_warm_us", "nodejs_cold_ms", "nodejs_warm_us"),
 }

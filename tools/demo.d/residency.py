@@ -21,4 +21,4 @@ def scene(stage):
     told = stage.ctl("explain", "confined")
     barred = next(each["eligibility"] for each in told["candidates"] if each["region"] == "r1")
     stage.say(f"  {dict(free)} and {dict(confined)}; skerryctl explain says of r1: {barred}")
-    return {"anywhere": dict(free), "confined": dict(confined)}
+    return {"requests": 40, "anywhere_in_r1": free["r1"], "confined_in_r1": confined["r1"]}
