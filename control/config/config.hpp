@@ -86,6 +86,7 @@ struct Workers {                       // [workers]
     std::uint32_t standby_native = 2, standby_python3 = 2, standby_nodejs = 2;
     std::uint32_t starts_max = 0;  // at once, of all functions; 0: two for each CPU
     Cgroups cgroups = Cgroups::automatic;
+    bool core_scheduling = false;  // no worker runs beside anybody else on one core, or none starts
     // One folder for each kind of runtime, made by tools/runtime-images.
     std::string runtimes_dir = "/var/lib/skerry/runtimes";
 };

@@ -138,6 +138,7 @@ void read_workers(Reader& top, Workers& w, Lines& lines, Problems& problems) {
     static constexpr Word<Cgroups> kCgroups[] = {
         {"auto", Cgroups::automatic}, {"required", Cgroups::required}, {"off", Cgroups::off}};
     r.word("cgroups", w.cgroups, kCgroups);
+    r.flag("core_scheduling", w.core_scheduling);
     r.text("runtimes_dir", w.runtimes_dir, kPathAllowed, is_absolute_path);
     lines.first_uid = r.line("first_uid");
     r.finish();

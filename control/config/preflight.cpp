@@ -279,6 +279,7 @@ std::vector<Need> preflight(const Config& config) {
     for (auto& need : check_namespaces()) needs.push_back(std::move(need));
     needs.push_back(check_cgroups(config));
     needs.push_back(check_landlock());
+    needs.push_back(check_core_scheduling(config));
     for (auto& need : check_egress(config)) needs.push_back(std::move(need));
     needs.push_back(check_open_files(config));
     needs.push_back(check_cpus(config));

@@ -11,7 +11,6 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <set>
 
 #include "sandbox/cgroup/groups.hpp"
 
@@ -54,23 +53,6 @@ bool hugetlbfs_mounted() {
     return false;
 }
 
-// "0-3,8" as a set.
-std::set<std::uint32_t> cpu_list(const std::string& text) {
-    std::set<std::uint32_t> cpus;
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    while (at < end) {
-        std::uint32_t first = 0, last = 0;
-        auto [next, error] = std::from_chars(at, end, first);
-        if (error != std::errc{}) break;
-        last = first;
-        if (next < end && *next == '-') next = std::from_chars(next + 1, end, last).ptr;
-        for (std::uint32_t cpu = first; cpu <= last && cpu < 4096; ++cpu) cpus.insert(cpu);
-        at = next + 1;
-    }
-    return cpus;
-}
-
 // In a child, because a process can't come back out of a namespace. 0, or an errno.
 int try_unshare(int flag) {
     const pid_t child = fork();
@@ -89,6 +71,22 @@ std::string first_line(const std::string& path) {
     std::string line;
     std::getline(in, line);
     return line;
+}
+
+std::set<std::uint32_t> cpu_list(const std::string& text) {
+    std::set<std::uint32_t> cpus;
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    while (at < end) {
+        std::uint32_t first = 0, last = 0;
+        auto [next, error] = std::from_chars(at, end, first);
+        if (error != std::errc{}) break;
+        last = first;
+        if (next < end && *next == '-') next = std::from_chars(next + 1, end, last).ptr;
+        for (std::uint32_t cpu = first; cpu <= last && cpu < 4096; ++cpu) cpus.insert(cpu);
+        at = next + 1;
+    }
+    return cpus;
 }
 
 Need check_root() {

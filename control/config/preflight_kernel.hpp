@@ -2,6 +2,11 @@
 // control/config.
 #pragma once
 
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "control/config/preflight.hpp"
 
 namespace skerry::config {
@@ -17,6 +22,19 @@ Need check_open_files(const Config& config);
 Need check_memory(const Config& config);
 Need check_cpus(const Config& config);
 
+// What a try of core scheduling came to, and what this kernel says of its CPUs.
+struct CoresFound {
+    int error = 0;     // of a try, in a child: 0, or an errno (sandbox/base/core_scheduling.hpp)
+    bool smt = false;  // a core has two threads that are online
+    bool virtual_machine = false;  // then only its host knows about threads
+    std::string beside = {};  // CPUs for workers on the same core as one of dataplane.cpus: "4,5"
+};
+// The verdict on that alone.
+Need judge_core_scheduling(bool wanted, const CoresFound& found);
+Need check_core_scheduling(const Config& config);
+
+// "0-3,8" as a set.
+std::set<std::uint32_t> cpu_list(const std::string& text);
 // The first line of a small file of /proc or /sys; empty when it can't be read.
 std::string first_line(const std::string& path);
 

@@ -70,6 +70,7 @@ int serve(const config::Config& config) {
                                          .runtimes_dir = config.workers.runtimes_dir,
                                          .server_name = config.name,
                                          .cgroups = mode_of(config.workers.cgroups),
+                                         .core_scheduling = config.workers.core_scheduling,
                                          .networks = config.egress});
     if (!warden) return not_started("the warden did not start: " + warden.error().text);
     const UniqueFd signals(make_signal_fd());

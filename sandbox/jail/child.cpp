@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "sandbox/base/core_scheduling.hpp"
 #include "sandbox/jail/egress.hpp"
 #include "sandbox/jail/environment.hpp"
 #include "sandbox/jail/identity.hpp"
@@ -61,6 +62,13 @@ void die_with_warden(const Reporter& reporter, Step step) {
     // It may have ended before that: then nobody reads the reports any more.
     pollfd reports{reporter.fd(), POLLRDHUP, 0};
     if (::poll(&reports, 1, 0) > 0 && (reports.revents & (POLLHUP | POLLRDHUP)) != 0) ::_exit(127);
+}
+
+// Before anything of a stranger's is here, and while there is one process with one thread: all that
+// come after it have it. Where no core has two threads there is none to be had, and no need.
+void keep_core_to_itself(const Reporter& reporter) {
+    const int error = take_cookie();
+    if (error != 0 && error != ENODEV) reporter.fail(Step::core_scheduling, error);
 }
 
 // When the machine has no memory left, a function ends before the server does, whatever the server
@@ -204,12 +212,13 @@ std::string program_of(const Order& order) {
 }  // namespace
 
 void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups,
-                   const std::string& group, int link_fd) {
+                   const std::string& group, bool own_cookie, int link_fd) {
     Reporter reporter(link_fd);
     reset_signals(reporter);
     die_with_warden(reporter, Step::signals);
     keep_only_link(reporter);
     end_before_others();
+    if (own_cookie) keep_core_to_itself(reporter);
     // By itself: whoever joins may be made to wait, and the warden has no time.
     if (const int error = groups.join(group); error != 0) reporter.fail(Step::cgroup, error);
     reporter.need(::unshare(CLONE_NEWCGROUP), Step::cgroup);

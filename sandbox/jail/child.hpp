@@ -10,6 +10,6 @@ namespace skerry::jail {
 // `link_fd`, and becomes what it says. The socket is close-on-exec, so the warden sees its end when
 // the bootstrap has been executed. Never returns.
 [[noreturn]] void become_worker(const seccomp::Filters& filters, const cgroup::Groups& groups,
-                                const std::string& group, int link_fd);
+                                const std::string& group, bool own_cookie, int link_fd);
 
 }  // namespace skerry::jail

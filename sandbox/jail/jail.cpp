@@ -175,7 +175,7 @@ Embryo::~Embryo() {
 }
 
 Result<Embryo> prepare(const seccomp::Filters& filters, const cgroup::Groups& groups,
-                       const std::string& group) {
+                       const std::string& group, bool own_cookie) {
     auto link = make_link();
     if (!link) return link.error();
     // The system call itself, not fork(): it makes the namespaces at once. The caller has one
@@ -190,7 +190,7 @@ Result<Embryo> prepare(const seccomp::Filters& filters, const cgroup::Groups& gr
         return errno_error("start a worker: new namespaces (needs root, and Linux 5.12 or newer)");
     if (pid == 0) {
         link->warden_end.reset();
-        become_worker(filters, groups, group, link->child_end.get());
+        become_worker(filters, groups, group, own_cookie, link->child_end.get());
     }
     const UniqueFd pidfd(pidfd_number);
     return Embryo(pid, pid_for_proc(pidfd.get()), std::move(link->warden_end), group);

@@ -138,9 +138,11 @@ struct Started {
 
 // Takes about a millisecond in the caller; the child goes on by itself, and makes and joins `group`
 // of `groups`, which the caller removes when everything of the child is gone. It has copies of
-// `filters` and `groups`. It is a child of the caller, who reaps it.
+// `filters` and `groups`. It is a child of the caller, who reaps it. `own_cookie`: what becomes of
+// it never runs beside anybody else on one core (sandbox/base/core_scheduling.hpp); where the
+// kernel can't do that, it ends, and start() says so.
 Result<Embryo> prepare(const seccomp::Filters& filters, const cgroup::Groups& groups,
-                       const std::string& group);
+                       const std::string& group, bool own_cookie);
 
 // Returns when the worker has executed its bootstrap, or after everything of it is gone again;
 // never takes more than kStartTimeoutMs. Errors carry the failed step and its errno. `since_us`:

@@ -14,6 +14,7 @@ namespace {
 constexpr std::array<const char*, static_cast<std::size_t>(Step::count)> kTexts = {
     "reset signals",
     "arrange descriptors",
+    "take a core-scheduling cookie (workers.core_scheduling; see skerryd --check)",
     "join its control group (see skerryd --check)",
     "bring up its loopback and listen there",
     "make mounts private",

@@ -11,6 +11,7 @@ namespace skerry::jail {
 enum class Step : std::uint32_t {
     signals,
     descriptors,
+    core_scheduling,
     cgroup,
     network,
     private_mounts,

@@ -23,6 +23,8 @@ struct Options {
     cgroup::Mode cgroups = cgroup::Mode::automatic;
     // Processes kept prepared for workers to come (sandbox/jail); 0 … kReadyJailsMax.
     std::uint32_t ready_jails = 4;
+    // Each worker with a cookie of its own (sandbox/base/core_scheduling.hpp), or none starts.
+    bool core_scheduling = false;
     std::vector<egress::Network> networks = {};  // that orders may name; at most kNetworksMax
 };
 

@@ -15,7 +15,7 @@ constexpr int kRemoveAttempts = 3000;
 }  // namespace
 
 Result<jail::Embryo> Nursery::make() {
-    return jail::prepare(filters_, groups_, "w" + std::to_string(next_group_++));
+    return jail::prepare(filters_, groups_, "w" + std::to_string(next_group_++), own_cookies_);
 }
 
 // Starts seldom come alone, and those that are made together wait for their groups together.

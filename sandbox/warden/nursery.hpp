@@ -13,9 +13,12 @@ namespace skerry::warden {
 
 class Nursery {
   public:
-    // Keeps `wanted` ready.
-    Nursery(cgroup::Groups groups, seccomp::Filters filters, std::uint32_t wanted)
-        : groups_(std::move(groups)), filters_(std::move(filters)), wanted_(wanted) {}
+    // Keeps `wanted` ready. `own_cookies`: each with one (jail::prepare).
+    Nursery(cgroup::Groups groups, seccomp::Filters filters, std::uint32_t wanted, bool own_cookies)
+        : groups_(std::move(groups)),
+          filters_(std::move(filters)),
+          wanted_(wanted),
+          own_cookies_(own_cookies) {}
 
     // From one that is ready, or else all the way. `group`: its control group, to be discarded when
     // it has been reaped. Errors as jail::start.
@@ -41,6 +44,7 @@ class Nursery {
     cgroup::Groups groups_;
     seccomp::Filters filters_;
     std::uint32_t wanted_;
+    bool own_cookies_;
     std::deque<jail::Embryo> ready_;
     std::vector<std::string> discarded_;  // groups that could not be removed yet
     std::uint64_t next_group_ = 1;

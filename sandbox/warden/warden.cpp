@@ -372,7 +372,8 @@ void run(UniqueFd socket, const Options& options, cgroup::Groups groups) {
     // From here on it can do what its orders take, and little else.
     if (const int error = seccomp::install(*own_filter); error != 0)
         give_up(errno_error("install its filter of system calls", error));
-    Nursery nursery(std::move(groups), std::move(*filters), options.ready_jails);
+    Nursery nursery(std::move(groups), std::move(*filters), options.ready_jails,
+                    options.core_scheduling);
     Warden(kSocketFd, signals,
            {options.artifacts_dir, options.runtimes_dir, options.server_name, restorer.get(),
             options.networks},

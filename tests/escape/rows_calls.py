@@ -35,7 +35,7 @@ NAMESPACES = (forbidden("unshare_user", "unshare_mount", "unshare_net", "setns",
                         "sethostname")
               + refused("ENOSYS", "clone3"))
 PROCESSES = (forbidden("ptrace_traceme", "ptrace_attach", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp",
-                       "personality", "prctl_securebits", "prlimit_of_other")
+                       "personality", "prctl_core_cookie", "prctl_securebits", "prlimit_of_other")
              + refused("EPERM", "sched_setscheduler", "sched_setaffinity", "ioprio_set")
              + refused("EACCES EPERM", "setpriority", fence="RLIMIT_NICE")
              + refused("EPERM", "prlimit64", fence="hard limits")

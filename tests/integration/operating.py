@@ -95,6 +95,24 @@ def test_check_says_what_is_missing(lab):
         assert "memory_mb" in done.stderr and "wrong.toml:" in done.stderr, done.stderr
 
 
+def test_core_scheduling_is_there_or_nothing_starts(lab):
+    text = (lab.plan.dir / "pop.toml").read_text()
+    equal(text.count("[workers]\n"), 1, text)
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = pathlib.Path(folder) / "wanted.toml"
+        wanted.write_text(text.replace("[workers]\n", "[workers]\ncore_scheduling = true\n"))
+        done = lab.run(lab.plan.skerryd, "--config", wanted, "--check", node="pop")
+        line = next(line for line in done.stdout.splitlines() if "core scheduling: on" in line)
+        equal(done.returncode, 1 if line.startswith("FAILED") else 0, done.stdout)
+        if not line.startswith("FAILED"):
+            return
+        for word in ("PR_SCHED_CORE", "CONFIG_SCHED_CORE", "mend: ", "nosmt"):
+            assert word in line, line
+        done = lab.run(lab.plan.skerryd, "--config", wanted, node="pop")
+        equal(done.returncode, 3, done.stderr)
+        assert line in done.stderr.splitlines(), done.stderr
+
+
 def processes_of(pid):
     """A process and all its descendants."""
     found = [pid]

@@ -137,6 +137,7 @@ start_timeout_ms = 2000
 standby_nodejs = 7
 starts_max = 3
 cgroups = "required"
+core_scheduling = true
 runtimes_dir = "/srv/runtimes"
 [prober]
 period_ms = 100
@@ -205,6 +206,7 @@ devargs = "0000:03:00.1"
     EXPECT_EQ(config->workers.first_uid, 300000u);
     EXPECT_EQ(config->workers.spin_us, 5u);
     EXPECT_EQ(config->workers.standby_nodejs, 7u);
+    EXPECT_TRUE(config->workers.core_scheduling);
     EXPECT_EQ(config->prober.return_ms, 0u);
     EXPECT_DOUBLE_EQ(config->admission.popular_per_s, 2.0);
     EXPECT_EQ(config->trunks.per_core, 3u);

@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
+
+#include "control/config/preflight_kernel.hpp"
 
 namespace skerry::config {
 namespace {
@@ -153,12 +156,52 @@ TEST_F(Preflight, CgroupsThatAreSwitchedOffAreAWarning) {
     EXPECT_EQ(need("cgroups").state, found.state == Need::ok ? Need::ok : Need::failed);
 }
 
+TEST(CoreSchedulingNeed, IsMetByACookieOrByCoresOfOneThread) {
+    EXPECT_EQ(judge_core_scheduling(true, {.error = 0, .smt = true}).state, Need::ok);
+    const Need alone = judge_core_scheduling(true, {.error = ENODEV, .virtual_machine = true});
+    EXPECT_EQ(alone.state, Need::ok);
+    EXPECT_NE(alone.found.find("virtual machine"), std::string::npos) << alone.found;
+    EXPECT_EQ(judge_core_scheduling(false, {.error = EINVAL}).state, Need::ok);
+}
+
+TEST(CoreSchedulingNeed, FailsWhereItIsAskedForAndCannotBe) {
+    for (const bool smt : {false, true}) {
+        const Need need = judge_core_scheduling(true, {.error = EINVAL, .smt = smt});
+        EXPECT_EQ(need.state, Need::failed);
+        EXPECT_NE(need.found.find("EINVAL"), std::string::npos) << need.found;
+        EXPECT_NE(need.needed.find("CONFIG_SCHED_CORE"), std::string::npos) << need.needed;
+        EXPECT_NE(need.mend.find("nosmt"), std::string::npos) << need.mend;
+    }
+    EXPECT_EQ(judge_core_scheduling(true, {.error = EPERM, .smt = true}).state, Need::failed);
+}
+
+TEST(CoreSchedulingNeed, WarnsOfSharedCoresAndOfTheirPrice) {
+    const Need can = judge_core_scheduling(false, {.error = 0, .smt = true});
+    EXPECT_EQ(can.state, Need::warning);
+    EXPECT_EQ(can.mend.find("core_scheduling = true"), 0u) << can.mend;
+    const Need cannot = judge_core_scheduling(false, {.error = EINVAL, .smt = true});
+    EXPECT_EQ(cannot.state, Need::warning);
+    EXPECT_EQ(cannot.mend.find("SMT off"), 0u) << cannot.mend;
+    const Need beside = judge_core_scheduling(true, {.error = 0, .smt = true, .beside = "4,5"});
+    EXPECT_EQ(beside.state, Need::warning);
+    EXPECT_NE(beside.found.find("CPU 4,5"), std::string::npos) << beside.found;
+}
+
+TEST_F(Preflight, CoreSchedulingIsTriedForReal) {
+    config_.workers.core_scheduling = true;
+    const Need found = need("core scheduling");
+    EXPECT_EQ(found.state == Need::failed, found.found.find("PR_SCHED_CORE") != std::string::npos)
+        << found.found;
+    EXPECT_EQ(may_start(preflight(config_)), found.state != Need::failed && geteuid() == 0);
+}
+
 TEST_F(Preflight, SaysWhatThisMachineCanDo) {
     // Whether io_uring and namespaces may be used depends on where the test runs; that the probe
     // comes to a verdict does not.
-    for (const char* what : {"io_uring", "user namespaces", "net namespaces", "pid namespaces",
-                             "mount namespaces", "IPC namespaces", "UTS namespaces",
-                             "cgroup namespaces", "cgroups", "Landlock", "privilege"})
+    for (const char* what :
+         {"io_uring", "user namespaces", "net namespaces", "pid namespaces", "mount namespaces",
+          "IPC namespaces", "UTS namespaces", "cgroup namespaces", "cgroups", "Landlock",
+          "core scheduling", "privilege"})
         EXPECT_FALSE(need(what).found.empty()) << what;
     std::cout << render(preflight(config_));
 }

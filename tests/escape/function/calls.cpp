@@ -144,6 +144,8 @@ constexpr Call kProcesses[] = {
     {"prctl_ambient",
      [] { return raw(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0); }},
     {"prctl_new_privs", [] { return raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0); }},
+    {"prctl_core_cookie",  // that of its parent: to run beside it on one core
+     [] { return raw(SYS_prctl, PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, ::getppid(), 0, 0); }},
     {"prctl_securebits", [] { return raw(SYS_prctl, PR_SET_SECUREBITS, 0, 0, 0, 0); }},
     {"personality", [] { return raw(SYS_personality, 0x0400000); }},  // READ_IMPLIES_EXEC
 };
