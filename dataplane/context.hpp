@@ -95,15 +95,18 @@ struct Context {
     // What each source may ask for; none: whatever it likes.
     limits::Sources* sources = nullptr;
 
-    // Who answers exchanges: HTTP's, those of trunks, and events. None: there are none.
+    // Who answers exchanges: HTTP's, those of trunks, events, and tries by datagram. None: there
+    // are none.
     ExchangeSink* exchanges = nullptr;
     ExchangeSink* trunk_exchanges = nullptr;
     ExchangeSink* event_runs = nullptr;
+    ExchangeSink* datagram_tries = nullptr;  // Dedup's
 
     ExchangeSink& sink_of(std::uint32_t exchange) const {
-        ExchangeSink* sink = (exchange & kTrunkExchange) != 0   ? trunk_exchanges
-                             : (exchange & kEventExchange) != 0 ? event_runs
-                                                                : exchanges;
+        ExchangeSink* sink = (exchange & kTrunkExchange) != 0      ? trunk_exchanges
+                             : (exchange & kEventExchange) != 0    ? event_runs
+                             : (exchange & kDatagramExchange) != 0 ? datagram_tries
+                                                                   : exchanges;
         SKERRY_CHECK(sink != nullptr);
         return *sink;
     }

@@ -27,6 +27,8 @@ inline constexpr std::uint32_t kExchangeGone = ~0u - 1;  // nobody any more
 inline constexpr std::uint32_t kTrunkExchange = 1u << 30;
 // … with this bit, events that the queue wants executed (event/runs.hpp).
 inline constexpr std::uint32_t kEventExchange = 1u << 29;
+// … with this bit, tries of a request that came by datagram (dedup/datagram_tries.hpp).
+inline constexpr std::uint32_t kDatagramExchange = 1u << 28;
 
 // The stream of a trunk that a forwarded request has: number of the trunk, and place.
 inline constexpr std::uint32_t kNoStream = ~0u;

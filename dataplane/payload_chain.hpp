@@ -63,6 +63,14 @@ struct PayloadChain {
         return true;
     }
 
+    // `more`: one buffer, not empty, behind what is there.
+    void join(rte_mbuf* more) {
+        last->next = more;
+        last = more;
+        ++first->nb_segs;
+        first->pkt_len += more->data_len;
+    }
+
     // The first buffer is not needed any more.
     void drop_first() {
         rte_mbuf* done = first;

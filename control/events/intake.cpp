@@ -34,6 +34,7 @@ Event event_of(const wire::Header& header, std::uint64_t now_ms) {
     event.trace_id_hi = header.trace_id_hi.get();
     event.trace_id_lo = header.trace_id_lo.get();
     event.span_id = header.span_id.get();
+    event.context_bytes = wire::context_of(header);
     event.accepted_ms = event.due_ms = now_ms;
     return event;
 }

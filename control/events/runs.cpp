@@ -130,7 +130,8 @@ void Service::give(const Event& event) {
                  .qualifier = event.qualifier,
                  .trace_id_hi = event.trace_id_hi,
                  .trace_id_lo = event.trace_id_lo,
-                 .span_id = event.span_id};
+                 .span_id = event.span_id,
+                 .context_bytes = event.context_bytes};
     const int error = rte_ring_sp_enqueue_elem(shared_.event_runs[core], &run, sizeof run);
     SKERRY_CHECK(error == 0);  // it has room for all that may run
     kicks_ |= 1u << core;

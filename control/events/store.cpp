@@ -14,18 +14,24 @@
 namespace skerry::events {
 namespace {
 
+// As format 1 was, with the column that format 2 has: where a file is brought up to that.
 constexpr char kSchema[] =
     "CREATE TABLE events(id INTEGER PRIMARY KEY, request_hi INTEGER, request_lo "
     "INTEGER, function_key INTEGER, qualifier INTEGER, trace_hi INTEGER, trace_lo INTEGER, span "
-    "INTEGER, accepted_ms INTEGER, due_ms INTEGER, failures INTEGER, payload BLOB)";
-constexpr char kInsert[] = "INSERT INTO events VALUES(?,?,?,?,?,?,?,?,?,?,?,?)";
+    "INTEGER, accepted_ms INTEGER, due_ms INTEGER, failures INTEGER, payload BLOB, "
+    "context_bytes INTEGER)";
+constexpr std::string_view kColumnOf2 = ", context_bytes INTEGER";
+constexpr char kInsert[] = "INSERT INTO events VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr char kUpdate[] = "UPDATE events SET due_ms = ?, failures = ? WHERE id = ?";
 constexpr char kErase[] = "DELETE FROM events WHERE id = ?";
 constexpr char kSelect[] = "SELECT payload FROM events WHERE id = ?";
 constexpr char kAll[] =
     "SELECT id, request_hi, request_lo, function_key, qualifier, trace_hi, trace_lo, span, "
-    "accepted_ms, due_ms, failures, length(payload), typeof(payload) FROM events ORDER BY id";
-constexpr std::uint32_t kVersion = 1;  // of the schema
+    "accepted_ms, due_ms, failures, length(payload), context_bytes, typeof(payload) "
+    "FROM events ORDER BY id";
+constexpr std::uint32_t kVersion = 2;  // of the schema
+constexpr char kTo2[] =
+    "BEGIN; ALTER TABLE events ADD COLUMN context_bytes INTEGER; PRAGMA user_version = 2; COMMIT";
 constexpr int kPageBytes = 4096;
 constexpr std::uint64_t kTimeMax_ms = std::uint64_t{1} << 48;  // the year 10889
 constexpr std::uint32_t kFailuresMax = 1000;
@@ -59,6 +65,7 @@ Event read_row(sqlite3_stmt* row) {
     event.due_ms = number(row, 9);
     event.failures = small(row, 10);
     event.payload_bytes = small(row, 11);
+    event.context_bytes = small(row, 12);
     return event;
 }
 
@@ -86,7 +93,9 @@ bool is_damage(const Error& error) {
 
 bool is_valid(const Event& event) {
     return event.id > 0 && event.id < std::numeric_limits<std::int64_t>::max() / 2 &&
-           event.function_key != 0 && event.payload_bytes <= kEventPayloadBytesMax &&
+           event.function_key != 0 && event.context_bytes <= wire::kContextBytesMax &&
+           event.context_bytes <= event.payload_bytes &&
+           event.payload_bytes - event.context_bytes <= kEventPayloadBytesMax &&
            event.accepted_ms < kTimeMax_ms && event.due_ms < kTimeMax_ms &&
            event.failures <= kFailuresMax;
 }
@@ -186,7 +195,7 @@ Status Store::begin(const std::string& path, Safety safety, std::uint64_t most_b
 }
 
 // One table, exactly as it is written here: no views, triggers or columns that were somebody
-// else's idea. None: it is made.
+// else's idea. None: it is made. One of format 1 gets its new column.
 Status Store::check_schema() {
     Statement rows;
     if (const Status done = prepare("SELECT sql FROM sqlite_schema LIMIT 2", rows); !done)
@@ -195,14 +204,18 @@ Status Store::check_schema() {
     if (stepped == SQLITE_DONE) {
         rows.reset();
         const Status made = run(kSchema);
-        return made ? run("PRAGMA user_version = 1") : made;
+        return made ? run("PRAGMA user_version = 2") : made;
     }
     if (stepped != SQLITE_ROW) return error("read");
     const auto* sql = reinterpret_cast<const char*>(sqlite3_column_text(rows.get(), 0));
-    const bool ours = sql != nullptr && std::string_view(sql) == kSchema;
+    std::string of_1 = kSchema;
+    of_1.erase(of_1.find(kColumnOf2), kColumnOf2.size());
+    const bool old = sql != nullptr && of_1 == sql;
+    const bool ours = old || (sql != nullptr && std::string_view(sql) == kSchema);
     stepped = sqlite3_step(rows.get());
     if (stepped != SQLITE_DONE && stepped != SQLITE_ROW) return error("read");
-    if (ours && stepped == SQLITE_DONE) return ok();
+    rows.reset();
+    if (ours && stepped == SQLITE_DONE) return old ? run(kTo2) : ok();
     return Error{SQLITE_CORRUPT, "the file of events has tables that are not ours"};
 }
 
@@ -218,7 +231,7 @@ Result<std::vector<Event>> Store::read_all(std::vector<Change>& wrong) {
         if (found.size() + wrong.size() == kRowsMax)
             return Error{SQLITE_CORRUPT, "the file of events has too many rows"};
         const Event event = read_row(rows.get());
-        if (is_valid(event) && is_blob(rows.get(), 12))
+        if (is_valid(event) && is_blob(rows.get(), 13))
             found.push_back(event);
         else
             wrong.push_back({ChangeKind::gone, event});
@@ -281,6 +294,7 @@ Status Store::add(const Added& added) {
     for (const std::uint64_t value : numbers) bind(to, ++column, value);
     // Not the pointer of an empty string's: that of nothing would make it NULL.
     sqlite3_bind_blob64(to, ++column, added.payload.c_str(), added.payload.size(), SQLITE_STATIC);
+    bind(to, ++column, event.context_bytes);
     return step(to, "write");
 }
 

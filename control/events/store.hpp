@@ -28,6 +28,7 @@ struct Event {
     std::uint32_t failures = 0;     // of the function
     std::uint32_t busy = 0;         // times there was no room for it, in a row; not kept
     std::uint32_t payload_bytes = 0;
+    std::uint32_t context_bytes = 0;  // of them, at the end: the caller's client context
 };
 
 // What an event may be, whoever says so.

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "dataplane/wire/message.hpp"
+
 namespace skerry::placement {
 namespace {
 
@@ -22,6 +24,11 @@ std::string printable(std::string_view text) {
     return clean;
 }
 
+// A client context comes on top of the largest argument.
+constexpr std::uint32_t request_area(std::uint32_t area_bytes) {
+    return area_bytes + wire::kContextBytesMax;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ApiWorker>> ApiWorker::create(std::uint32_t area_bytes) {
@@ -36,7 +43,7 @@ std::unique_ptr<ApiWorker> ApiWorker::create_standby() {
 
 Status ApiWorker::give_area(std::uint32_t area_bytes) {
     const std::size_t bytes =
-        channel::channel_bytes(1, channel::slot_stride(area_bytes, area_bytes));
+        channel::channel_bytes(1, channel::slot_stride(request_area(area_bytes), area_bytes));
     void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return errno_error("mmap " + std::to_string(bytes) + " bytes");
     if (base_ != nullptr) ::munmap(base_, bytes_);
@@ -53,14 +60,15 @@ ApiWorker::~ApiWorker() {
 
 std::byte* ApiWorker::area() const {
     return base_ + channel::kHeaderBytes + channel::kSlotControlBytes +
-           channel::round_up_64(area_bytes_);
+           channel::round_up_64(request_area(area_bytes_));
 }
 
 void ApiWorker::describe(Channel& channel) const {
     channel.base = base_;
     channel.slot_count = 1;
-    channel.slot_stride = channel::slot_stride(area_bytes_, area_bytes_);
-    channel.request_area_bytes = channel.response_area_bytes = area_bytes_;
+    channel.slot_stride = channel::slot_stride(request_area(area_bytes_), area_bytes_);
+    channel.request_area_bytes = request_area(area_bytes_);
+    channel.response_area_bytes = area_bytes_;
     for (int& fd : channel.done_fd) fd = -1;
 }
 

@@ -163,8 +163,10 @@ Status WorkerPool::make_memory(const VersionSpec& spec, Worker& worker) const {
         worker.api->describe(channel);
         return ok();
     }
+    // A client context comes on top of the largest argument.
+    const std::uint32_t request_area_bytes = spec.payload_bytes_max + wire::kContextBytesMax;
     auto memory = channel::create_channel({.slots = spec.concurrency,
-                                           .request_area_bytes = spec.payload_bytes_max,
+                                           .request_area_bytes = request_area_bytes,
                                            .response_area_bytes = spec.payload_bytes_max,
                                            .core_count = shared_.server.core_count,
                                            .spin_us = limits_.spin_us});
@@ -172,7 +174,7 @@ Status WorkerPool::make_memory(const VersionSpec& spec, Worker& worker) const {
     channel.base = memory->base;
     channel.slot_count = spec.concurrency;
     channel.slot_stride = memory->slot_stride;
-    channel.request_area_bytes = spec.payload_bytes_max;
+    channel.request_area_bytes = request_area_bytes;
     channel.response_area_bytes = spec.payload_bytes_max;
     channel.wake_fd = memory->wake.get();
     for (std::size_t core = 0; core < memory->done.size(); ++core)

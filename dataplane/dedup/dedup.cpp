@@ -13,6 +13,7 @@ using dedup::TableView;
 Dedup::Dedup(Context& context, dedup::Store& store, std::uint32_t answer_bytes,
              std::uint32_t window_ms)
     : context_(context),
+      tries_(context, kWaitersMax + 1),
       store_(store),
       table_(store.table()),
       window_ms_(window_ms),
@@ -25,6 +26,7 @@ Dedup::Dedup(Context& context, dedup::Store& store, std::uint32_t answer_bytes,
     const std::uint32_t entries = store.entries_of_a_core();
     for (std::uint32_t i = 0; i + 1 < entries; ++i) own_[i].next = first_ + i + 1;
     for (std::uint32_t i = 0; i + 1 < kWaitersMax; ++i) waiters_[i].next = i + 1;
+    context.datagram_tries = &tries_;
 }
 
 // ---- requests as they come
@@ -62,6 +64,13 @@ bool Dedup::claim(Arrival& arrival) {
     }
     rte_pktmbuf_free(arrival.mbuf);
     return false;
+}
+
+bool Dedup::claim_datagram(Arrival& arrival) {
+    tries_.begin(arrival);
+    if (!claim(arrival)) return false;
+    tries_.drop(arrival);
+    return true;
 }
 
 // False: there is nothing to wait for.

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "dataplane/context.hpp"
+#include "dataplane/dedup/datagram_tries.hpp"
 #include "dataplane/dedup/store.hpp"
 #include "dataplane/exchange_sink.hpp"
 
@@ -47,6 +48,8 @@ class Dedup {
     // on, as the first of its kind (`arrival` has an entry) or unmarked. False: it has been seen
     // to; its buffers are freed, and its exchange has been told, or will be.
     bool claim(Arrival& arrival);
+    // The same of one that came by datagram, and holds an entry of the reply cache.
+    bool claim_datagram(Arrival& arrival);
 
     // How the invocation with this entry ended. Keeps the answer before anybody sees it: its
     // payload, if that is a worker's memory, is the kept copy from here on. True: tail() is to
@@ -113,6 +116,7 @@ class Dedup {
     void refuse(std::uint32_t exchange, const wire::Header& request, Reason reason);
 
     Context& context_;
+    DatagramTries tries_;
     dedup::Store& store_;
     dedup::TableView table_;
     const std::uint32_t window_ms_;

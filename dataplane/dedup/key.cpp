@@ -1,7 +1,6 @@
 #include "dataplane/dedup/key.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "dataplane/auth/sha256.hpp"
@@ -93,6 +92,9 @@ Key key_of(const Attempt& attempt) {
     put(hash, attempt.function_key);
     put(hash, attempt.qualifier);
     put(hash, static_cast<std::uint8_t>(attempt.wants_tail));
+    put(hash, attempt.context_bytes);
+    put(hash, static_cast<std::uint8_t>(attempt.later));
+    for (const std::string_view part : attempt.target) put_text(hash, part);
     put_text(hash, attempt.id);
     return first_of(hash.finish());
 }

@@ -2,15 +2,17 @@
 // (`amz-sdk-invocation-id`, of all of AWS's SDKs), and everything else that it could differ in.
 //
 // The key is a part of SHA-256 of: who asks (the access key; where nothing is signed the client's
-// address), the function, the qualifier, what is wanted (a log's tail), the id, and the payload. So
-// a stranger who knows an id has another key, and so has another request with the same id. It holds
-// no secret of the server's: whichever POP a try comes to, a region is told the same key.
+// address), the function, the qualifier, what is wanted (a log's tail), the id, and the payload
+// with the client context. So a stranger who knows an id has another key, and so has another
+// request with the same id. It holds no secret of the server's: whichever POP a try comes to, a
+// region is told the same key.
 //
 // Pure; any thread; no heap.
 #pragma once
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -31,10 +33,14 @@ struct Attempt {
     std::uint64_t function_key = 0;
     std::uint64_t qualifier = 0;
     bool wants_tail = false;
-    std::string_view id;  // is_id()
+    std::uint64_t context_bytes = 0;  // of the payload, at its end
+    std::string_view id;              // is_id()
+    bool later = false;               // an Event invocation
+    // Of a routed request, whose payload is an event: what says which request it is, but its body.
+    std::array<std::string_view, 4> target = {};  // method, host, path, query
 };
 
-// The key but for the payload, while that is still to come.
+// The key but for the payload (of a routed request: its body), while that is still to come.
 Key key_of(const Attempt& attempt);
 
 // All of it: `bytes` of payload behind the first `skip` bytes of the chain.

@@ -77,7 +77,9 @@ void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Head
     control->request_id_lo = message->request_id_lo.get();
     control->trace_id_hi = message->trace_id_hi.get();
     control->trace_id_lo = message->trace_id_lo.get();
-    control->request_bytes = payload_bytes;
+    const std::uint32_t context_bytes = wire::context_of(*message);
+    control->request_bytes = payload_bytes - context_bytes;
+    control->context_bytes = context_bytes;
     control->deadline_us = context_.us_until(invocation.deadline_tsc);
     control->reply_core = context_.core;
     copy_payload(request, message, channel->request_area(claim.slot), payload_bytes);
@@ -88,7 +90,7 @@ void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Head
     ++in_flight_;
     ++by_entry_[invocation.entry];
     if (channel->api != nullptr) {
-        begin_api(seat, index, payload_bytes);
+        begin_api(seat, index, *message);
     } else {
         to_be_rung(seat, claim.slot);
     }

@@ -95,7 +95,7 @@ class Dispatcher {
     void take_tails();
     void tail_done(std::uint32_t index, const char* tail, std::uint32_t tail_bytes);
     // dispatcher_api.cpp
-    void begin_api(Seat& seat, std::uint32_t index, std::uint32_t payload_bytes);
+    void begin_api(Seat& seat, std::uint32_t index, const wire::Header& message);
     void completed_api(std::uint64_t completion, int result);
     void take_api_news();
     void answer_api(Seat& seat, std::uint32_t index);

@@ -8,6 +8,8 @@
 namespace skerry {
 namespace {
 
+static_assert(runtime_api::kContextBytesMax == wire::kContextBytesMax);
+
 RequestId id_of(const Invocation& invocation) {
     return {invocation.header.request_id_hi.get(), invocation.header.request_id_lo.get()};
 }
@@ -38,7 +40,7 @@ LogEnd log_end(runtime_api::Outcome outcome) {
 
 }  // namespace
 
-void Dispatcher::begin_api(Seat& seat, std::uint32_t index, std::uint32_t payload_bytes) {
+void Dispatcher::begin_api(Seat& seat, std::uint32_t index, const wire::Header& message) {
     const Invocation& invocation = context_.invocations[index];
     Channel* channel = seat.channel;
     const channel::SlotControl* control = channel->slot(0);
@@ -47,11 +49,13 @@ void Dispatcher::begin_api(Seat& seat, std::uint32_t index, std::uint32_t payloa
     const std::uint64_t end_tsc =
         std::min(invocation.deadline_tsc,
                  invocation.started_tsc + context_.tsc_from_us(invocation.timeout_us));
+    const std::uint32_t argument_bytes = wire::argument_bytes(message);
     ++api_in_flight_;
     log_started(seat, invocation);
     api_.begin(*channel->api, channel->index, tenure_,
                {.payload = channel->request_area(0),
-                .payload_bytes = payload_bytes,
+                .payload_bytes = argument_bytes,
+                .context_bytes = wire::context_of(message),
                 .request_id_hi = control->request_id_hi,
                 .request_id_lo = control->request_id_lo,
                 .trace_id_hi = control->trace_id_hi,

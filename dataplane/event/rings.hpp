@@ -31,15 +31,16 @@ struct rte_mbuf;
 namespace skerry {
 
 inline constexpr std::uint32_t kEventPayloadBytesMax = 1u << 20;  // AWS's limit
-inline constexpr std::uint32_t kEventsSubmitted = 128;            // of a core
-inline constexpr std::uint32_t kEventsRunning = 64;               // of a core
-inline constexpr std::uint32_t kEventRingSize = 256;              // a power of two
+inline constexpr std::uint32_t kEventBytesMax = kEventPayloadBytesMax + wire::kContextBytesMax;
+inline constexpr std::uint32_t kEventsSubmitted = 128;  // of a core
+inline constexpr std::uint32_t kEventsRunning = 64;     // of a core
+inline constexpr std::uint32_t kEventRingSize = 256;    // a power of two
 static_assert(kEventRingSize > kEventsSubmitted && kEventRingSize > kEventsRunning);
 
 struct EventSubmission {
     const rte_mbuf* message = nullptr;  // a chain: wire::Header in the first one, and the payload
-    std::uint32_t payload_bytes = 0;
-    std::uint32_t slot = 0;  // the core's; comes back
+    std::uint32_t payload_bytes = 0;    // as the header says: with its client context
+    std::uint32_t slot = 0;             // the core's; comes back
 };
 static_assert(sizeof(EventSubmission) == 16 && std::is_trivially_copyable_v<EventSubmission>);
 
@@ -58,13 +59,15 @@ static_assert(sizeof(EventVerdict) == 8 && std::is_trivially_copyable_v<EventVer
 
 struct EventRun {
     const std::byte* payload = nullptr;
-    std::uint32_t payload_bytes = 0;  // ≤ kEventPayloadBytesMax
+    std::uint32_t payload_bytes = 0;  // ≤ kEventBytesMax, with its client context
     std::uint32_t slot = 0;           // the queue's; comes back
     std::uint64_t request_id_hi = 0, request_id_lo = 0;
     std::uint64_t function_key = 0, qualifier = 0;
     std::uint64_t trace_id_hi = 0, trace_id_lo = 0, span_id = 0;
+    std::uint32_t context_bytes = 0;  // at the payload's end
+    std::uint32_t reserved = 0;
 };
-static_assert(sizeof(EventRun) == 72 && std::is_trivially_copyable_v<EventRun>);
+static_assert(sizeof(EventRun) == 80 && std::is_trivially_copyable_v<EventRun>);
 
 struct EventResult {
     std::uint32_t slot = 0;

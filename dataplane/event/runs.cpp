@@ -32,6 +32,7 @@ wire::Header header_of(const EventRun& run) {
     header.trace_id_lo.set(run.trace_id_lo);
     header.span_id.set(run.span_id);
     header.payload_bytes.set(run.payload_bytes);
+    wire::put_context(header, run.context_bytes);
     return header;
 }
 
@@ -54,7 +55,8 @@ EventRuns::~EventRuns() {
 bool EventRuns::begin() {
     if (!waits_) {
         if (rte_ring_sc_dequeue_elem(runs_, &next_, sizeof next_) != 0) return false;
-        SKERRY_CHECK(next_.payload_bytes <= kEventPayloadBytesMax);
+        SKERRY_CHECK(next_.payload_bytes <= kEventBytesMax &&
+                     next_.context_bytes <= next_.payload_bytes);
         waits_ = true;
     }
     if (running_ != 0 && held_bytes_ + next_.payload_bytes > most_bytes_) return false;
@@ -110,7 +112,7 @@ std::uint32_t EventRuns::take(std::span<Arrival> arrivals) {
                    known ? Reason::refused_no_version : Reason::refused_no_function);
             continue;
         }
-        if (next_.payload_bytes > arrival.target->max_payload_bytes) {
+        if (wire::argument_bytes(header) > arrival.target->max_payload_bytes) {
             refuse(context_, arrival, Reason::refused_too_large);
             continue;
         }

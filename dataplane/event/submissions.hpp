@@ -31,17 +31,23 @@ class EventSubmissions {
 
     // Takes the chain, header and payload, for `client`. False: there is no room, and it stays the
     // caller's.
-    bool submit(rte_mbuf* message, std::uint32_t payload_bytes, http::Exchange client);
+    // `dedup_entry` comes back with the verdict.
+    bool submit(rte_mbuf* message, std::uint32_t payload_bytes, http::Exchange client,
+                std::uint32_t dedup_entry = kNoDedup);
 
-    // What the queue has said since the last call: tell(client, fate) for each, after its buffers
-    // were freed. How many.
+    struct Verdict {
+        http::Exchange client;
+        EventFate fate = EventFate::accepted;
+        std::uint32_t dedup_entry = kNoDedup;
+        wire::Header header;  // the event's, if it has a dedup_entry
+    };
+    // What the queue has said since the last call: tell(verdict) for each, after its buffers were
+    // freed. How many.
     template <typename Tell>
     std::uint32_t take(Tell&& tell) {
         std::uint32_t count = 0;
-        http::Exchange client;
-        EventFate fate{};
-        for (; waiting_ != 0 && count < kVerdictsPerTurn && next(client, fate); ++count)
-            tell(client, fate);
+        Verdict verdict;
+        for (; waiting_ != 0 && count < kVerdictsPerTurn && next(verdict); ++count) tell(verdict);
         return count;
     }
 
@@ -49,8 +55,9 @@ class EventSubmissions {
     struct Slot {
         rte_mbuf* message = nullptr;
         http::Exchange client;
+        std::uint32_t dedup_entry = kNoDedup;
     };
-    bool next(http::Exchange& client, EventFate& fate);
+    bool next(Verdict& verdict);
 
     Context& context_;
     rte_ring* const submissions_;

@@ -120,6 +120,12 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
         refuse(answer, reason, target->max_payload_bytes);
         return false;
     }
+    record.before_body = record.payload_bytes;
+    if (!keep_context(record, call.client_context)) {
+        forget(record);
+        refuse(answer, Reason::refused_no_buffer);
+        return false;
+    }
     record.state = State::receiving;
     receiving_.join(records_.get(), record);
     ++open_;
@@ -163,6 +169,10 @@ void Exchanges::payload_complete(http::Exchange exchange) {
     SKERRY_CHECK(record != nullptr && record->state == State::receiving);
     receiving_.leave(records_.get(), *record);
     if (record->routed) end_event(*record);
+    // AWS's clients send nothing for an event that has nothing in it.
+    if (record->payload_bytes == 0 && append(*record, "{}", 2)) record->payload_bytes = 2;
+    join_context(*record);
+    finish_key(*record);
     record->state = State::complete;
     rte_pktmbuf_mtod(record->chain.first, wire::Header*)->payload_bytes.set(record->payload_bytes);
     complete_.join(records_.get(), *record);
@@ -174,10 +184,6 @@ std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
         const std::uint32_t index = complete_.first();
         Record& record = records_[index];
         complete_.leave(records_.get(), record);
-        if (record.later) {
-            submit(record);
-            continue;
-        }
         auto* header = rte_pktmbuf_mtod(record.chain.first, wire::Header*);
         record.state = State::running;
         Arrival& arrival = arrivals[count];
@@ -185,6 +191,11 @@ std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
         arrival.mbuf = record.chain.release();
         arrival.header = header;
         arrival.exchange = index;
+        const bool keyed = (header->flags.get() & wire::flag::retry_key) != 0;
+        if (record.later) {
+            if (!keyed || context_.dedup->claim(arrival)) submit(index, arrival);
+            continue;
+        }
         // What is deployed may have changed since the request's head was read.
         record.latest = header->qualifier.get() == 0;
         arrival.target = context_.snapshot->choose(
@@ -195,7 +206,7 @@ std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
             continue;
         }
         arrival.deadline_us = arrival.target->timeout_us + kWay_us;
-        if ((header->flags.get() & wire::flag::retry_key) != 0 && !claim(arrival)) continue;
+        if (keyed && !context_.dedup->claim(arrival)) continue;
         context_.counters.functions[arrival.target->function].arrivals.add();
         ++count;
     }

@@ -109,11 +109,14 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
     struct Record {
         std::uint32_t serial = 0;
         std::uint32_t invocation = kNoInvocation;  // joined: number of the one who waits
-        PayloadChain chain;       // receiving, complete: the message; answering: what is kept
-        rte_mbuf* log = nullptr;  // a Held, and the tail of the invocation's log
+        PayloadChain chain;  // receiving, complete: the message; answering: what is kept
+        // receiving: the client context; from answer() on: a Held, and the tail of the
+        // invocation's log.
+        rte_mbuf* log = nullptr;
         std::uint32_t payload_bytes =
             0;  // so far; of what is kept of an answer: taken by its client
         std::uint32_t payload_limit = 0;
+        std::uint32_t before_body = 0;     // receiving, routed: bytes of the event
         std::uint32_t next = kNoExchange;  // of receiving_, complete_ or readers_
         std::uint32_t previous = kNoExchange;
         std::uint32_t since_ms = 0;  // receiving; or answering, of readers_
@@ -158,13 +161,18 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         return static_cast<std::uint32_t>(&record - records_.get());
     }
 
+    // client_context.cpp
+    bool keep_context(Record& record, std::string_view context);
+    void join_context(Record& record);
+
     // retries.cpp
     void name(const http::Call& call, wire::Header& header);
-    bool claim(Arrival& arrival);
+    void finish_key(Record& record);
 
     // later.cpp
-    void submit(Record& record);
+    void submit(std::uint32_t exchange, Arrival& arrival);
     void end_later(Record& record, Reason reason);
+    void tell_tries(std::uint32_t entry, const wire::Header& request, Reason reason);
 
     // routed.cpp
     class EventSink;

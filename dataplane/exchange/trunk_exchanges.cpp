@@ -40,7 +40,7 @@ bool TrunkExchanges::admit(const wire::Header& header, Reason& reason) const {
         reason = known ? Reason::refused_no_version : Reason::refused_no_function;
     } else if (header.hop_count >= wire::kMaxHops) {
         reason = Reason::refused_hops;
-    } else if (header.payload_bytes.get() > target->max_payload_bytes) {
+    } else if (wire::argument_bytes(header) > target->max_payload_bytes) {
         reason = Reason::refused_too_large;
     } else {
         return true;

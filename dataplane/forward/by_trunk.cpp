@@ -1,6 +1,4 @@
 // Forwarded requests that have a stream of a trunk.
-#include <cstring>
-
 #include "dataplane/forward/forwarder.hpp"
 #include "dataplane/reply/replies.hpp"
 #include "sandbox/base/check.hpp"
@@ -29,13 +27,6 @@ bool Forwarder::send_by_trunk(std::uint32_t index) {
     wire::Header request = request_header(invocation);
     request.cookie.set(0);  // a connection needs none
     request.copy = 0;
-    // The region is told what makes another try of it the same, whichever POP that comes from. A
-    // datagram's sender has no say in it.
-    const std::uint16_t key = invocation.header.flags.get() & wire::flag::retry_key;
-    if (key != 0 && invocation.exchange != kNoExchange) {
-        request.flags.set(static_cast<std::uint16_t>(request.flags.get() | key));
-        std::memcpy(request.place, invocation.header.place, sizeof request.place);
-    }
     invocation.stream = trunks_->start(index, invocation.region, request);
     if (invocation.stream == kNoStream) return false;
     invocation.sends = 1;

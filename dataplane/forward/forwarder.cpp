@@ -49,7 +49,14 @@ wire::Header Forwarder::request_header(const Invocation& invocation) const {
                          ? wire::flag::forwarded | tail
                          : wire::flag::forwarded | wire::flag::want_accepted | tail);
     header.copy = invocation.copies;
-    std::memset(header.place, 0, sizeof header.place);
+    // The region is told what makes another try of it the same, whichever POP that comes from. A
+    // datagram's sender has no say in it.
+    const std::uint16_t key = invocation.header.flags.get() & wire::flag::retry_key;
+    if (key != 0 && invocation.exchange != kNoExchange) {
+        header.flags.set(static_cast<std::uint16_t>(header.flags.get() | key));
+    } else {
+        std::memset(header.place, 0, sizeof header.place);
+    }
     return header;
 }
 

@@ -53,7 +53,7 @@ bool Trunks::leads_to(std::uint8_t region) {
 
 std::uint32_t Trunks::start(std::uint32_t index, std::uint8_t region, const wire::Header& request) {
     const std::uint32_t number = best_of(region);
-    if (number == kNoStream) return kNoStream;
+    if (number == kNoStream || !over_tcp_.link(number).takes(request)) return kNoStream;
     trunk::Link& link = over_tcp_.link(number);
     Trunk& trunk = trunks_[number];
     // Nothing was outstanding: silence begins to count now.

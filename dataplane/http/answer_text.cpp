@@ -28,6 +28,17 @@ void begin(Writer& out, const Envelope& envelope, std::uint16_t status) {
 void request_id(Writer& out, const Envelope& envelope) {
     out << "x-amzn-RequestId: ";
     out.uuid(envelope.request_id_hi, envelope.request_id_lo) << "\r\n";
+    const Trace& trace = envelope.trace;
+    if ((trace.id_hi | trace.id_lo) == 0) return;
+    // As the function is told it.
+    out << "X-Amzn-Trace-Id: Root=1-";
+    out.hex(trace.id_hi >> 32, 8) << "-";
+    out.hex(trace.id_hi, 8).hex(trace.id_lo, 16);
+    if (trace.span_id != 0) {
+        out << ";Parent=";
+        out.hex(trace.span_id, 16);
+    }
+    out << ";Sampled=0\r\n";
 }
 
 void end(Writer& out, const Envelope& envelope, std::string_view body) {

@@ -10,6 +10,7 @@
 #include "dataplane/http/errors.hpp"
 #include "dataplane/http/invocations.hpp"
 #include "dataplane/http/routes.hpp"
+#include "dataplane/http/trace.hpp"
 
 namespace skerry::http {
 
@@ -23,6 +24,7 @@ struct Envelope {
     bool keep_alive = true;
     bool head_only = false;  // HEAD: no body follows, whatever the fields say
     std::uint64_t request_id_hi = 0, request_id_lo = 0;
+    Trace trace = {};  // of an invocation; all zero: of none
     std::string_view allow_origin =
         {};                         // a web page asks, and one of there may (at most 128 bytes)
     std::uint16_t rule_status = 0;  // of a rule's refusal

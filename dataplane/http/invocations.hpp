@@ -51,6 +51,9 @@ struct Call {
     // amz-sdk-invocation-id, the same in every try of a request; empty: none was sent. And the
     // access key that has signed it; empty: none was asked for. Valid during start().
     std::string_view retry_id = {}, access_key = {};
+    // X-Amz-Client-Context, decoded: a JSON object, at most wire::kContextBytesMax. Empty: none was
+    // sent. Valid during start().
+    std::string_view client_context = {};
     bool wants_tail = false;  // X-Amz-Log-Type: Tail
     // Of a routed request: the payload is the body of this event (function_url/event.hpp). Valid
     // during start().

@@ -1,6 +1,5 @@
 // What requests mean: pages of the service, and invocations.
 #include "dataplane/http/server.hpp"
-#include "dataplane/http/trace.hpp"
 #include "sandbox/base/check.hpp"
 
 namespace skerry::http {
@@ -23,6 +22,7 @@ Envelope Server::envelope(const Session& session) const {
             .head_only = session.head_only,
             .request_id_hi = session.request_id_hi,
             .request_id_lo = session.request_id_lo,
+            .trace = session.trace,
             .allow_origin = session.from_page ? options_.allow_origin : std::string_view{}};
 }
 
@@ -102,6 +102,7 @@ void Server::on_head(std::uint32_t connection, std::string_view text) {
     session.from_page =
         !options_.allow_origin.empty() && refusal == Refusal::none && !head_.find("origin").empty();
     session.unproven = session.withheld = false;
+    session.trace = {};
     if (refusal == Refusal::none) refusal = session.body.begin(head_, options_.limits);
     if (refusal != Refusal::none) return refuse(connection, refusal);
     // Whether the body comes after a final answer that was not 100 is the client's choice
@@ -149,19 +150,26 @@ Refusal Server::describe(Call& call) {
     call.wants_tail = log == "Tail" && !call.later;
     const std::string_view coding = head_.find("content-encoding");
     if (!coding.empty() && !equals_lower(coding, "identity")) return Refusal::content_coding;
-    Trace trace = parse_traceparent(head_.find("traceparent"));
-    if ((trace.id_hi | trace.id_lo) == 0)
-        trace = parse_amzn_trace_id(head_.find("x-amzn-trace-id"));
-    call.trace_id_hi = trace.id_hi;
-    call.trace_id_lo = trace.id_lo;
-    call.span_id = trace.span_id;
-    return Refusal::none;
+    const std::string_view context = head_.find("x-amz-client-context");
+    return context.empty() ? Refusal::none
+                           : read_client_context(context, context_text_, call.client_context);
+}
+
+// Answers say it too, errors among them.
+void Server::join_trace(std::uint32_t connection, Call& call) {
+    Session& session = sessions_[connection];
+    session.trace = trace_of({head_.find("traceparent"), head_.find("x-amzn-trace-id")},
+                             date_.unix_s(), session.request_id_hi, session.request_id_lo);
+    call.trace_id_hi = session.trace.id_hi;
+    call.trace_id_lo = session.trace.id_lo;
+    call.span_id = session.trace.span_id;
 }
 
 void Server::on_invoke(std::uint32_t connection) {
     const Session& session = sessions_[connection];
     Call call;
     call.exchange = exchange_of(connection);
+    join_trace(connection, call);
     const auth::AccessKey* key = nullptr;
     Refusal refusal = options_.require_signature ? check_signature(connection, key) : Refusal::none;
     if (refusal == Refusal::none) refusal = parse_names(head_, names_);

@@ -2,7 +2,6 @@
 #include "dataplane/classify/published.hpp"
 #include "dataplane/function_url/event.hpp"
 #include "dataplane/http/server.hpp"
-#include "dataplane/http/trace.hpp"
 #include "sandbox/base/check.hpp"
 #include "sandbox/runtime_api/writer.hpp"
 
@@ -90,11 +89,12 @@ void Server::on_route_found(std::uint32_t connection, const classify::Published&
     const classify::Row& row = routes.table->rows[outcome.rank];
     const classify::Callee& callee = routes.callees[row.route];
     const auth::AccessKey* key = nullptr;
+    Call call;
+    join_trace(connection, call);
     Refusal refusal = callee.is_public ? Refusal::none : check_caller(connection, key);
     if (refusal == Refusal::none && !function_url::fits(head_.query))
         refusal = Refusal::query_too_long;
     if (refusal != Refusal::none) return decline(connection, refusal, {});
-    Call call;
     if (key != nullptr && !key->allows(callee.function)) {
         if (!identified(connection)) return withhold(connection, Refusal::key_denied, {}, call);
         return decline(connection, Refusal::key_denied, {});
@@ -128,11 +128,9 @@ void Server::on_route_found(std::uint32_t connection, const classify::Published&
     call.request_id_lo = session.request_id_lo;
     call.payload_bytes = head_.chunked ? kUnknownBytes : head_.content_length;
     call.event = &event;
+    call.retry_id = head_.find("amz-sdk-invocation-id");
+    if (key != nullptr) call.access_key = key->id();
     call.head_only = session.head_only;
-    const Trace trace = parse_traceparent(head_.find("traceparent"));
-    call.trace_id_hi = trace.id_hi;
-    call.trace_id_lo = trace.id_lo;
-    call.span_id = trace.span_id;
     decide(connection, call);
 }
 

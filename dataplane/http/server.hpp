@@ -17,12 +17,14 @@
 #include "dataplane/counters.hpp"
 #include "dataplane/http/answer_text.hpp"
 #include "dataplane/http/body.hpp"
+#include "dataplane/http/client_context.hpp"
 #include "dataplane/http/date.hpp"
 #include "dataplane/http/head.hpp"
 #include "dataplane/http/head_buffers.hpp"
 #include "dataplane/http/head_scanner.hpp"
 #include "dataplane/http/invocations.hpp"
 #include "dataplane/http/signed.hpp"
+#include "dataplane/http/trace.hpp"
 #include "dataplane/http/transport.hpp"
 #include "dataplane/http/waits.hpp"
 #include "dataplane/rules/screen.hpp"
@@ -131,10 +133,11 @@ class Server {
         HeadScanner scanner;
         BodyReader body;
         std::uint64_t request_id_hi = 0, request_id_lo = 0;
+        Trace trace;                   // of an invocation
         std::uint64_t total_left = 0;  // of total_bytes
         Answer answer;                 // payload and payload_bytes: what is left to be sent
     };
-    static_assert(sizeof(Session) <= 232);
+    static_assert(sizeof(Session) <= 256);
 
     // server.cpp. The steps return whether there may be more to do at once.
     void progress(std::uint32_t connection);
@@ -186,6 +189,7 @@ class Server {
     void on_page(std::uint32_t connection, Route route);
     void on_invoke(std::uint32_t connection);
     Refusal describe(Call& call);
+    void join_trace(std::uint32_t connection, Call& call);
     void decide(std::uint32_t connection, const Call& call);
     void turn_down(std::uint32_t connection, const Answer& answer, bool dry_run,
                    std::string_view function, std::string_view qualifier);
@@ -223,8 +227,9 @@ class Server {
     std::uint64_t now_us_ = 0;
     std::uint64_t next_id_ = 0;
     std::uint32_t open_ = 0;
-    Head head_;    // of the request being looked at
-    Names names_;  // the same
+    Head head_;                       // of the request being looked at
+    Names names_;                     // the same
+    ClientContextText context_text_;  // the same
     classify::Classifier classifier_;
     rules::Screen screen_;
     std::array<char, kAnswerBytesMax> text_;

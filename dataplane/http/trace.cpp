@@ -58,4 +58,15 @@ Trace parse_amzn_trace_id(std::string_view value) {
     return trace;
 }
 
+Trace trace_of(const TraceFields& fields, std::uint64_t unix_s, std::uint64_t request_id_hi,
+               std::uint64_t request_id_lo) {
+    Trace trace = parse_traceparent(fields.traceparent);
+    if ((trace.id_hi | trace.id_lo) == 0) trace = parse_amzn_trace_id(fields.amzn);
+    if ((trace.id_hi | trace.id_lo) != 0) return trace;
+    // Of the UUID the bits that say its variant are left out.
+    return {.id_hi = (unix_s & 0xffff'ffff) << 32 | request_id_hi >> 32,
+            .id_lo = request_id_lo << 2 | (request_id_hi & 3),
+            .span_id = 0};
+}
+
 }  // namespace skerry::http

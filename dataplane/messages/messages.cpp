@@ -1,5 +1,6 @@
 #include "dataplane/messages/messages.hpp"
 
+#include "dataplane/dedup/dedup.hpp"
 #include "dataplane/reply/replies.hpp"
 
 namespace skerry {
@@ -195,7 +196,7 @@ bool Messages::admit(Arrival& arrival) {
         reason = known ? Reason::refused_no_version : Reason::refused_no_function;
     } else if (header->hop_count >= wire::kMaxHops) {
         reason = Reason::refused_hops;
-    } else if (header->payload_bytes.get() > arrival.target->max_payload_bytes) {
+    } else if (wire::argument_bytes(*header) > arrival.target->max_payload_bytes) {
         reason = Reason::refused_too_large;
     }
     if (reason != Reason::served_local) [[unlikely]] {
@@ -206,8 +207,19 @@ bool Messages::admit(Arrival& arrival) {
         // No deadline given: the function's own limit, and a second for the way.
         arrival.deadline_us = arrival.target->timeout_us + 1000000;
     }
+    // A POP's, with what makes tries of it the same, whichever POP, or life of one, they come from.
+    if (is_keyed(*header) && !context_.dedup->claim_datagram(arrival)) [[unlikely]]
+        return false;
     context_.counters.functions[arrival.target->function].arrivals.add();
     return true;
+}
+
+// Clients' keys are made by POPs, of what proves who they are: a datagram's word for one is nothing
+// to a POP.
+bool Messages::is_keyed(const wire::Header& header) const {
+    constexpr std::uint16_t kFlags = wire::flag::retry_key | wire::flag::forwarded;
+    return (header.flags.get() & kFlags) == kFlags && context_.dedup != nullptr &&
+           !context_.shared.server.is_pop;
 }
 
 bool Messages::first_time(Arrival& arrival) {

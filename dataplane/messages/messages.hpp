@@ -39,6 +39,7 @@ class Messages {
     bool admit(Arrival& arrival);
     void on_fragment(Datagram& datagram);
     void to_forwarder(Datagram& datagram);
+    bool is_keyed(const wire::Header& header) const;
     bool first_time(Arrival& arrival);
     bool cookie_is_good(const Arrival& arrival);
 

@@ -100,6 +100,16 @@ void refuse_exchange(Context& context, Invocation& invocation, const ExchangeAns
     answer_exchange(context, invocation.exchange, answer);
 }
 
+// Of a request that came by datagram. Its payload, from here on: what is kept, if that is kept.
+const void* keep_for_tries(Context& context, Invocation& invocation, ExchangeAnswer answer) {
+    if (answer.reason == Reason::failed_deadline_queued) {  // nobody has begun with it
+        context.dedup->refused(std::exchange(invocation.dedup_entry, kNoDedup), answer);
+    } else if (!context.dedup->answered(invocation.dedup_entry, answer)) {
+        invocation.dedup_entry = kNoDedup;
+    }
+    return answer.payload;
+}
+
 // `payload` may be a worker's memory, which it can change at any time: it is read once, and the
 // reply that is kept is the reply that was sent.
 void answer(Context& context, Invocation& invocation, const wire::Header& header, Reason reason,
@@ -117,11 +127,20 @@ void answer(Context& context, Invocation& invocation, const wire::Header& header
         return answer_exchange(context, invocation, to_exchange);
     }
     rte_mbuf* mbuf = fresh(context, &header, payload, payload_bytes);
-    if (invocation.hold_reply && mbuf != nullptr) {
+    const bool held = invocation.hold_reply && mbuf != nullptr;
+    if (mbuf != nullptr) payload = rte_pktmbuf_mtod_offset(mbuf, void*, wire::kHeaderBytes);
+    if (invocation.dedup_entry != kNoDedup) [[unlikely]]
+        payload = keep_for_tries(context, invocation,
+                                 {.reply = header,
+                                  .reason = reason,
+                                  .payload = payload,
+                                  .payload_bytes = payload_bytes,
+                                  .tail_follows = held,
+                                  .selection = invocation.selection});
+    if (held) {
         invocation.reply = mbuf;
         return;
     }
-    if (mbuf != nullptr) payload = rte_pktmbuf_mtod_offset(mbuf, void*, wire::kHeaderBytes);
     context.cache.answer(invocation.cache_entry, &header, wire::kHeaderBytes, payload,
                          payload_bytes, context.now_ms);
     if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
@@ -156,6 +175,11 @@ void refuse(Context& context, rte_mbuf* mbuf, wire::Header* header, const net::P
 
 void refuse(Context& context, const Arrival& arrival, Reason reason) {
     if (arrival.exchange == kNoExchange) {
+        if (arrival.dedup_entry != kNoDedup) [[unlikely]] {
+            wire::Header header = *arrival.header;
+            make_reply(context, header, info(reason).status);
+            context.dedup->refused(arrival.dedup_entry, {header, reason, nullptr, 0});
+        }
         context.cache.forget(arrival.cache_entry);
         refuse(context, arrival.mbuf, arrival.header, arrival.path, reason);
         return;
@@ -202,8 +226,37 @@ void send_accepted(Context& context, const Invocation& invocation) {
             context.sink_of(invocation.exchange).accepted(invocation.exchange, header);
         return;
     }
+    send_message(context, invocation.path, header);
+}
+
+void send_message(Context& context, const net::Path& path, const wire::Header& header) {
     rte_mbuf* mbuf = fresh(context, &header, nullptr, 0);
-    if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
+    if (mbuf != nullptr) transmit(context, mbuf, path);
+}
+
+void answer_try(Context& context, const net::Path& path, std::uint32_t cache_entry,
+                const ExchangeAnswer& answer) {
+    const std::uint32_t limit = net::max_udp_payload(path, context.shared.server.ports[path.port]);
+    wire::Header header = answer.reply;
+    std::uint32_t bytes = answer.payload_bytes;
+    header.payload_bytes.set(bytes);
+    // It may have been made for a trunk. Without the tail of its log it is still an answer.
+    if (wire::kHeaderBytes + bytes > limit) bytes -= wire::tail_of(header);
+    const bool fits = wire::kHeaderBytes + bytes <= limit;
+    if (!fits) {
+        header.status = static_cast<std::uint8_t>(info(Reason::failed_answer_too_large).status);
+        bytes = 0;
+    }
+    if (bytes != answer.payload_bytes) header.tail_bytes.set(0);
+    header.payload_bytes.set(bytes);
+    rte_mbuf* mbuf = fresh(context, &header, answer.payload, bytes);
+    if (fits && info(static_cast<ReplyStatus>(header.status)).retry == Retry::unstarted) {
+        context.cache.forget(cache_entry);
+    } else {
+        context.cache.answer(cache_entry, &header, wire::kHeaderBytes, answer.payload, bytes,
+                             context.now_ms);
+    }
+    if (mbuf != nullptr) transmit(context, mbuf, path);
 }
 
 void answer_header(Context& context, Invocation& invocation, Reason reason) {
@@ -232,9 +285,11 @@ void refuse_header(Context& context, Invocation& invocation, Reason reason) {
                                 .payload = nullptr,
                                 .payload_bytes = 0,
                                 .selection = invocation.selection});
+    if (const std::uint32_t entry = std::exchange(invocation.dedup_entry, kNoDedup);
+        entry != kNoDedup) [[unlikely]]
+        context.dedup->refused(entry, {header, reason, nullptr, 0});
     context.cache.forget(invocation.cache_entry);
-    rte_mbuf* mbuf = fresh(context, &header, nullptr, 0);
-    if (mbuf != nullptr) transmit(context, mbuf, invocation.path);
+    send_message(context, invocation.path, header);
 }
 
 void answer_local(Context& context, Invocation& invocation, ReplyStatus status,
@@ -268,6 +323,9 @@ void send_held(Context& context, Invocation& invocation, const char* tail,
             context.sink_of(invocation.exchange).tail(invocation.exchange, tail, tail_bytes);
         return;
     }
+    const std::uint32_t entry = std::exchange(invocation.dedup_entry, kNoDedup);
+    if (entry != kNoDedup) [[unlikely]]
+        context.dedup->tail(entry, tail, tail_bytes);
     rte_mbuf* mbuf = invocation.reply;
     invocation.reply = nullptr;
     auto* header = rte_pktmbuf_mtod(mbuf, wire::Header*);

@@ -33,6 +33,14 @@ void replay(Context& context, rte_mbuf* mbuf, wire::Header* request, const net::
 // "I have it, and will answer": a fresh header-only message to the invocation's sender.
 void send_accepted(Context& context, const Invocation& invocation);
 
+// A fresh message without a payload; its header is whole.
+void send_message(Context& context, const net::Path& path, const wire::Header& header);
+
+// The answer of another try of the same request, to one that came by datagram: kept in the reply
+// cache, unless it is a refusal. `answer.payload` is nobody's to change meanwhile.
+void answer_try(Context& context, const net::Path& path, std::uint32_t cache_entry,
+                const ExchangeAnswer& answer);
+
 // Ends of an invocation: the client is answered and the answer kept for retransmits. The invocation
 // itself lives on until finish().
 void answer_header(Context& context, Invocation& invocation, Reason reason);

@@ -52,12 +52,17 @@ struct [[gnu::packed]] FrameHead {
 inline constexpr std::uint32_t kFrameHeadBytes = 8;
 static_assert(sizeof(FrameHead) == kFrameHeadBytes && offsetof(FrameHead, stream) == 4);
 
+// What this end takes beyond what version 1 always had.
+namespace feature {
+inline constexpr std::uint32_t contexts = 1u << 0;  // requests of wire::kVersionWithContext
+}
+
 struct [[gnu::packed]] HelloBody {
     Be<std::uint32_t> magic;
     Be<std::uint16_t> version;
     Be<std::uint16_t> streams;       // at a time, that this end takes: 1 … kStreams
     Be<std::uint32_t> window_bytes;  // credit that every stream begins with, towards this end
-    Be<std::uint32_t> reserved;      // 0; ignored
+    Be<std::uint32_t> features;      // bits of feature; what is not known is ignored
 };
 static_assert(sizeof(HelloBody) == 16);
 

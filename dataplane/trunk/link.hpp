@@ -91,6 +91,10 @@ class Link {
     Fault fault() const { return fault_; }
     // The peer's hello has come: a client may open streams.
     bool up() const { return heard_hello_; }
+    // Whether the peer takes this request: one of an earlier version may know no client contexts.
+    bool takes(const wire::Header& request) const {
+        return wire::context_of(request) == 0 || (peer_features_ & feature::contexts) != 0;
+    }
 
     // ---- out
     // Writes as much as there is room for, streams taking turns of one frame; how many bytes.
@@ -189,6 +193,7 @@ class Link {
     std::uint64_t pong_ = 0;
     std::uint32_t peer_streams_ = 0;
     std::uint32_t peer_window_ = 0;
+    std::uint32_t peer_features_ = 0;
 
     std::array<Stream, kStreams> streams_;
     std::uint64_t open_ = 0;

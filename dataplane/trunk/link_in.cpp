@@ -45,7 +45,7 @@ Link::Link(Role role, std::uint32_t number, std::uint32_t window_bytes, Handler&
 void Link::reset() {
     fault_ = Fault::none;
     heard_hello_ = said_hello_ = ping_pending_ = pong_pending_ = false;
-    peer_streams_ = peer_window_ = 0;
+    peer_streams_ = peer_window_ = peer_features_ = 0;
     for (Stream& stream : streams_) stream = Stream{};
     open_ = ready_ = worn_ = 0;
     turn_ = have_ = body_left_ = 0;
@@ -189,6 +189,7 @@ bool Link::take_hello() {
     heard_hello_ = true;
     peer_streams_ = body.streams.get();
     peer_window_ = body.window_bytes.get();
+    peer_features_ = body.features.get();
     return true;
 }
 

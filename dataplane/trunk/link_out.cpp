@@ -39,6 +39,7 @@ bool Link::pump_trunk(Output& output) {
         hello.version.set(kVersion);
         hello.streams.set(kStreams);
         hello.window_bytes.set(window_bytes_);
+        hello.features.set(feature::contexts);
         said_hello_ = put(output, FrameType::hello, 0, bytes_of(hello));
         if (!said_hello_) return false;
     }

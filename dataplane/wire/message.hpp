@@ -15,6 +15,11 @@ namespace skerry::wire {
 
 inline constexpr std::uint32_t kMagic = 0x534b5259;  // "SKRY"
 inline constexpr std::uint8_t kVersion = 1;
+// Of a request that brings its caller's client context, and of nothing else: a server that knows
+// none refuses it, instead of taking the context for a part of the argument.
+inline constexpr std::uint8_t kVersionWithContext = 2;
+// What 3583 characters of base64 hold, AWS's limit of X-Amz-Client-Context.
+inline constexpr std::uint32_t kContextBytesMax = 2687;
 inline constexpr std::uint8_t kMaxHops = 2;  // client → POP → region; a third hop is a loop
 inline constexpr std::size_t kPlaceBytes = 16;
 
@@ -76,7 +81,8 @@ struct [[gnu::packed]] Header {
     Be<std::uint32_t> run_us;      // reply: time spent inside the worker
     std::uint8_t copy;             // request: which transmission of it this is; a reply's: the same
     std::uint8_t reserved;         // zero; ignored
-    Be<std::uint16_t> tail_bytes;  // reply: of its payload, at the end: the tail of the log
+    Be<std::uint16_t> tail_bytes;  // of the payload, at its end. Reply: the tail of the log;
+                                   // request of kVersionWithContext: the client context
     char place[kPlaceBytes];       // reply: "pop" or the region's name, NUL padded; request: with
                                    // flag::retry_key what makes tries of it the same
 };
@@ -123,6 +129,21 @@ inline std::uint32_t tail_of(const Header& header) {
     return bytes <= header.payload_bytes.get() ? bytes : 0;
 }
 
+// How much of a valid request's payload is its client context; the argument is before it.
+inline std::uint32_t context_of(const Header& request) {
+    return request.version == kVersionWithContext ? request.tail_bytes.get() : 0;
+}
+inline std::uint32_t argument_bytes(const Header& request) {
+    return request.payload_bytes.get() - context_of(request);
+}
+
+// The context lies behind the argument, and payload_bytes has both: a valid request is one still.
+inline void put_context(Header& request, std::uint32_t context_bytes) {
+    if (context_bytes == 0) return;
+    request.version = kVersionWithContext;
+    request.tail_bytes.set(static_cast<std::uint16_t>(context_bytes));
+}
+
 // Payload of a probe (zeros) and of its reply. Probe and reply are the same size.
 struct [[gnu::packed]] ProbePayload {
     Be<std::uint64_t> boot_id;        // changes when the server restarts
@@ -153,7 +174,14 @@ inline ParseError validate(const void* data, std::size_t bytes) {
     constexpr std::uint64_t kWanted =
         std::uint64_t{__builtin_bswap32(kMagic)} | (std::uint64_t{kVersion} << 32);
     if ((first & 0xff'ffff'ffffull) != kWanted) [[unlikely]] {
-        return header->magic.get() == kMagic ? ParseError::bad_version : ParseError::not_skerry;
+        if (header->magic.get() != kMagic) return ParseError::not_skerry;
+        if (header->version != kVersionWithContext ||
+            header->kind != static_cast<std::uint8_t>(Kind::invoke))
+            return ParseError::bad_version;
+        const std::uint32_t context_bytes = header->tail_bytes.get();
+        if (context_bytes == 0 || context_bytes > kContextBytesMax ||
+            context_bytes > header->payload_bytes.get())
+            return ParseError::bad_length;
     }
     if (header->payload_bytes.get() != bytes - kHeaderBytes) [[unlikely]]
         return ParseError::bad_length;

@@ -93,7 +93,8 @@ struct SlotControl {
     std::uint32_t request_bytes;
     std::uint32_t deadline_us;  // time left when the request was handed over
     std::uint32_t reply_core;   // whose done line and done eventfd to use
-    std::uint32_t reserved0;
+    // Bytes of the caller's client context, behind the request_bytes in the request area; 0: none.
+    std::uint32_t context_bytes;
     std::uint64_t reserved1;
     // Line 1: written by the worker.
     std::uint64_t response_seq;  // the request_seq that this answers
@@ -123,6 +124,8 @@ static_assert(offsetof(ChannelHeader, worker_asleep) == 128);
 static_assert(offsetof(ChannelHeader, done) == 192);
 static_assert(sizeof(ChannelHeader) <= kHeaderBytes);
 static_assert(sizeof(SlotControl) == kSlotControlBytes);
+static_assert(offsetof(SlotControl, request_bytes) == 40);
+static_assert(offsetof(SlotControl, context_bytes) == 52);
 static_assert(offsetof(SlotControl, response_seq) == 64);
 static_assert(Atomic<std::uint64_t>::is_always_lock_free);
 #endif

@@ -1,5 +1,7 @@
 #include "sandbox/runtime_api/answers.hpp"
 
+#include <algorithm>
+
 namespace skerry::runtime_api {
 namespace {
 
@@ -40,6 +42,19 @@ void end_head(Writer& to, std::uint64_t body_bytes, bool keep_alive) {
     to << "\r\n";
 }
 
+// A caller's bytes: none of them may end the line, or the head. In JSON what is replaced here is
+// white space between tokens, so it says the same afterwards.
+void write_as_field(Writer& to, std::string_view text) {
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
+    while (!text.empty()) {
+        std::size_t plain = 0;
+        while (plain < text.size() && !is_control(text[plain])) ++plain;
+        to << text.substr(0, plain);
+        if (plain < text.size()) to << " ";
+        text.remove_prefix(std::min(text.size(), plain + 1));
+    }
+}
+
 }  // namespace
 
 void write_answer(Writer& to, int status, std::string_view body, bool keep_alive,
@@ -72,6 +87,12 @@ void write_next_head(Writer& to, const Grant& grant, std::string_view function_a
         to << "Lambda-Runtime-Trace-Id: Root=1-";
         to.hex(grant.trace_id_hi >> 32, 8) << "-";
         to.hex(grant.trace_id_hi, 8).hex(grant.trace_id_lo, 16) << ";Sampled=0\r\n";
+    }
+    if (grant.context_bytes != 0) {
+        to << "Lambda-Runtime-Client-Context: ";
+        write_as_field(to, {reinterpret_cast<const char*>(grant.payload) + grant.payload_bytes,
+                            grant.context_bytes});
+        to << "\r\n";
     }
     end_head(to, grant.payload_bytes, keep_alive);
 }

@@ -34,7 +34,9 @@ namespace skerry::runtime_api {
 
 inline constexpr std::uint32_t kConnections = 4;
 inline constexpr std::size_t kInBytes = 4096;
-inline constexpr std::size_t kOutBytes = 1536;  // the longest answer without a payload
+inline constexpr std::uint32_t kContextBytesMax = 2687;  // of a client context
+// The longest answer without a payload.
+inline constexpr std::size_t kOutBytes = 1536 + kContextBytesMax + 1;
 inline constexpr std::size_t kArnBytesMax = 512;
 inline constexpr std::uint8_t kDeliveries = 4;  // each costs a payload's copy
 // What a worker may say from one invocation's beginning until it asks for the next: so many bytes,
@@ -43,10 +45,13 @@ inline constexpr std::uint8_t kDeliveries = 4;  // each costs a payload's copy
 inline constexpr std::uint64_t kTalkBytes = 96u << 20;
 inline constexpr std::uint32_t kTalkRequests = 4096;
 
-// One invocation, as the runtime is told of it. `payload` stays where it is until the answer.
+// One invocation, as the runtime is told of it. `payload` stays where it is until the answer;
+// behind it lies the caller's client context, if there is one: any bytes, though runtimes expect
+// JSON.
 struct Grant {
     const std::byte* payload = nullptr;
     std::uint32_t payload_bytes = 0;
+    std::uint32_t context_bytes = 0;  // ≤ kContextBytesMax
     std::uint64_t request_id_hi = 0, request_id_lo = 0;
     std::uint64_t trace_id_hi = 0, trace_id_lo = 0;
     std::uint64_t deadline_unix_ms = 0;

@@ -97,7 +97,10 @@ bool fill(skerry_invocation* inv, std::uint32_t slot) {
     const SlotControl& control = slot_control(slot);
     const std::uint32_t payload_bytes = control.request_bytes;
     const std::uint32_t reply_core = control.reply_core;
-    if (payload_bytes > state.at.request_area_bytes || reply_core >= state.at.core_count)
+    const std::uint32_t context_bytes = control.context_bytes;
+    if (payload_bytes > state.at.request_area_bytes ||
+        context_bytes > state.at.request_area_bytes - payload_bytes ||
+        reply_core >= state.at.core_count)
         return false;
     state.slots[slot] = Outstanding{control.request_seq, reply_core};
     inv->payload = request_area(slot);
@@ -110,7 +113,7 @@ bool fill(skerry_invocation* inv, std::uint32_t slot) {
     inv->trace_id[1] = control.trace_id_lo;
     inv->deadline_ns = sdk::now_ns() + std::uint64_t{control.deadline_us} * 1000;
     inv->slot = slot;
-    inv->reserved = 0;
+    inv->client_context_bytes = context_bytes;
     inv->sequence = control.request_seq;
     return true;
 }
@@ -164,6 +167,12 @@ int skerry_respond(const struct skerry_invocation* inv, enum skerry_status statu
     if (bytes != 0 && data != area) ::memmove(area, data, bytes);
     send_response(slot, static_cast<std::uint32_t>(status), bytes);
     return 0;
+}
+
+const void* skerry_client_context(const struct skerry_invocation* inv, size_t* bytes) {
+    const bool some = inv != nullptr && inv->client_context_bytes != 0;
+    if (bytes != nullptr) *bytes = some ? inv->client_context_bytes : 0;
+    return some ? static_cast<const std::byte*>(inv->payload) + inv->payload_bytes : nullptr;
 }
 
 uint32_t skerry_concurrency(void) {

@@ -51,31 +51,36 @@ enum skerry_status {
 };
 
 struct skerry_invocation {
-    const void *payload;        /* valid until the invocation is answered; never NULL */
+    const void* payload; /* valid until the invocation is answered; never NULL */
     size_t payload_bytes;
-    void *response;             /* may be filled in place instead of copying: see skerry_respond */
-    size_t response_capacity;   /* largest response, in bytes */
-    uint64_t request_id[2];     /* high, low */
-    uint64_t trace_id[2];       /* W3C trace-id: high, low */
-    uint64_t deadline_ns;       /* CLOCK_MONOTONIC; after it the caller has gone */
-    uint32_t slot;              /* private to the SDK */
-    uint32_t reserved;
-    uint64_t sequence;          /* private to the SDK */
+    void* response;           /* may be filled in place instead of copying: see skerry_respond */
+    size_t response_capacity; /* largest response, in bytes */
+    uint64_t request_id[2];   /* high, low */
+    uint64_t trace_id[2];     /* W3C trace-id: high, low */
+    uint64_t deadline_ns;     /* CLOCK_MONOTONIC; after it the caller has gone */
+    uint32_t slot;            /* private to the SDK */
+    uint32_t client_context_bytes; /* see skerry_client_context */
+    uint64_t sequence;             /* private to the SDK */
 };
 
 /* Waits for the next invocation. The first call tells Skerry that initialisation is complete.
  * 0: `inv` is filled. -1: there is no channel (errno EBADF) or it is of another ABI (errno EPROTO):
  * the function was not started by Skerry, and should exit. Interrupted waits are resumed. */
-int skerry_next(struct skerry_invocation *inv);
+int skerry_next(struct skerry_invocation* inv);
 
 /* The same without waiting: 1: nothing is there now. */
-int skerry_try_next(struct skerry_invocation *inv);
+int skerry_try_next(struct skerry_invocation* inv);
 
 /* Answers an invocation. `data` is copied, unless it is inv->response itself.
  * 0: handed over. -1: errno EMSGSIZE (longer than response_capacity), or EINVAL (not an invocation
  * that is outstanding): nothing was sent, and the invocation may still be answered. */
-int skerry_respond(const struct skerry_invocation *inv, enum skerry_status status,
-                   const void *data, size_t bytes);
+int skerry_respond(const struct skerry_invocation* inv, enum skerry_status status, const void* data,
+                   size_t bytes);
+
+/* What the caller says about itself (X-Amz-Client-Context, decoded): JSON if the caller meant it to
+ * be, any bytes if not; no zero ends it. `*bytes` of them, at most 2687, valid as the payload is.
+ * NULL and 0: it said nothing. */
+const void* skerry_client_context(const struct skerry_invocation* inv, size_t* bytes);
 
 /* Calls `hook` in every copy before the call that makes it returns there, in the order of these
  * calls. Has no effect in a worker that is no copy. 0, or -1: there are 16 already. */

@@ -95,6 +95,13 @@ class Invocation {
     std::string_view payload() const {
         return {static_cast<const char*>(raw_.payload), raw_.payload_bytes};
     }
+    // What the caller says about itself: JSON, if it meant it to be. Empty: nothing. Valid as the
+    // payload is.
+    std::string_view client_context() const {
+        std::size_t bytes = 0;
+        const void* text = skerry_client_context(&raw_, &bytes);
+        return {static_cast<const char*>(text), bytes};
+    }
     // To write an answer in place: then respond_in_place(). Its size is the largest answer.
     Span response() const { return {static_cast<char*>(raw_.response), raw_.response_capacity}; }
 

@@ -93,11 +93,11 @@ void put_rows(Bytes from) {
     SKERRY_CHECK(sqlite3_open((folder() / "events.db").c_str(), &database) == SQLITE_OK);
     sqlite3_exec(database, "PRAGMA synchronous = OFF; BEGIN", nullptr, nullptr, nullptr);
     sqlite3_stmt* insert = nullptr;
-    SKERRY_CHECK(sqlite3_prepare_v2(database,
-                                    "INSERT OR REPLACE INTO events VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
-                                    -1, &insert, nullptr) == SQLITE_OK);
+    SKERRY_CHECK(sqlite3_prepare_v2(
+                     database, "INSERT OR REPLACE INTO events VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                     -1, &insert, nullptr) == SQLITE_OK);
     for (int row = 0; row < 16 && !from.empty(); ++row) {
-        for (int column = 1; column <= 12; ++column) bind(insert, column, from);
+        for (int column = 1; column <= 13; ++column) bind(insert, column, from);
         (void)sqlite3_step(insert);
         sqlite3_reset(insert);
         sqlite3_clear_bindings(insert);

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "dataplane/http/client_context.hpp"
 #include "dataplane/http/trace.hpp"
 #include "sandbox/base/check.hpp"
 #include "tests/dataplane/http/outcome.hpp"
@@ -33,6 +34,11 @@ void check_request(const Request& request, const Limits& limits) {
     for (const auto& [name, value] : request.fields) {
         for (const Trace& trace : {parse_traceparent(value), parse_amzn_trace_id(value)})
             SKERRY_CHECK((trace.id_hi | trace.id_lo) != 0 || trace.span_id == 0);
+        ClientContextText text;
+        std::string_view context;
+        if (read_client_context(value, text, context) == Refusal::none)
+            SKERRY_CHECK(context.size() >= 2 && context.size() <= text.size() &&
+                         context.data() == text.data());
     }
     const Outcome again = read_whole(rewritten(request));
     SKERRY_CHECK(again.refusal == Refusal::none && again.requests.size() == 1);

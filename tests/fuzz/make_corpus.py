@@ -75,9 +75,9 @@ def ethernet(kind, payload, vlan=None, to=OURS):
     return to + PEER + tag + struct.pack("!H", kind) + payload
 
 
-def message(kind=1, payload=b"", version=1, said=None, flags=0):
+def message(kind=1, payload=b"", version=1, said=None, flags=0, tail=0):
     return struct.pack("!4sBBHQQQQQQQQIIBBBBIII16s", b"SKRY", version, kind, flags, 1, 2, 3, 0, 4, 5, 6, 7,
-                       1000000, len(payload) if said is None else said, 0, 0, 0, 0, 0, 0, 0, b"pop") + payload
+                       1000000, len(payload) if said is None else said, 0, 0, 0, 0, 0, 0, tail, b"pop") + payload
 
 
 def frames():
@@ -125,6 +125,7 @@ def messages():
     yield "forwarded", message(flags=3)
     yield "want-tail", message(payload=b"hello", flags=0x40)
     yield "version-2", message(version=2)
+    yield "context", message(payload=b"hello{}", version=2, tail=2)
     yield "too-long", message(payload=b"x", said=2)
     yield "short", message()[:111]
     event = struct.Struct("<BHH").pack

@@ -25,7 +25,12 @@ void judge(const std::uint8_t* data, std::size_t size) {
     std::copy_n(data, size, exact.get());
     if (wire::validate(exact.get(), size) != wire::ParseError::none) return;
     const auto* header = reinterpret_cast<const wire::Header*>(exact.get());
-    SKERRY_CHECK(header->magic.get() == wire::kMagic && header->version == wire::kVersion);
+    const bool with_context = header->version == wire::kVersionWithContext;
+    SKERRY_CHECK(header->magic.get() == wire::kMagic &&
+                 (with_context || header->version == wire::kVersion));
+    SKERRY_CHECK((wire::context_of(*header) != 0) == with_context);
+    SKERRY_CHECK(wire::context_of(*header) <= wire::kContextBytesMax &&
+                 wire::argument_bytes(*header) <= header->payload_bytes.get());
     SKERRY_CHECK(wire::kHeaderBytes + header->payload_bytes.get() == size);
 }
 

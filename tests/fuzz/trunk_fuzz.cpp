@@ -148,6 +148,10 @@ std::string next_frame(Input& input) {
         case 8: {
             wire::Header header = header_of(static_cast<wire::Kind>(input.byte() % 7),
                                             input.word() * (1u + input.byte() % 3));
+            if (type % 9 == 8) {  // with a client context, or what claims to be one
+                header.version = wire::kVersionWithContext;
+                header.tail_bytes.set(input.word());
+            }
             append_frame(bytes, 2, stream, raw(header));
             break;
         }

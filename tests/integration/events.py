@@ -46,6 +46,19 @@ def test_executed_later(lab):
     equal(bring(lab, "nobody", "{}", 1)["errors"], ["ResourceNotFoundException"])
 
 
+def test_tried_again(lab):
+    """The same request three times, each on a connection of its own, as a client does that has not heard of its 202."""
+    before = len(lab.executions("work"))
+    told = [lab.run("curl", "-sSi", "-d", "us=1", "-H", "X-Amz-Invocation-Type: Event", "-H", "amz-sdk-invocation-id: the-same",
+                    f"{lab.plan.pop_url()}/2015-03-31/functions/work/invocations").stdout for _ in range(3)]
+    equal({each.splitlines()[0] for each in told}, {"HTTP/1.1 202 Accepted"}, told)
+    ids = {line for each in told for line in each.splitlines() if line.startswith("x-amzn-RequestId: ")}
+    equal(len(ids), 1, "all are told of the one that is kept")
+    eventually(lambda: events(lab)["records"] == 0, "it is executed")
+    equal(len(lab.executions("work")) - before, 1)
+    equal(lab.reasons()["served_retry"], 2)
+
+
 def test_aws_cli(lab):
     """Debian's AWS CLI; and the function is in a region only."""
     lab.deploy("far", "work", "--place", "region")

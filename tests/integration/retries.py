@@ -1,12 +1,15 @@
 """AWS's own client tries again when it has waited for long enough: executed once, whichever core gets the next try."""
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 
 import rig
 import tap
-from tap import equal
+from service import Service
+from tap import equal, eventually
 
 HERE = pathlib.Path(__file__).resolve().parent
 CORES = 2
@@ -50,6 +53,23 @@ def test_a_region(lab):
     found = [end(each) for each in [begin(lab, "far", "us=1500000 mode=sleep") for _ in range(2)]]
     check_once(lab, "far", found, 2)
     assert all(each["decision"].startswith("forward; region=") for each in found), found
+
+
+def test_a_pop_that_is_killed(lab):
+    """Its successor has no trunk (here: never): what it forwards by datagram is known at the region by the same key."""
+    config, region = lab.plan.dir / "pop.toml", lab.plan.servers[1]
+    config.write_text(config.read_text() + "\n[trunks]\nper_core = 0\n")
+    with Service(lab) as service:
+        lab.deploy("killed", "work", "--place", "region", "--warm-min", "2", "--timeout-ms", "20000")
+        calls = [begin(lab, "killed", "us=3000000 mode=sleep") for _ in range(2)]
+        eventually(lambda: sum(core["in_flight"] for core in lab.ctl("stats", node=region)["cores"]) == 2, "the region has both", 10)
+        run = service.supervisor.run
+        os.kill(run["pid"], signal.SIGKILL)
+        service.supervisor.wait_end(run, 15)
+        eventually(lambda: service.supervisor.run and service.supervisor.run["pid"] != run["pid"], "it is started again", 15)
+        found = [end(each) for each in calls]
+    check_once(lab, "killed", found, 2)
+    print("#", [(each["tries"], round(each["seconds"], 1)) for each in found], flush=True)
 
 
 if __name__ == "__main__":

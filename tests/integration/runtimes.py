@@ -1,4 +1,5 @@
 """Functions in any language: custom runtimes and managed ones, each with its invocations' every end."""
+import base64
 import json
 import pathlib
 import sys
@@ -8,7 +9,8 @@ import tap
 from rig import status
 from tap import equal
 
-FUNCTIONS = pathlib.Path(__file__).resolve().parent / "functions"
+HERE = pathlib.Path(__file__).resolve().parent
+FUNCTIONS = HERE / "functions"
 # name → options of its deploy, files of its artifact
 KINDS = {
     "shell": (("--runtime", "provided", "--memory-mib", "128"), {"bootstrap": "bash_bootstrap"}),
@@ -84,6 +86,47 @@ def test_what_a_handler_is_told(lab):
         assert 0 < body["left_ms"] <= 2002, body  # two clocks, each in whole milliseconds
         equal(len(body["id"]), 36)
     client.close()
+
+
+CONTEXT = {"client": {"app_title": "Skärgård", "installation_id": "7"}, "custom": {"k": "v\n"}, "env": {"locale": "sv"}}
+
+
+def test_a_client_context_and_the_trace(lab):
+    """By AWS's clients for Python and the command line, at the POP and at the region, now and later; with white space in its JSON."""
+    places = {"snake-here": "pop", "node-here": "pop", "snake-there": "region", "node-there": "region"}
+    for name, place in places.items():
+        kind = name.split("-")[0]
+        lab.ctl("function", "deploy", name, "--artifact", artifact(lab, KINDS[kind][1]), *KINDS[kind][0], "--place", place, "--warm-min", "1")
+    text = base64.b64encode(json.dumps(CONTEXT, indent=2, ensure_ascii=False).encode()).decode()
+    done = lab.run("/usr/bin/python3", HERE / "context_calls.py", lab.plan.pop_url(), text, *places)
+    equal(done.returncode, 0, done.stderr)
+    seen = {"client": {"title": "Skärgård"}, "custom": {"k": "v\n"}, "env": {"locale": "sv"}}
+    refused = {"error": "InvalidRequestContentException", "status": 400}
+    for name, told in json.loads(done.stdout).items():
+        equal((told["with"]["status"], told["with"]["said"]["context"], told["with"]["said"]["keys"]), (200, seen, ["do"]), name)
+        equal((told["large"]["said"]["context"], told["large"]["said"]["keys"]), (seen, ["do", "fill"]), name)
+        equal((told["without"]["status"], told["without"]["said"]["context"]), (200, None), name)
+        equal((told["no base64"], told["too long"]), (refused, refused), name)
+        where = "forward; region=" if places[name] == "region" else "local; "
+        assert told["with"]["decision"].startswith(where), told["with"]
+        # The trace of who has none is a new one; the function is told the same as the caller.
+        root = "Root=1-58406520-a006649127e371903a2de979"
+        equal(told["traced"]["trace"], f"{root};Parent=00f067aa0ba902b7;Sampled=0", name)
+        equal(told["traced"]["said"]["trace"], f"{root};Sampled=0", name)
+        equal(told["with"]["said"]["trace"], told["with"]["trace"], name)
+        assert told["with"]["trace"] != told["without"]["trace"], told
+        equal(told["later"]["status"], 202)
+    for name, place in places.items():
+        node = "pop" if place == "pop" else lab.plan.servers[1]
+        logs = lab.plan.node_dir(node) / "logs"
+        tap.eventually(lambda: any("Skärgård" in log.read_text(errors="replace") for log in logs.glob(f"{name}.*.log")),  # noqa: B023
+                       f"the event of {name}")
+    out = lab.new_folder() / "out"
+    done = lab.run("env", f"HOME={out.parent}", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=y", "AWS_DEFAULT_REGION=us-east-1", "AWS_PAGER=",
+                   "/usr/bin/aws", "--endpoint-url", lab.plan.pop_url(), "lambda", "invoke", "--function-name", "snake-there", "--client-context", text,
+                   "--cli-binary-format", "raw-in-base64-out", "--payload", '{"do": "context"}', out)
+    equal((done.returncode, done.stderr), (0, ""))
+    equal(json.loads(out.read_text())["context"], seen)
 
 
 def test_the_environment_of_a_custom_runtime(lab):

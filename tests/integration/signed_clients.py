@@ -62,7 +62,7 @@ def test_boto3(lab):
     good = [200, '{"a": 1}']
     for name in ("alice", "bob", "qualifier", "region", "4 minutes early", "4 minutes late"):
         equal(found[name], good, name)
-    equal(found["no body"], [200, ""])
+    equal(found["no body"], [200, "{}"])
     equal(found["large"], [200, "x" * 40])
     equal(found["file"], [200, "f" * 40])
     equal(found["dry run"], [204, ""])
@@ -73,6 +73,14 @@ def test_boto3(lab):
     equal(found["session"], unknown)
     equal(found["past"], expired)
     equal(found["denied"], ["ClientError", 403, "AccessDeniedException"])
+    equal(found["another secret"], skewed)
+    # Each is a class of its own to the client, by its name in the service's model.
+    for name, status, kind in (("too large", 413, "RequestTooLargeException"), ("too large for all", 413, "RequestTooLargeException"),
+                               ("event too large", 413, "RequestTooLargeException"), ("two qualifiers", 400, "InvalidParameterValueException"),
+                               ("no such alias", 404, "ResourceNotFoundException"), ("no context", 400, "InvalidRequestContentException"),
+                               ("long context", 400, "InvalidRequestContentException"), ("coded", 415, "UnsupportedMediaTypeException")):
+        equal(found[name], [kind, status, kind], name)
+    equal(found["context"], good, "signed, as all of x-amz-")
     equal(found["6 minutes early"], skewed)
     equal(found["6 minutes late"], skewed)
 

@@ -51,7 +51,8 @@ class CoreSide {
     }
 
     // Returns the sequence number of the request.
-    std::uint64_t submit(std::uint32_t index, const std::string& payload) {
+    std::uint64_t submit(std::uint32_t index, const std::string& payload,
+                         const std::string& context = "") {
         channel::SlotControl& control = slot(index);
         control.request_seq = ++sequence_;
         control.request_id_hi = 11;
@@ -59,9 +60,11 @@ class CoreSide {
         control.trace_id_hi = 21;
         control.trace_id_lo = 22;
         control.request_bytes = static_cast<std::uint32_t>(payload.size());
+        control.context_bytes = static_cast<std::uint32_t>(context.size());
         control.deadline_us = 5'000'000;
         control.reply_core = core_;
         std::memcpy(request_area(index), payload.data(), payload.size());
+        std::memcpy(request_area(index) + payload.size(), context.data(), context.size());
         if (channel::post(header().pending, header().worker_asleep, std::uint64_t{1} << index))
             ring(channel_.wake.get());
         return sequence_;

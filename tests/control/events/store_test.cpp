@@ -152,15 +152,17 @@ TEST_F(EventStore, ADiskThatTakesNothingMore) {
 
 TEST_F(EventStore, RowsThatCannotBeAreErasedAndCounted) {
     fill();
-    sql("INSERT INTO events SELECT 10,1,1,0,0,0,0,0,1,1,0,x'00';"              // no function
-        "INSERT INTO events SELECT -4,1,1,5,0,0,0,0,1,1,0,x'00';"              // no id
-        "INSERT INTO events SELECT 11,1,1,5,0,0,0,0,1,1,0,'text';"             // no blob
-        "INSERT INTO events SELECT 12,1,1,5,0,0,0,0,1,1,0,NULL;"               // no payload
-        "INSERT INTO events SELECT 13,1,1,5,0,0,0,0,-1,1,0,x'00';"             // no time
-        "INSERT INTO events SELECT 14,1,1,5,0,0,0,0,1,1,4000000000000,x'00';"  // failed too often
-        "INSERT INTO events SELECT 15,1,1,5,0,0,0,0,1,1,0,zeroblob(1048577);"  // too large
-        "INSERT INTO events SELECT 9223372036854775807,1,1,5,0,0,0,0,1,1,0,x'';"  // the last id
-        "INSERT INTO events SELECT 16,'a',NULL,5,0.5,0,0,0,1,1,0,x'';");          // good enough
+    sql("INSERT INTO events SELECT 10,1,1,0,0,0,0,0,1,1,0,x'00',NULL;"              // no function
+        "INSERT INTO events SELECT -4,1,1,5,0,0,0,0,1,1,0,x'00',NULL;"              // no id
+        "INSERT INTO events SELECT 11,1,1,5,0,0,0,0,1,1,0,'text',NULL;"             // no blob
+        "INSERT INTO events SELECT 12,1,1,5,0,0,0,0,1,1,0,NULL,NULL;"               // no payload
+        "INSERT INTO events SELECT 13,1,1,5,0,0,0,0,-1,1,0,x'00',NULL;"             // no time
+        "INSERT INTO events SELECT 14,1,1,5,0,0,0,0,1,1,4000000000000,x'00',NULL;"  // failed too
+                                                                                    // often
+        "INSERT INTO events SELECT 15,1,1,5,0,0,0,0,1,1,0,zeroblob(1048577),NULL;"  // too large
+        "INSERT INTO events SELECT 9223372036854775807,1,1,5,0,0,0,0,1,1,0,x'',NULL;"  // the last
+                                                                                       // id
+        "INSERT INTO events SELECT 16,'a',NULL,5,0.5,0,0,0,1,1,0,x'',NULL;");  // good enough
     std::uint64_t malformed = 0;
     auto store = open();
     EXPECT_TRUE(store->moved_to().empty());
@@ -222,11 +224,35 @@ TEST_F(EventStore, ASchemaThatIsNotOursIsSetAside) {
 
 TEST_F(EventStore, AFileOfALaterVersionIsLeftAlone) {
     fill();
-    sql("PRAGMA user_version = 2");
+    sql("PRAGMA user_version = 3");
     const auto store = Store::open(folder_.string(), Safety::written, kBytes);
     ASSERT_FALSE(store);
     EXPECT_NE(store.error().text.find("later version"), std::string::npos);
     EXPECT_EQ(set_aside(), 0u);
+}
+
+TEST_F(EventStore, AFileOfTheFirstFormatGetsTheColumnThatItLacks) {
+    fs::create_directory(folder_);
+    sql("CREATE TABLE events(id INTEGER PRIMARY KEY, request_hi INTEGER, request_lo "
+        "INTEGER, function_key INTEGER, qualifier INTEGER, trace_hi INTEGER, trace_lo INTEGER, "
+        "span INTEGER, accepted_ms INTEGER, due_ms INTEGER, failures INTEGER, payload BLOB);"
+        "INSERT INTO events VALUES(7,1,1,5,0,0,0,0,1,1,0,x'6f6e65'); PRAGMA user_version = 1");
+    for (int i = 0; i < 2; ++i) {
+        const auto store = open();
+        EXPECT_TRUE(store->moved_to().empty()) << store->moved_to();
+        const std::vector<Event> events = all(*store);
+        ASSERT_EQ(events.size(), i == 0 ? 1u : 2u);
+        EXPECT_EQ(events[0].context_bytes, 0u);
+        EXPECT_EQ(*store->payload(events[0]), "one");
+        if (i == 1) {
+            EXPECT_EQ(events[1].context_bytes, 2u);
+            EXPECT_EQ(*store->payload(events[1]), "two{}");
+            break;
+        }
+        Store::Added event = added(8, "two{}");
+        event.event.context_bytes = 2;
+        ASSERT_TRUE(store->commit({&event, 1}, {}));
+    }
 }
 
 // A page of a payload is damaged: only that event is, and it is known when it is asked for.

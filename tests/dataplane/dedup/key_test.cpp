@@ -63,6 +63,11 @@ TEST(DedupKey, EverythingInItMatters) {
     add([](Attempt& a) { a.wants_tail = true; });
     add([](Attempt& a) { a.id = "id2"; });
     add([](Attempt& a) { a.id = "ID"; });
+    add([](Attempt& a) { a.later = true; });
+    add([](Attempt& a) { a.context_bytes = 1; });
+    add([](Attempt& a) { a.target = {"GET", "a", "/", ""}; });
+    add([](Attempt& a) { a.target = {"GET", "a", "", "/"}; });
+    add([](Attempt& a) { a.target = {"GE", "Ta", "/", ""}; });
     Attempt elsewhere = kAttempt;
     elsewhere.address = "198.51.100.7";
     EXPECT_EQ(key_of(elsewhere), key_of(kAttempt)) << "who signs may come from anywhere";

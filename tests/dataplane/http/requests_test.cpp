@@ -193,6 +193,85 @@ TEST(HttpRequests, WhatTheFieldsSayIsPassedOn) {
     EXPECT_EQ(call.span_id, 0x00f067aa0ba902b7u);
 }
 
+TEST(HttpRequests, AClientContextIsAnObjectInBase64) {
+    const auto told = [](const std::string& field, const std::string& more = "") {
+        Rig rig;
+        const auto c = rig.open();
+        rig.send(c, post("{}", "X-Amz-Client-Context: " + field + "\r\n" + more));
+        if (!rig.invocations.all.empty())
+            return std::string(rig.invocations.all[0].call.client_context);
+        const std::string heard = rig.heard(c);
+        EXPECT_TRUE(heard.starts_with("HTTP/1.1 400 Bad Request\r\n")) << heard;
+        EXPECT_NE(heard.find("x-amzn-ErrorType: InvalidRequestContentException\r\n"),
+                  std::string::npos);
+        rig.send(c, get());
+        EXPECT_TRUE(rig.heard(c).ends_with("ok\n")) << "the connection goes on";
+        return heard.substr(heard.find("\r\n\r\n") + 4);
+    };
+    const std::string bad =
+        R"({"Type":"User","message":"Client context must be a valid Base64-encoded JSON object."})";
+    EXPECT_EQ(told("e30="), "{}");
+    EXPECT_EQ(told("e30"), "{}") << "without its padding";
+    EXPECT_EQ(told("eyJhIjoiw6QifQ=="), R"({"a":"ä"})");
+    EXPECT_EQ(told(""), "") << "nothing was said";
+    for (const char* field :
+         {"{}", "e30=e30=", "e30==", "e3-=", "e", "=", "====", "e 30=", "bnVsbA==" /* null */,
+          "W10=" /* [] */, "e30se30=" /* {},{} */, "eyJh" /* {"a */, "MQ==" /* 1 */})
+        EXPECT_EQ(told(field), bad) << field;
+    EXPECT_EQ(told("bnVsbA==", "X-Amz-Invocation-Type: DryRun\r\n"), bad);
+    // {"a":"bbb…"}, 3580 characters of base64; another four are too many.
+    const auto as_long = [](std::size_t characters) {
+        std::string field = "eyJhIjoi";
+        while (field.size() + 4 < characters) field += "YmJi";
+        return field + "YiJ9";
+    };
+    EXPECT_EQ(told(as_long(3580)).size(), 2685u);
+    EXPECT_NE(told(as_long(3584)).find("no longer than 3583 bytes"), std::string::npos);
+}
+
+TEST(HttpRequests, AnswersSayTheirTrace) {
+    const auto field_of = [](const std::string& heard) {
+        const std::string name = "\r\nX-Amzn-Trace-Id: ";
+        const std::size_t at = heard.find(name);
+        return at == std::string::npos
+                   ? std::string()
+                   : heard.substr(at + name.size(), heard.find("\r\n", at + 2) - at - name.size());
+    };
+    Rig rig;
+    const auto c = rig.open();
+    const auto asked = [&](const std::string& fields) {
+        rig.invocations.all.clear();
+        rig.send(c, post("{}", fields));
+        rig.answer(0, "1");
+        return field_of(rig.heard(c));
+    };
+    const std::string root = "Root=1-58406520-a006649127e371903a2de979";
+    EXPECT_EQ(asked("X-Amzn-Trace-Id: " + root + "\r\n"), root + ";Sampled=0");
+    EXPECT_EQ(asked("X-Amzn-Trace-Id: " + root + ";Parent=00f067aa0ba902b7;Sampled=1\r\n"),
+              root + ";Parent=00f067aa0ba902b7;Sampled=0");
+    EXPECT_EQ(asked("traceparent: 00-0123456789abcdef0123456789abcdee-00f067aa0ba902b7-01\r\n"),
+              "Root=1-01234567-89abcdef0123456789abcdee;Parent=00f067aa0ba902b7;Sampled=0");
+    // Who says none gets a new one, of this second; the function is told the same.
+    std::string before;
+    for (const char* none : {"", "X-Amzn-Trace-Id: nonsense\r\n"}) {
+        const std::string made = asked(none);
+        EXPECT_TRUE(made.starts_with("Root=1-6b0b32c0-")) << made;
+        EXPECT_TRUE(made.ends_with(";Sampled=0") && made.size() == 50) << made;
+        EXPECT_NE(made, before);
+        before = made;
+        EXPECT_EQ(rig.invocations.all[0].call.trace_id_hi >> 32, 0x6b0b32c0u);
+    }
+    // Errors have it, too; pages are no invocations.
+    Answer gone;
+    gone.status = ReplyStatus::no_such_function;
+    gone.reason = Reason::refused_no_function;
+    rig.invocations.refusal = gone;
+    rig.send(c, post("{}", "X-Amzn-Trace-Id: " + root + "\r\n"));
+    EXPECT_EQ(field_of(rig.heard(c)), root + ";Sampled=0");
+    rig.send(c, get());
+    EXPECT_EQ(field_of(rig.heard(c)), "");
+}
+
 struct Wrong {
     ReplyStatus status;
     Reason reason;

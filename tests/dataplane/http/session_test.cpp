@@ -73,7 +73,11 @@ TEST(HttpSession, InvocationToTheByte) {
     const std::string heard = rig.heard(c);
     const std::string id = heard.substr(heard.find("RequestId: ") + 11, 36);
     EXPECT_EQ(id[14], '4');  // UUID version 4
+    // A trace of this second, made for it.
+    const std::string trace = heard.substr(heard.find("Trace-Id: ") + 10, 50);
+    EXPECT_TRUE(trace.starts_with("Root=1-6b0b32c0-")) << trace;
     EXPECT_EQ(heard, "HTTP/1.1 200 OK\r\n" + kDate + "x-amzn-RequestId: " + id +
+                         "\r\nX-Amzn-Trace-Id: " + trace +
                          "\r\nx-skerry-decision: local; place=pop; reason=served_local\r\n"
                          "X-Amz-Executed-Version: 0123456789abcdef\r\n"
                          "Content-Type: application/json\r\nContent-Length: 3\r\n\r\n[1]");

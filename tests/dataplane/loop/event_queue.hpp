@@ -44,12 +44,14 @@ class PlayedEventQueue {
         run.payload = reinterpret_cast<const std::byte*>(payload.data());
         run.payload_bytes = static_cast<std::uint32_t>(payload.size());
         run.slot = slot;
+        run.context_bytes = context_bytes;
         run.request_id_hi = 7;
         run.request_id_lo = slot;
         run.function_key = function;
         EXPECT_EQ(rte_ring_sp_enqueue_elem(shared_.event_runs[0], &run, sizeof run), 0);
     }
     void run(std::uint32_t, std::string&&, std::uint64_t = 0) = delete;
+    std::uint32_t context_bytes = 0;  // of what run() brings, at its end
     bool ended(EventResult& result) {
         return rte_ring_sc_dequeue_elem(shared_.event_results[0], &result, sizeof result) == 0;
     }

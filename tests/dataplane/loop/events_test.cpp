@@ -1,5 +1,6 @@
 // Event invocations through the loop; the queue that keeps them is played.
 #include <bit>
+#include <cstring>
 
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/event_queue.hpp"
@@ -35,8 +36,9 @@ TEST_F(EventsTest, AcceptedWhenTheQueueSaysSo) {
     start();
     const net::tcp::Handle connection = connect();
     for (const std::size_t bytes : {0u, 10u, 100'000u, 1u << 20}) {
-        const std::string body(bytes, 'b');
+        std::string body(bytes, 'b');
         const std::string request = post_event("f0", body);
+        if (body.empty()) body = "{}";  // as Lambda has it
         std::size_t sent_bytes = 0;
         ASSERT_TRUE(step_until([&] {  // it is more than a connection takes at once
             const auto* from = reinterpret_cast<const std::uint8_t*>(request.data());
@@ -48,7 +50,7 @@ TEST_F(EventsTest, AcceptedWhenTheQueueSaysSo) {
         EXPECT_TRUE(PlayedEventQueue::payload_of(submission) == body);
         const auto* header = rte_pktmbuf_mtod(submission.message, const wire::Header*);
         EXPECT_EQ(header->function_key.get(), kFunctionKey);
-        EXPECT_EQ(header->payload_bytes.get(), bytes);
+        EXPECT_EQ(header->payload_bytes.get(), body.size());
         for (int i = 0; i < 10; ++i) step();
         EXPECT_EQ(heard(connection), "");  // nothing is promised yet
         queue.say(submission, EventFate::accepted);
@@ -86,6 +88,85 @@ TEST_F(EventsTest, WhatTheQueueDoesNotTake) {
         EXPECT_EQ(count(row.reason), 1u);
     }
     EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+// With an id it is handed to the queue once, and every try is told what became of that.
+TEST_F(EventsTest, AnEventThatIsTriedAgainIsKeptOnce) {
+    info.http.retry_window_ms = 60'000;
+    info.http.retry_entries = 64;
+    info.http.retry_bytes = 1 << 20;
+    start();
+    const auto request = [](const std::string& id) {
+        std::string text = post_event("f0", "x");
+        return text.insert(text.find("\r\n") + 2, "amz-sdk-invocation-id: " + id + "\r\n");
+    };
+    const std::string field = "x-amzn-RequestId: ";
+    const net::tcp::Handle first = connect(), second = connect();
+    say(first, request("a"));
+    const EventSubmission submission = submitted();
+    say(second, request("a"));
+    ASSERT_TRUE(step_until([&] { return count(Reason::retry_joined) == 1; }));
+    queue.say(submission, EventFate::accepted);
+    const std::string told = answer(first);
+    EXPECT_TRUE(told.starts_with("HTTP/1.1 202 Accepted\r\n")) << told;
+    say(first, request("a"));
+    for (const net::tcp::Handle each : {second, first}) {
+        const std::string again = answer(each);
+        EXPECT_TRUE(again.starts_with("HTTP/1.1 202 Accepted\r\n")) << again;
+        EXPECT_EQ(again.substr(again.find(field), 54), told.substr(told.find(field), 54));
+    }
+    EventSubmission none;
+    EXPECT_FALSE(queue.submitted(none));
+    // One that its client does not wait for is kept all the same; the next try is told so.
+    const net::tcp::Handle third = connect();
+    say(third, request("b"));
+    const EventSubmission left = submitted();
+    leave(third, true);
+    queue.say(left, EventFate::accepted);
+    for (int i = 0; i < 5; ++i) step();
+    say(first, request("b"));
+    EXPECT_TRUE(answer(first).starts_with("HTTP/1.1 202 Accepted\r\n"));
+    // What was not kept is tried anew; of what may have been kept, that is said once more.
+    say(first, request("c"));
+    queue.say(submitted(), EventFate::full);
+    EXPECT_EQ(answer(first).substr(9, 3), "429");
+    say(first, request("c"));
+    queue.say(submitted(), EventFate::unknown);
+    EXPECT_EQ(answer(first).substr(9, 3), "502");
+    say(first, request("c"));
+    EXPECT_EQ(answer(first).substr(9, 3), "502");
+    EXPECT_FALSE(queue.submitted(none));
+    // The same id is another request if its answer is waited for.
+    PlayedWorker worker(shared, 0, 1);
+    std::string text = request("a");
+    text.erase(text.find("X-Amz-Invocation-Type"), std::strlen("X-Amz-Invocation-Type: Event\r\n"));
+    say(first, text);
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    worker.respond(0, "now");
+    EXPECT_EQ(body_of(answer(first)), "now");
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+TEST_F(EventsTest, AClientContextIsKeptWithTheEvent) {
+    start();
+    const net::tcp::Handle connection = connect();
+    std::string text = post_event("f0", std::string(1u << 12, 'b'));
+    say(connection, text.insert(text.find("\r\n") + 2, "X-Amz-Client-Context: eyJhIjoxfQ==\r\n"));
+    const EventSubmission submission = submitted();
+    EXPECT_TRUE(PlayedEventQueue::payload_of(submission) ==
+                std::string(1u << 12, 'b') + R"({"a":1})");
+    EXPECT_EQ(wire::context_of(*rte_pktmbuf_mtod(submission.message, const wire::Header*)), 7u);
+    queue.say(submission, EventFate::accepted);
+    EXPECT_TRUE(answer(connection).starts_with("HTTP/1.1 202 "));
+    PlayedWorker worker(shared, 0, 1);
+    const std::string all = R"(payload{"a":1})";
+    queue.context_bytes = 7;
+    queue.run(3, all);
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    EXPECT_EQ(worker.request(0), "payload");
+    EXPECT_EQ(worker.slot(0).context_bytes, 7u);
+    worker.respond(0, "");
+    EXPECT_EQ(ended().status, ReplyStatus::ok);
 }
 
 TEST_F(EventsTest, WhatIsRefusedWithoutTheQueue) {

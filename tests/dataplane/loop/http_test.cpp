@@ -30,6 +30,45 @@ TEST_F(HttpTest, AnInvocationAndItsAnswer) {
     EXPECT_NE(answer(connection).find("X-Amz-Function-Error: Unhandled"), std::string::npos);
 }
 
+// Behind the payload, whether that ends where a buffer does or not, and beyond the function's
+// limit.
+TEST_F(HttpTest, AClientContextComesWithThePayload) {
+    targets[0].max_payload_bytes = 10000;
+    start();
+    PlayedWorker worker(shared, 0, 1, 0, 16384);
+    const net::tcp::Handle connection = connect();
+    std::string large = "eyJhIjoi";  // {"a":"bbb…b"}
+    while (large.size() < 3572) large += "YmJi";
+    large += "YiJ9";
+    for (const std::size_t bytes : {0u, 2u, 4000u, 4240u, 4352u, 9999u, 10000u}) {
+        const std::string body(bytes, 'b');
+        for (const auto& [field, context] :
+             {std::pair<std::string, std::string>{"eyJhIjoxfQ==", R"({"a":1})"},
+              {large, ""},
+              {"", ""}}) {
+            std::string text = post("f0", body);
+            say(connection,
+                text.insert(text.find("\r\n") + 2, "X-Amz-Client-Context: " + field + "\r\n"));
+            ASSERT_TRUE(step_until([&] { return worker.take() == 1; })) << bytes;
+            const std::string given = body.empty() ? "{}" : body;  // as Lambda has it
+            EXPECT_EQ(worker.request(0), given);
+            const std::uint32_t length = worker.slot(0).context_bytes;
+            if (context.empty() && !field.empty()) {
+                EXPECT_EQ(length, 2682u);
+            } else {
+                EXPECT_EQ(
+                    std::string(reinterpret_cast<const char*>(worker.channel.request_area(0)) +
+                                    given.size(),
+                                length),
+                    context);
+            }
+            worker.respond(0, "ok");
+            EXPECT_EQ(body_of(answer(connection)), "ok");
+        }
+    }
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
 TEST_F(HttpTest, DatagramsInBetween) {
     start();
     PlayedWorker worker(shared, 0, 1);

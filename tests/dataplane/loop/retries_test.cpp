@@ -31,7 +31,9 @@ class Retries : public HttpTest {
     }
     static std::string with_id(std::string text, const std::string& id = kId) {
         return text.insert(text.find("\r\n") + 2, "amz-sdk-invocation-id: " + id +
-                                                      "\r\namz-sdk-request: attempt=1; max=5\r\n");
+                                                      "\r\namz-sdk-request: attempt=1; max=5\r\n"
+                                                      "X-Amzn-Trace-Id: Root=1-58406520-"
+                                                      "a006649127e371903a2de979\r\n");
     }
     net::tcp::Handle ask(const std::string& body = "in", const std::string& id = kId,
                          std::size_t from = 0) {

@@ -96,6 +96,142 @@ TEST_F(RetriesAtRegion, APopThatCancelsWhatItJoined) {
     EXPECT_EQ(first->streams[a].heard, "out");
 }
 
+// A POP that has no trunk (yet) asks by datagram, with the same key.
+class DatagramTriesAtRegion : public RetriesAtRegion {
+  protected:
+    // A request as a POP forwards it; each has an id of its own.
+    void ask_by_datagram(const Peer& from, const std::string& payload,
+                         std::uint16_t flags = kKeyed) {
+        wire::Header header = request_header(shared, from, ++id_);
+        header.qualifier.set(kVersionKey);
+        header.hop_count = 1;
+        header.deadline_us.set(deadline_us_);
+        header.payload_bytes.set(static_cast<std::uint32_t>(payload.size()));
+        header.flags.set(wire::flag::forwarded | flags);
+        std::memcpy(header.place, retry_key, sizeof retry_key);
+        send(from, header, payload);
+    }
+    Message told() {
+        EXPECT_TRUE(step_until([&] { return !sent.empty(); }));
+        return sent.empty() ? Message{} : next();
+    }
+    void nothing_more() {
+        for (int i = 0; i < 10; ++i) step();
+        EXPECT_TRUE(sent.empty());
+    }
+    std::uint64_t id_ = 0;
+    std::uint32_t deadline_us_ = 2'000'000;
+    const Peer one_ = client(40000), other_ = client(40001);
+};
+
+TEST_F(DatagramTriesAtRegion, JoinsAndGetsTheSameAnswer) {
+    start();
+    PlayedWorker worker(shared, 0, 2);
+    ask_by_datagram(one_, "in");
+    EXPECT_EQ(told().kind(), wire::Kind::accepted);
+    ASSERT_EQ(worker.take(), 1u);
+    ask_by_datagram(other_, "in");
+    Message accepted = told();
+    EXPECT_EQ(accepted.kind(), wire::Kind::accepted);
+    EXPECT_EQ(accepted.header.request_id_lo.get(), id_);
+    EXPECT_EQ(count(Reason::retry_joined), 1u);
+    // A copy of either is told that it is in hand.
+    --id_;
+    ask_by_datagram(other_, "in");
+    EXPECT_EQ(told().kind(), wire::Kind::accepted);
+    EXPECT_EQ(worker.take(), 0u);
+    worker.respond(0, "once");
+    Message a = told(), b = told();
+    if (a.header.request_id_lo.get() == id_) std::swap(a, b);
+    for (const Message& each : {a, b}) {
+        EXPECT_EQ(each.kind(), wire::Kind::reply);
+        EXPECT_EQ(each.status(), ReplyStatus::ok);
+        EXPECT_EQ(each.payload, "once");
+    }
+    EXPECT_EQ(b.header.request_id_lo.get(), id_);
+    EXPECT_TRUE(b.header.flags.get() & wire::flag::replayed);
+    EXPECT_FALSE(a.header.flags.get() & wire::flag::replayed);
+    // A copy of the one that joined, and a try after the answer.
+    --id_;
+    ask_by_datagram(other_, "in");
+    EXPECT_EQ(told().payload, "once");
+    EXPECT_EQ(count(Reason::served_replay), 1u);
+    ask_by_datagram(one_, "in");
+    EXPECT_EQ(told().payload, "once");
+    EXPECT_EQ(worker.take(), 0u);
+    EXPECT_EQ(core->context().dedup->waiting(), 0u);
+    nothing_more();
+}
+
+TEST_F(DatagramTriesAtRegion, ATrunkAndADatagramAreTheSameRequest) {
+    start();
+    PlayedWorker worker(shared, 0, 2, 0, 1 << 20);
+    Pop by_trunk = pop();
+    const std::uint32_t first = ask(by_trunk, "x", kKeyed);
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    lose(by_trunk, true);  // as a POP that is killed
+    ASSERT_TRUE(step_until([&] { return count(Reason::trunk_closed_peer) == 1; }));
+    (void)first;
+    ask_by_datagram(one_, "x");
+    EXPECT_EQ(told().kind(), wire::Kind::accepted);
+    worker.respond(0, "once");
+    EXPECT_EQ(told().payload, "once");
+    // And the other way round.
+    retry_key[15] = 9;
+    ask_by_datagram(one_, "y", wire::flag::retry_key);
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    Pop again = pop(1);
+    const std::uint32_t joined = ask(again, "y", kKeyed);
+    ASSERT_TRUE(step_until([&] { return count(Reason::retry_joined) == 2; }));
+    worker.respond(0, "too");
+    EXPECT_EQ(told().payload, "too");
+    ASSERT_TRUE(answered(again, joined));
+    EXPECT_EQ(again->streams[joined].heard, "too");
+    EXPECT_EQ(worker.take(), 0u);
+    // What does not fit a datagram is executed, and said to be too large for it.
+    retry_key[15] = 10;
+    const std::uint32_t large = ask(again, "z", kKeyed);
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    worker.respond(0, pattern(100'000));
+    ASSERT_TRUE(answered(again, large));
+    ask_by_datagram(one_, "z");
+    EXPECT_EQ(told().status(), ReplyStatus::answer_too_large);
+    EXPECT_EQ(worker.take(), 0u);
+    EXPECT_EQ(core->context().invocations.used(), 0u);
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
+TEST_F(DatagramTriesAtRegion, ARefusalIsForAllWhoWaitAndForNobodyLater) {
+    start();
+    deadline_us_ = 50'000;
+    ask_by_datagram(one_, "x", wire::flag::retry_key);  // waits: there is no worker
+    ask_by_datagram(other_, "x", wire::flag::retry_key);
+    ASSERT_TRUE(step_until([&] { return count(Reason::retry_joined) == 1; }));
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(told().status(), ReplyStatus::deadline_exceeded);
+    deadline_us_ = 2'000'000;
+    PlayedWorker worker(shared, 0, 1);
+    ask_by_datagram(one_, "x", wire::flag::retry_key);
+    ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+    worker.respond(0, "now");
+    EXPECT_EQ(told().payload, "now");
+}
+
+// Who is no POP, or speaks to one, has no say in what is the same.
+TEST_F(DatagramTriesAtRegion, AKeyOfNoPopIsNone) {
+    start();
+    PlayedWorker worker(shared, 0, 2);
+    for (int i = 0; i < 2; ++i) {
+        wire::Header header = request_header(shared, one_, ++id_);
+        header.flags.set(wire::flag::retry_key);
+        std::memcpy(header.place, retry_key, sizeof retry_key);
+        send(one_, header, "");
+        ASSERT_TRUE(step_until([&] { return worker.take() != 0; }));
+        worker.respond(0, "each");
+        EXPECT_EQ(told().payload, "each");
+    }
+    EXPECT_EQ(core->context().dedup->entries_in_use(), 0u);
+}
+
 class RetriesAtPop : public TrunkPop {
   protected:
     void SetUp() override {

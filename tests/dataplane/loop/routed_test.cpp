@@ -114,6 +114,43 @@ TEST_F(RoutedTest, TheInvokeApisFieldsAreTheFunctions) {
     EXPECT_EQ(body_of(answer(connection)), "now");
 }
 
+// With an id they may be tried again, whatever else in them differs from try to try.
+TEST_F(RoutedTest, ARequestThatIsTriedAgainIsExecutedOnce) {
+    info.http.retry_window_ms = 60'000;
+    info.http.retry_entries = 64;
+    info.http.retry_bytes = 1 << 20;
+    start_routed();
+    const auto request = [](int attempt, const std::string& path, const std::string& body) {
+        return "POST " + path + " HTTP/1.1\r\nHost: a\r\namz-sdk-invocation-id: an-id\r\n" +
+               "amz-sdk-request: attempt=" + std::to_string(attempt) +
+               "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    };
+    const net::tcp::Handle first = connect(), second = connect();
+    say(first, request(1, "/items/1?v=1", "body"));
+    ASSERT_TRUE(step_until([&] { return worker_->take() == 1; }));
+    say(second, request(2, "/items/1?v=1", "body"));
+    ASSERT_TRUE(step_until([&] { return count(Reason::retry_joined) == 1; }));
+    worker_->respond(0, R"({"statusCode":201,"headers":{"X-B":"2"},"body":"made"})");
+    for (const net::tcp::Handle each : {first, second}) {
+        const std::string text = answer(each);
+        EXPECT_EQ(text.substr(0, 20), "HTTP/1.1 201 Created");
+        EXPECT_NE(text.find("\r\nX-B: 2\r\n"), std::string::npos);
+        EXPECT_EQ(body_of(text), "made");
+    }
+    say(first, request(3, "/items/1?v=1", "body"));
+    EXPECT_EQ(body_of(answer(first)), "made");
+    EXPECT_EQ(count(Reason::served_retry), 2u);
+    EXPECT_EQ(worker_->take(), 0u);
+    // Another path, query, body or method is another request.
+    for (const std::string& other :
+         {request(1, "/items/2?v=1", "body"), request(1, "/items/1?v=2", "body"),
+          request(1, "/items/1?v=1", "Body"), request(1, "/x1", "body")}) {
+        (void)event_of(first, other, R"({"statusCode":200,"body":"other"})");
+        EXPECT_EQ(body_of(answer(first)), "other");
+    }
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
 // The client does not read at first: what was understood is kept until it does.
 TEST_F(RoutedTest, AnAnswerWaitsForItsReader) {
     info.http.send_blocks = 4;

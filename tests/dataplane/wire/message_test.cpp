@@ -75,6 +75,45 @@ TEST(Message, AnotherVersionsLengthIsNotJudged) {
     EXPECT_EQ(judge_bytes(bytes), ParseError::bad_version);
 }
 
+// A request with a client context has a version of its own; nothing else has.
+TEST(Message, AClientContextIsAPartOfThePayloadsEnd) {
+    const auto with = [](std::uint16_t context, std::size_t payload, int kind = 1) {
+        Bytes bytes = message(payload);
+        bytes[4] = 2;
+        bytes[5] = static_cast<std::uint8_t>(kind);
+        bytes[94] = static_cast<std::uint8_t>(context >> 8);
+        bytes[95] = static_cast<std::uint8_t>(context);
+        return bytes;
+    };
+    for (const auto& [context, payload] :
+         {std::pair{1, 1u}, {1, 1000u}, {1000, 1000u}, {2687, 2687u}, {2687, 9000u}}) {
+        const Bytes bytes = with(static_cast<std::uint16_t>(context), payload);
+        EXPECT_EQ(judge_bytes(bytes), ParseError::none) << context;
+        Header header;
+        std::copy_n(bytes.begin(), kHeaderBytes, reinterpret_cast<std::uint8_t*>(&header));
+        EXPECT_EQ(context_of(header), static_cast<std::uint32_t>(context));
+        EXPECT_EQ(argument_bytes(header), payload - static_cast<std::uint32_t>(context));
+    }
+    EXPECT_EQ(judge_bytes(with(0, 10)), ParseError::bad_length);
+    EXPECT_EQ(judge_bytes(with(11, 10)), ParseError::bad_length);
+    EXPECT_EQ(judge_bytes(with(1, 0)), ParseError::bad_length);
+    EXPECT_EQ(judge_bytes(with(2688, 9000)), ParseError::bad_length);
+    EXPECT_EQ(judge_bytes(with(0xffff, 9000)), ParseError::bad_length);
+    Bytes longer = with(5, 10);
+    longer.push_back(0);
+    EXPECT_EQ(judge_bytes(longer), ParseError::bad_length);
+    for (const int kind : {0, 2, 3, 4, 5, 6, 255})
+        EXPECT_EQ(judge_bytes(with(5, 10, kind)), ParseError::bad_version) << kind;
+    // Of the first version that field of a request says nothing.
+    Bytes first = with(5, 10);
+    first[4] = 1;
+    ASSERT_EQ(judge_bytes(first), ParseError::none);
+    Header header;
+    std::copy_n(first.begin(), kHeaderBytes, reinterpret_cast<std::uint8_t*>(&header));
+    EXPECT_EQ(context_of(header), 0u);
+    EXPECT_EQ(argument_bytes(header), 10u);
+}
+
 TEST(Message, AForeignDatagramIsNotToldItsVersionIsWrong) {
     Bytes bytes = message(0);
     bytes[0] = 'X';

@@ -28,6 +28,12 @@ def handle(event, context):
             os._exit(len(eaten) & 1)
         os.wait()
         time.sleep(30)
+    if what == "context":
+        its = context.client_context
+        told = its and {"client": {"title": its.client.app_title} if its.client else None, "custom": its.custom, "env": its.env}
+        if event.get("say"):
+            print("context:", told, flush=True)
+        return {"context": told, "trace": os.environ.get("_X_AMZN_TRACE_ID"), "keys": sorted(event)}
     if what == "nap":
         time.sleep(1)
     if what == "die":

@@ -39,6 +39,31 @@ TEST(RuntimeApi, AnInvocationOnOneConnection) {
     }
 }
 
+// The caller's bytes end no line; what is a character of UTF-8 stays one.
+TEST(RuntimeApi, AClientContextIsOneFieldWhateverIsInIt) {
+    const auto heard = [](const std::string& context) {
+        Wire worker;
+        const std::uint32_t c = worker.connect();
+        worker.say(c, kNext);
+        worker.context = context;
+        worker.begin("{}");
+        const std::string all = worker.hear(c);
+        EXPECT_TRUE(all.ends_with("Content-Length: 2\r\n\r\n{}")) << all;
+        const std::string field = "\r\nLambda-Runtime-Client-Context: ";
+        const std::size_t at = all.find(field);
+        if (at == std::string::npos) return std::string("none");
+        const std::size_t from = at + field.size();
+        return all.substr(from, all.find("\r\n", from) - from);
+    };
+    EXPECT_EQ(heard(""), "none");
+    EXPECT_EQ(heard("{\"custom\":{\"k\":\"ä\"}}"), "{\"custom\":{\"k\":\"ä\"}}");
+    EXPECT_EQ(heard("{\r\n\t\"a\":1}"), "{   \"a\":1}");
+    EXPECT_EQ(heard(std::string("\0\x1f\x7f\r\n\r\nX: y\r\n", 13)), "       X: y  ");
+    const std::string long_one(kContextBytesMax, 'c');
+    EXPECT_EQ(heard(long_one), long_one);
+    EXPECT_EQ(heard(std::string(kContextBytesMax, '\n')), std::string(kContextBytesMax, ' '));
+}
+
 TEST(RuntimeApi, AConnectionForEachCallAsCurlDoesIt) {
     Wire worker;
     std::uint32_t c = worker.connect();

@@ -70,9 +70,10 @@ class Wire {
     }
     void begin(const std::string& payload_text, std::uint64_t id = 1, std::uint64_t attempt = 0x77,
                std::uint64_t id_hi = 0x0123456789abcdef) {
-        payload = payload_text;
+        payload = payload_text + context;
         peer.begin({.payload = reinterpret_cast<const std::byte*>(payload.data()),
-                    .payload_bytes = static_cast<std::uint32_t>(payload.size()),
+                    .payload_bytes = static_cast<std::uint32_t>(payload_text.size()),
+                    .context_bytes = static_cast<std::uint32_t>(context.size()),
                     .request_id_hi = id_hi,
                     .request_id_lo = id,
                     .trace_id_hi = 0x5759e988bd862e3f,
@@ -88,6 +89,7 @@ class Wire {
 
     std::string area;
     std::string payload;
+    std::string context;  // of begin()'s caller
     std::uint8_t news = 0;
     std::string told;
     Peer peer;

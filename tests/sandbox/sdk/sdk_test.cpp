@@ -120,6 +120,29 @@ TEST_F(Sdk, TellsTheFunctionAllAboutTheRequest) {
     EXPECT_EQ(worker.wait(), 0);
 }
 
+TEST_F(Sdk, TellsTheFunctionWhatTheCallerSaysAboutItself) {
+    make();
+    WorkerProcess worker(fds(), [] {
+        skerry_invocation inv;
+        std::size_t bytes = 7;
+        WORKER_EXPECT(skerry_next(&inv) == 0);
+        WORKER_EXPECT(skerry_client_context(&inv, &bytes) == nullptr && bytes == 0);
+        WORKER_EXPECT(skerry_respond(&inv, SKERRY_OK, nullptr, 0) == 0);
+        WORKER_EXPECT(skerry_next(&inv) == 0);
+        const void* context = skerry_client_context(&inv, &bytes);
+        WORKER_EXPECT(inv.payload_bytes == 3 && bytes == 2 && context != nullptr);
+        WORKER_EXPECT(std::memcmp(context, "{}", 2) == 0);
+        WORKER_EXPECT(skerry_client_context(&inv, nullptr) == context);
+        WORKER_EXPECT(skerry_client_context(nullptr, &bytes) == nullptr && bytes == 0);
+        WORKER_EXPECT(skerry_respond(&inv, SKERRY_OK, nullptr, 0) == 0);
+        return 0;
+    });
+    (void)core_->ask("");
+    core_->submit(0, "abc", "{}");
+    EXPECT_EQ(core_->wait_done(), 1u);
+    EXPECT_EQ(worker.wait(), 0);
+}
+
 TEST_F(Sdk, TakesAnAnswerWrittenInPlaceAndAFailure) {
     make();
     WorkerProcess worker(fds(), [] {
