@@ -10,6 +10,7 @@
 #include "control/routes/explain.hpp"
 #include "control/routes/json.hpp"
 #include "control/routes/judge.hpp"
+#include "control/routes/trial.hpp"
 #include "dataplane/classify/published.hpp"
 
 namespace skerry::control {
@@ -39,29 +40,51 @@ std::string_view expression_of(const std::string& part) {
     return part.starts_with('~') ? std::string_view(part).substr(1) : std::string_view{};
 }
 
-// What expressions cost that are not among those of `before`, measured. False: `error` says which
-// of them may not be; `said` is what to think of.
-bool judge(const std::vector<routes::Route>& all, const std::vector<routes::Route>& before,
-           std::vector<std::string>& said, ApiError& error) {
-    std::set<std::string_view> judged;
+struct NewExpression {
+    std::string_view text;
+    std::uint32_t route;
+    const char* where;
+};
+
+// Those that are not among the expressions of `before`, each once.
+std::vector<NewExpression> new_expressions(const std::vector<routes::Route>& all,
+                                           const std::vector<routes::Route>& before) {
+    std::set<std::string_view> known;
     for (const routes::Route& each : before) {
-        judged.insert(expression_of(each.path));
-        judged.insert(expression_of(each.host));
+        known.insert(expression_of(each.path));
+        known.insert(expression_of(each.host));
     }
+    std::vector<NewExpression> found;
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto parts = {std::pair{"path", &all[i].path}, {"host", &all[i].host}};
         for (const auto& [where, text] : parts) {
             const std::string_view expression = expression_of(*text);
-            if (expression.empty() || !judged.insert(expression).second) continue;
-            const routes::Verdict verdict = routes::judge(expression);
-            const std::int32_t at = verdict.at < 0 ? -1 : verdict.at + 1;
-            const routes::Problem problem{static_cast<std::uint32_t>(i), where, at, verdict.text};
-            if (verdict.judgement == routes::Judgement::refused) {
-                error = refused({problem});
-                return false;
-            }
-            if (!verdict.text.empty()) said.push_back(routes::to_text(problem));
+            if (!expression.empty() && known.insert(expression).second)
+                found.push_back({expression, static_cast<std::uint32_t>(i), where});
         }
+    }
+    return found;
+}
+
+// What new expressions cost, measured, if they compile in time. False: `error` says which of them
+// may not be; `said` is what to think of.
+bool judge(const std::vector<routes::Route>& all, const std::vector<routes::Route>& before,
+           std::vector<std::string>& said, ApiError& error) {
+    const std::vector<NewExpression> found = new_expressions(all, before);
+    std::vector<std::string_view> texts;
+    for (const NewExpression& each : found) texts.push_back(each.text);
+    const auto trials =
+        routes::try_expressions(routes::trial_program(), texts, routes::Form::whole);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        routes::Verdict verdict{routes::Judgement::refused, {}, routes::to_text(trials[i]), -1};
+        if (trials[i] == routes::Trial::done) verdict = routes::judge(found[i].text);
+        const std::int32_t at = verdict.at < 0 ? -1 : verdict.at + 1;
+        const routes::Problem problem{found[i].route, found[i].where, at, verdict.text};
+        if (verdict.judgement == routes::Judgement::refused) {
+            error = refused({problem});
+            return false;
+        }
+        if (!verdict.text.empty()) said.push_back(routes::to_text(problem));
     }
     return true;
 }

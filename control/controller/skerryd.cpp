@@ -7,10 +7,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "control/config/preflight.hpp"
 #include "control/controller/server.hpp"
 #include "control/controller/version.hpp"
+#include "control/routes/trial.hpp"
 
 namespace {
 
@@ -65,6 +67,7 @@ cgroup::Mode mode_of(config::Cgroups cgroups) {
 }
 
 int serve(const config::Config& config) {
+    routes::use_trials("/proc/self/exe");
     // Before any thread: a forked child of a process with threads may hold their locks for ever.
     auto warden = warden::Client::start({.artifacts_dir = config.state_dir + "/artifacts",
                                          .runtimes_dir = config.workers.runtimes_dir,
@@ -89,6 +92,8 @@ int serve(const config::Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (argc == 2 && std::strcmp(argv[1], routes::kTrialArgument) == 0)
+        return routes::serve_trials();
     CLI::App app{"Skerry: an edge dataplane that executes requests here, or in the best region."};
     std::string file;
     bool check = false;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "control/routes/judge.hpp"
+#include "control/routes/trial.hpp"
 #include "control/rules/compile.hpp"
 #include "dataplane/rules/screen.hpp"
 
@@ -31,16 +32,39 @@ std::string body_of(std::uint32_t kind, std::uint32_t bytes) {
     return text;
 }
 
+// Whether they compile in time; one for each.
+std::vector<routes::Trial> try_all(const std::vector<const Declared*>& rules) {
+    std::vector<routes::Trial> trials(rules.size(), routes::Trial::done);
+    for (const routes::Form form : {routes::Form::anywhere, routes::Form::stream}) {
+        std::vector<std::string_view> texts;
+        std::vector<std::size_t> places;
+        for (std::size_t i = 0; i < rules.size(); ++i) {
+            if (form_of(rules[i]->in) != form) continue;
+            texts.push_back(rules[i]->pattern);
+            places.push_back(i);
+        }
+        const auto tried = routes::try_expressions(routes::trial_program(), texts, form);
+        for (std::size_t i = 0; i < places.size(); ++i) trials[places[i]] = tried[i];
+    }
+    return trials;
+}
+
 }  // namespace
 
 std::vector<Problem> judge(const std::vector<Declared>& rules, const std::vector<Declared>& before,
                            std::vector<std::string>& said) {
     std::set<std::pair<routes::Form, std::string_view>> judged;
     for (const Declared& each : before) judged.insert({form_of(each.in), each.pattern});
+    std::vector<const Declared*> found;
+    for (const Declared& each : rules)
+        if (judged.insert({form_of(each.in), each.pattern}).second) found.push_back(&each);
+    const std::vector<routes::Trial> trials = try_all(found);
     std::vector<Problem> problems;
-    for (const Declared& each : rules) {
-        if (!judged.insert({form_of(each.in), each.pattern}).second) continue;
-        const routes::Verdict verdict = routes::judge(each.pattern, {}, form_of(each.in));
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const Declared& each = *found[i];
+        routes::Verdict verdict{routes::Judgement::refused, {}, routes::to_text(trials[i]), -1};
+        if (trials[i] == routes::Trial::done)
+            verdict = routes::judge(each.pattern, {}, form_of(each.in));
         if (verdict.judgement == routes::Judgement::fine) continue;
         Problem problem{each.name, "pattern", verdict.at, verdict.text};
         if (verdict.judgement == routes::Judgement::refused)

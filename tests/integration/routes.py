@@ -41,9 +41,21 @@ def test_a_route_leads_to_a_function(lab):
     equal(curl(lab, "/items/..%2fx", "--path-as-is").status, 400)
 
 
+def test_what_is_tried_again_is_executed_once(lab):
+    told = [curl(lab, "/items/again", "-H", "amz-sdk-invocation-id: the-same", "-H", f"amz-sdk-request: attempt={i}") for i in range(3)]
+    equal([each.status for each in told], [202] * 3)
+    equal([each.field("x-skerry-decision").endswith("; replayed") for each in told], [False, True, True], told)
+    equal({each.body for each in told}, {told[0].body})
+    assert not curl(lab, "/items/again").field("x-skerry-decision").endswith("replayed")
+
+
+# A minute and more of Hyperscan's time, in less than a thousand bytes.
+ENDLESS = "|".join(f"({chr(97 + i % 6) * 6}){{1,{20 + i}}}" for i in range(60))
+
+
 def test_what_is_refused_is_said(lab):
     for words, said in ((("~/a(", "shop"), "Missing close parenthesis"), (("/a//b", "shop"), "slashes in a row"),
-                        (("/a", "nobody"), "no function is called nobody")):
+                        (("/a", "nobody"), "no function is called nobody"), ((f"~{ENDLESS}", "shop"), "compiling it takes more than 2000 ms")):
         done = lab.ctl("route", "add", *words, check=False)
         assert done.returncode == 1 and said in done.stderr, done.stdout + done.stderr
 

@@ -5,6 +5,7 @@ import sys
 import rig
 import tap
 from http_clients import INVOKE, curl, invoke
+from routes import ENDLESS
 from tap import equal, eventually
 
 # Sends its arguments behind the first two one by one, with a pause between: each is a segment of its own. Says the status.
@@ -71,7 +72,8 @@ def test_a_rate(lab):
 def test_what_is_refused_is_said(lab):
     for words, said in ((("bad", "(x"), "Missing close parenthesis"), (("no-php", "x"), "two are called that"),
                         (("odd", "x", "--status", "418"), "one of 400, 403"),
-                        (("large", "(a{1,30000}b{1,30000}){100}"), "rule large: pattern")):
+                        (("large", "(a{1,30000}b{1,30000}){100}"), "rule large: pattern"),
+                        (("endless", f"^(?:{ENDLESS})\\z", "--in", "body"), "rule endless: pattern: compiling it takes more than 2000 ms")):
         done = lab.ctl("rule", "add", *words, check=False)
         assert done.returncode == 1 and said in done.stderr, done.stdout + done.stderr
 
