@@ -20,9 +20,14 @@ select::Now now_of(const Field& field, const Request& request) {
 }
 
 select::Function function_of(const Target& target, const Field& field) {
-    select::Function function = field.function;
-    function.allowed = target.holders & ~target.barred;
-    return function;
+    // Field by field: as a whole it is copied by vectors, which wait for what was just written.
+    const select::Function& known = field.function;
+    return {.key = known.key,
+            .allowed = target.holders & ~target.barred,
+            .cold_us = known.cold_us,
+            .run_us = known.run_us,
+            .explore = known.explore,
+            .reverted = known.reverted};
 }
 
 Eligibility eligibility(const Target& target, std::uint8_t r, const Field& field,

@@ -25,6 +25,7 @@ struct alignas(64) Candidates {
     Column<std::uint32_t> id{};
     Column<std::int32_t> rtt_us{};      // smoothed round trip, an empty request's
     Column<std::int32_t> wait_us{};     // expected wait for a slot there (load.hpp)
+    Column<std::int32_t> slots{};       // it can execute so many at once; 0: not known
     Column<std::int32_t> region_us{};   // time a request spends in the region, as it reports
     Column<std::int32_t> service_us{};  // of it, execution alone
     // How much longer than usual it takes to execute, of a thousand; 1000: as usual. Reported only

@@ -4,6 +4,9 @@
 
 #include <bit>
 #include <cstdint>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "dataplane/select/candidates.hpp"
 
@@ -34,6 +37,32 @@ inline void spread_mask(std::uint64_t mask, std::uint32_t n, std::int32_t* out) 
         out[r] = -static_cast<std::int32_t>((low & kBit[r]) != 0);
     for (std::uint32_t r = 32; r < n; ++r)
         out[r] = -static_cast<std::int32_t>((high & kBit[r]) != 0);
+}
+
+// Four lanes in one write: a vector that is read right afterwards would wait for four of them.
+inline void put_four(std::int32_t* to, std::int32_t a, std::int32_t b, std::int32_t c,
+                     std::int32_t d) {
+#if defined(__SSE2__)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_setr_epi32(a, b, c, d));
+#else
+    to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+#endif
+}
+
+// The reverse: bit r where lane r is `value`; whole groups.
+inline std::uint64_t lanes_that_are(std::int32_t value, const std::int32_t* in, std::uint32_t n) {
+    std::uint64_t bits = 0;
+#if defined(__SSE2__)
+    const __m128i wanted = _mm_set1_epi32(value);
+    for (std::uint32_t r = 0; r < n; r += 4) {
+        const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + r));
+        const int equal = _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(four, wanted)));
+        bits |= static_cast<std::uint64_t>(static_cast<std::uint32_t>(equal)) << r;
+    }
+#else
+    for (std::uint32_t r = 0; r < n; ++r) bits |= std::uint64_t{in[r] == value} << r;
+#endif
+    return bits;
 }
 
 inline std::uint32_t mix(std::uint32_t x) {

@@ -16,10 +16,10 @@ std::int32_t clamped(float score) {
 }  // namespace
 
 void score_expected_time(const Candidates& c, const Function& function, Scores& out) {
+    const std::uint32_t n = lanes(c.count);
     static constexpr Scores kNothingKnown{};
     const std::int32_t* cold =
         function.cold_us != nullptr ? function.cold_us : kNothingKnown.data();
-    const std::uint32_t n = lanes(c.count);
     const std::int32_t run = std::min(std::max(function.run_us, 0), kLongWork_us);
     for (std::uint32_t r = 0; r < n; ++r) {
         // Execution itself is the same everywhere, but for regions that are slower than usual; up
@@ -31,11 +31,6 @@ void score_expected_time(const Candidates& c, const Function& function, Scores& 
         out[r] = std::min(c.rtt_us[r], kLongest_us) + std::min(c.wait_us[r], kLongest_us) +
                  std::min(cold[r], kLongest_us) + std::min(slower, kLongest_us);
     }
-}
-
-void score_round_trip(const Candidates& c, Scores& out) {
-    const std::uint32_t n = lanes(c.count);
-    for (std::uint32_t r = 0; r < n; ++r) out[r] = std::min(kWorst, c.rtt_us[r]);
 }
 
 void score_peak_ewma(const Candidates& c, Scores& out) {
@@ -84,7 +79,9 @@ void score_prequal(const Candidates& c, Scores& out) {
     const auto limit = static_cast<std::int32_t>(c.hot_in_flight);
     for (std::uint32_t r = 0; r < n; ++r) {
         const bool hot = c.in_flight[r] > limit;
-        const std::int32_t latency = std::min(kWorst / 2 - 1, c.rtt_us[r] + c.region_us[r]);
+        const std::int32_t latency =
+            std::min(kWorst / 2 - 1,
+                     std::min(c.rtt_us[r], kWorst / 2) + std::min(c.region_us[r], kWorst / 2));
         const std::int32_t load = kWorst / 2 + std::min(kWorst / 2, c.in_flight[r]);
         out[r] = hot ? load : latency;
     }

@@ -63,6 +63,13 @@ struct Choice {
 // Once after each change of `regions`, before it is read (a burst's start): the hot limit.
 void prepare(Candidates& regions);
 
+// Before the choice, where `outstanding` is known: what a region has from us and can't have worked
+// off yet makes the next one wait, whatever it has reported. It has been at it for a round trip at
+// most: outstanding requests that its slots can't have are a wait of service time / slots each,
+// less that round trip. So a burst does not all go to one region before that can say that it is
+// full.
+void count_own(Candidates& regions);
+
 Choice select_region(const Settings& settings, const Function& function, const Candidates& regions,
                      const Now& now);
 

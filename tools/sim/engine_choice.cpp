@@ -20,7 +20,8 @@ void Engine::take_report(PopSim& pop, std::uint32_t r, const Report& report) {
     pop.seen_us[r] = report.at_us;
     c.in_flight[r] = static_cast<std::int32_t>(report.in_flight);
     c.waiting[r] = static_cast<std::int32_t>(report.waiting);
-    c.wait_us[r] = report.wait_us;
+    pop.wait_us[r] = report.wait_us;
+    c.slots[r] = report.slots;
     c.service_us[r] = report.service_us;
     c.region_us[r] = report.region_us;
     c.slow_permille[r] = report.slow_permille;
@@ -46,6 +47,9 @@ void Engine::refresh(PopSim& pop, std::uint32_t, std::int64_t now_us) {
             c.fresh_until_ms[r] = static_cast<std::uint32_t>(now_us / 1000 + 1000);
         }
     }
+    // As reported, before what this POP itself adds to it.
+    std::copy_n(pop.wait_us.begin(), select::lanes(c.count), c.wait_us.begin());
+    select::count_own(c);
     const auto policy = brain_.settings.policy;
     if (policy == select::Policy::peak_ewma || policy == select::Policy::c3) {
         for (std::uint32_t r = 0; r < c.count; ++r) {

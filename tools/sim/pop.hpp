@@ -25,6 +25,7 @@ static_assert(sizeof(PopFunction) == 24);
 struct PopSim {
     select::Candidates regions;
     select::Column<std::int64_t> seen_us{};  // when the report that is known was made
+    select::Column<std::int32_t> wait_us{};  // that it reports
     select::Column<float> response_us{};     // peak EWMA, as of response_s
     select::Column<float> response_s{};
     select::Column<float> keep_s{};

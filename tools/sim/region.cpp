@@ -210,6 +210,7 @@ void RegionSim::publish(std::int64_t now_us) {
     report.at_us = now_us;
     report.in_flight = in_flight_;
     report.waiting = waiting_;
+    report.slots = static_cast<std::int32_t>(slots_.size());
     report.service_us = static_cast<std::int32_t>(service_us_);
     report.slow_permille = select::slow_permille(slow_);
     report.region_us = static_cast<std::int32_t>(region_us_);

@@ -17,7 +17,8 @@ namespace skerry::sim {
 struct Report {
     std::int64_t at_us = -1;
     std::uint32_t in_flight = 0, waiting = 0;
-    std::int32_t wait_us = 0;     // expected
+    std::int32_t wait_us = 0;  // expected
+    std::int32_t slots = 0;
     std::int32_t service_us = 0;  // mean of late
     std::int32_t region_us = 0;   // mean time in the region of late
     std::int32_t slow_permille = 1000;
