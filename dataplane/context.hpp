@@ -89,6 +89,11 @@ struct Context {
     bool ring_events = false;      // the queue of events has
     std::uint32_t wake_cores = 0;  // bit c: so has core c
 
+    // What replies say of this server's load (load/own_load.hpp), and as of when.
+    std::uint64_t own_load = 0;
+    std::uint32_t own_load_ms = 0;
+    bool own_load_known = false;
+
     // Requests that are tried again. None: there are no such.
     Dedup* dedup = nullptr;
 

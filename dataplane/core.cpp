@@ -64,7 +64,8 @@ const select::Candidates& Core::candidates() {
     select::Candidates& c = candidates_;
     c.peers = context_.shared.server.core_count;
     read_regions(
-        c, context_.shared.region_numbers, context_.snapshot->regions(),
+        c, context_.shared.region_numbers, context_.shared.region_loads,
+        context_.snapshot->regions(),
         {context_.now_tsc, 1000.0 / static_cast<double>(context_.tsc_hz), context_.now_ms});
     for (std::uint32_t lane = 0; lane < c.count; ++lane) {
         const auto r = static_cast<std::uint8_t>(lane);
@@ -73,6 +74,7 @@ const select::Candidates& Core::candidates() {
         c.max_payload_bytes[r] =
             static_cast<std::int32_t>(std::min(forwarder_.payload_limit(r), 0x7fffffffu));
     }
+    select::count_own(c);
     if (policy == select::Policy::prequal) select::prepare(c);
     return c;
 }
@@ -289,6 +291,7 @@ bool Core::serve_first(std::uint32_t index) {
         return true;
     }
     invocation.queue_us = context_.us_from_tsc(context_.now_tsc - invocation.arrived_tsc);
+    context_.counters.queued_us_sum.add(invocation.queue_us);
     start_local(index, claim);
     return true;
 }
@@ -327,12 +330,12 @@ void Core::decide_again(std::uint32_t index) {
             decision.reason = Reason::refused_too_large;
             break;
         case Verdict::forward:
-            if (forwarder_.has_room()) {
-                forwarder_.start(index, decision.region);
-                return;
-            }
             decision.reason = Reason::refused_pending_full;
-            break;
+            if (!forwarder_.has_room()) break;
+            decision.reason = Reason::refused_retry_budget;
+            if (!forwarder_.may_fail_over()) break;
+            forwarder_.start(index, decision.region);
+            return;
         case Verdict::queue:
             wait_for_slot(index);
             return;
@@ -340,7 +343,9 @@ void Core::decide_again(std::uint32_t index) {
             break;
     }
     if (invocation.maybe_repeated) {
-        answer_header(context_, invocation, Reason::failed_regions);
+        answer_header(context_, invocation,
+                      decision.reason == Reason::refused_retry_budget ? Reason::failed_retry_budget
+                                                                      : Reason::failed_regions);
     } else {
         refuse_header(context_, invocation, decision.reason);
     }

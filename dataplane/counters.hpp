@@ -67,6 +67,8 @@ struct RegionCounters {
     Counter sent;      // requests forwarded, retransmissions not counted
     Counter answered;  // any reply that shows the region alive
     Counter refused;   // of these: replies whose status says `unstarted`
+    Counter replies;   // of `answered`: final ones, from the region that has the request
+    Counter faulty;    // of these: it could not, for a reason that is its own (is_faulty())
     Counter silent;    // attempts given up because nothing came back
     Counter cold;      // replies that say cold
 };
@@ -85,6 +87,8 @@ struct alignas(64) CoreCounters {
     Counter controls;          // requests that went to the nearest region for the control group
     Counter reverts;           // functions that were reverted to the nearest region for a while
     Counter queued_no_region;  // requests that wait here because no region could have them
+    Counter queued_us_sum;     // what requests have waited for a slot here, until they had one
+    Counter fail_overs;        // requests that went to another region after one
     Gauge in_flight;           // slots this core has in use
     Gauge waiting;             // requests waiting for a slot
     Gauge pending;             // requests that regions have

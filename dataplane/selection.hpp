@@ -15,6 +15,12 @@ enum class NoRegion : std::uint8_t {
     refuse,  // it is refused at once (HTTP: 503 with Retry-After)
 };
 
+// Of requests that go to another region after one (forward/retry_budget.hpp).
+struct RetryLimits {
+    std::uint32_t percent = 20;    // of the requests that go to regions
+    std::uint32_t min_per_s = 10;  // and so many a second at this server in any case
+};
+
 enum class Why : std::uint8_t {
     none,       // no region was chosen
     policy,     // the best by the configured policy, of several

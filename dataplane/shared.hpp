@@ -4,6 +4,8 @@
 //   snapshot          control               cores          one pointer, RCU (rte_rcu_qsbr)
 //   access_keys       control               cores          as the snapshot
 //   region_numbers    control               cores          seqlock a region
+//   region_loads      cores, control        cores, control load/region_loads.hpp
+//   own_load          control               cores          relaxed atomics
 //   warmth            control               cores          relaxed atomics
 //   capacity          cores, control        cores, control capacity_table.hpp
 //   neighbours        cores                 cores          one atomic word an entry
@@ -37,6 +39,7 @@
 #include "dataplane/dispatch/channel.hpp"
 #include "dataplane/limits/shared_bucket.hpp"
 #include "dataplane/limits/sources.hpp"
+#include "dataplane/load/region_loads.hpp"
 #include "dataplane/log_events.hpp"
 #include "dataplane/net/frame.hpp"
 #include "dataplane/net/neighbours.hpp"
@@ -55,7 +58,7 @@ inline constexpr std::uint32_t kHandoverRingSize = 1024;
 struct ProbeCommand {
     std::uint64_t token = 0;
     std::uint32_t region = 0;
-    std::uint32_t reserved = 0;
+    std::uint32_t payload_bytes = wire::kFirstProbeBytes;  // wire::is_probe_size()
     std::uint64_t cookie = 0;
 };
 static_assert(sizeof(ProbeCommand) == 24);
@@ -72,8 +75,14 @@ struct ProbeResult {
     std::uint32_t waiting = 0;
     std::uint32_t free_slots = 0;
     std::uint32_t draining = 0;
+    // As the region says, if it says it: else 0.
+    std::uint32_t slots = 0;
+    std::uint32_t service_us = 0;
+    std::uint32_t region_us = 0;
+    std::uint32_t slow_permille = 0;
+    std::uint64_t longer = 0;  // 1: it understands longer probes
 };
-static_assert(sizeof(ProbeResult) == 56);
+static_assert(sizeof(ProbeResult) == 80);
 
 // HTTP over TCP, as cores speak it. Of each core; dataplane/exchange/front.cpp makes it.
 struct HttpInfo {
@@ -106,6 +115,14 @@ struct TrunkInfo {
     std::uint32_t accepted = 0;    // region: taken from POPs; 0: none
 };
 
+// What changes slowly of this server's own load; kept by the control thread, told to peers.
+struct OwnLoad {
+    std::atomic<std::uint32_t> slots{0};       // in use, free, and those that could be started for
+    std::atomic<std::uint32_t> service_us{0};  // mean execution of late; 0: none was seen
+    std::atomic<std::uint32_t> region_us{0};   // the same with the wait before it
+    std::atomic<std::uint32_t> slow_permille{1000};
+};
+
 // Constant after start.
 struct ServerInfo {
     bool is_pop = true;
@@ -128,6 +145,7 @@ struct ServerInfo {
     TrunkInfo trunks;
     select::Settings selection;
     NoRegion no_region = NoRegion::queue;
+    RetryLimits retries;
     limits::SourceLimits source_limits;
     // Whose datagrams may invoke, and in a region whose trunks; unless everybody's may.
     bool anyone_invokes = true;
@@ -150,6 +168,8 @@ struct Shared {
     std::atomic<const auth::AccessKeys*> access_keys{nullptr};  // none: nobody has one
     rte_rcu_qsbr* qsbr = nullptr;                               // thread ids = core indices
     RegionNumbersTable region_numbers;
+    RegionLoads region_loads;
+    OwnLoad own_load;
     std::unique_ptr<WarmthTable> warmth = std::make_unique<WarmthTable>();
     std::unique_ptr<CapacityTable> capacity = std::make_unique<CapacityTable>();
     std::unique_ptr<Reservations> reservations = std::make_unique<Reservations>();

@@ -19,6 +19,7 @@
 #include "control/rules/rule.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/decide/decide.hpp"
+#include "dataplane/load/region_loads.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
 #include "sandbox/base/result.hpp"
 
@@ -74,16 +75,23 @@ struct RegionView {
     bool healthy = false;
     std::uint32_t weight_permille = 0, rtt_us = 0, rtt_variation_us = 0;
     std::uint32_t in_flight = 0, waiting = 0, free_slots = 0, consecutive_failures = 0;
+    // As its last reply or probe said.
+    std::uint32_t in_flight_of_late = 0, expected_wait_us = 0;
+    std::uint32_t slots = 0, service_us = 0, slow_permille = 1000;
+    std::uint32_t ejected_for_ms = 0;  // from now on, at least
+    std::uint32_t in_panic = 0;        // 1: ejected, and used nevertheless
+    std::uint64_t ejections = 0, ejections_rate = 0, ejections_withheld = 0;
     std::uint64_t probes_sent = 0, probes_answered = 0;
     double last_heard_ms_ago = -1;  // -1: never
     std::uint32_t versions = 0;
-    std::uint64_t sent = 0, answered = 0, refused = 0, silent = 0, cold = 0;
+    std::uint64_t sent = 0, answered = 0, refused = 0, faulty = 0, silent = 0, cold = 0;
 };
 
 struct CandidateView {
     std::string region;
     Candidate candidate;
     RegionNumbers numbers;
+    RegionLoad load;
     std::uint32_t expected_cold_us = 0;
     bool holds_version = false;
 };

@@ -294,6 +294,11 @@ void check_together(const Config& config, const Lines& lines, Problems& problems
                      "at least " + std::to_string(longest_period) +
                          ", the longest time between two probes; shorter, and no region would ever "
                          "be fresh");
+    if (config.outliers.max_ejection_ms < config.outliers.base_ejection_ms)
+        problems.add(lines.max_ejection_ms, "outliers.max_ejection_ms",
+                     std::to_string(config.outliers.max_ejection_ms),
+                     "at least outliers.base_ejection_ms (" +
+                         std::to_string(config.outliers.base_ejection_ms) + ")");
     constexpr std::uint64_t kUidEnd = 1ull << 31;
     if (static_cast<std::uint64_t>(config.workers.first_uid) + config.workers.max > kUidEnd)
         problems.add(lines.first_uid, "workers.first_uid", std::to_string(config.workers.first_uid),

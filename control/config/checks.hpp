@@ -44,7 +44,7 @@ struct RegionLines {
 struct Lines {
     std::uint32_t role = 1, name = 1, dataplane = 1, cpus = 1, control_cpu = 1, memory_mib = 1;
     std::uint32_t return_ports = 1, mbufs = 1, http_port = 1;
-    std::uint32_t fresh_ms = 1, first_uid = 1, management = 1;
+    std::uint32_t fresh_ms = 1, max_ejection_ms = 1, first_uid = 1, management = 1;
     std::vector<PortLines> ports;
     std::vector<RegionLines> regions;
 };

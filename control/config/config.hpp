@@ -50,6 +50,7 @@ struct SelectionRule {
 struct Selection {  // [selection]; only in a POP
     select::Settings settings;
     NoRegion no_region = NoRegion::queue;
+    RetryLimits retries;
     std::vector<SelectionRule> rules;
 };
 
@@ -96,6 +97,18 @@ struct Prober {                           // [prober]
     std::uint32_t failures_to_eject = 3;  // consecutive, active or passive
     std::uint32_t return_ms = 5000;       // from ejected back to full share, in steps
     std::uint32_t fresh_ms = 1000;        // numbers older than this make a region ineligible
+};
+
+struct Outliers {  // [outliers]; regions/outliers.hpp and health.hpp say what they do
+    std::uint32_t interval_ms = 10000;
+    std::uint32_t request_volume = 100;
+    std::uint32_t failure_percent = 50;
+    std::uint32_t stdev_permille = 1900;
+    std::uint32_t stdev_regions = 5;
+    std::uint32_t max_ejected_percent = 50;
+    std::uint32_t panic_percent = 50;
+    std::uint32_t base_ejection_ms = 2000;
+    std::uint32_t max_ejection_ms = 60000;
 };
 
 struct Admission {               // [admission]
@@ -201,6 +214,7 @@ struct Config {
     Dataplane dataplane;
     Workers workers;
     Prober prober;
+    Outliers outliers;
     Admission admission;
     Selection selection;
     Http http;

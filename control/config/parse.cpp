@@ -156,6 +156,23 @@ void read_prober(Reader& top, Prober& p, Lines& lines, Problems& problems) {
     r.finish();
 }
 
+void read_outliers(Reader& top, Outliers& o, Lines& lines, Problems& problems) {
+    const toml::table* table = top.table("outliers");
+    if (table == nullptr) return;
+    Reader r(*table, "outliers.", problems);
+    r.integer("interval_ms", o.interval_ms, 100, 3'600'000);
+    r.integer("request_volume", o.request_volume, 1, 1'000'000'000);
+    r.integer("failure_percent", o.failure_percent, 0, 100);
+    r.integer("stdev_permille", o.stdev_permille, 0, 1'000'000);
+    r.integer("stdev_regions", o.stdev_regions, 2, 64);
+    r.integer("max_ejected_percent", o.max_ejected_percent, 0, 100);
+    r.integer("panic_percent", o.panic_percent, 0, 100);
+    r.integer("base_ejection_ms", o.base_ejection_ms, 0, 3'600'000);
+    r.integer("max_ejection_ms", o.max_ejection_ms, 0, 86'400'000);
+    lines.max_ejection_ms = r.line("max_ejection_ms");
+    r.finish();
+}
+
 void read_admission(Reader& top, Admission& a, Problems& problems) {
     const toml::table* table = top.table("admission");
     if (table == nullptr) return;
@@ -349,6 +366,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_dataplane(r, config.dataplane, lines, problems);
     read_workers(r, config.workers, lines, problems);
     read_prober(r, config.prober, lines, problems);
+    read_outliers(r, config.outliers, lines, problems);
     read_admission(r, config.admission, problems);
     read_selection(r, config.selection, problems);
     read_http(r, config.http, lines, problems);

@@ -24,12 +24,23 @@ constexpr std::uint32_t kMostWaitingDeploys = 4;
 
 regions::MonitorLimits monitor_limits(const config::Config& config) {
     const config::Prober& prober = config.prober;
+    const config::Outliers& outliers = config.outliers;
     std::vector<std::uint32_t> weights;
     for (const config::Region& region : config.regions) weights.push_back(region.weight_percent);
     return {.period_us = prober.period_ms * 1000ull,
             .fresh_us = prober.fresh_ms * 1000ull,
             .health = {.failures_to_eject = prober.failures_to_eject,
-                       .return_us = prober.return_ms * 1000ull},
+                       .return_us = prober.return_ms * 1000ull,
+                       .base_ejection_us = outliers.base_ejection_ms * 1000ull,
+                       .max_ejection_us = outliers.max_ejection_ms * 1000ull,
+                       .forget_us = outliers.interval_ms * 1000ull},
+            .outliers = {.interval_us = outliers.interval_ms * 1000ull,
+                         .request_volume = outliers.request_volume,
+                         .failure_percent = outliers.failure_percent,
+                         .stdev_permille = outliers.stdev_permille,
+                         .stdev_regions = outliers.stdev_regions,
+                         .max_ejected_percent = outliers.max_ejected_percent,
+                         .panic_percent = outliers.panic_percent},
             .weight_percent = std::move(weights)};
 }
 
@@ -115,6 +126,7 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
       pool_(shared, warden, doorbells, worker_limits(config, logs_ ? logs_->get() : nullptr)),
       monitor_(shared, static_cast<std::uint32_t>(regions_.size()), monitor_limits(config),
                shared.server.boot_id),
+      own_load_(shared),
       rates_(shared, static_cast<std::uint32_t>(regions_.size()),
              {.half_life_s = config.admission.rate_half_life_ms / 1000.0,
               .keep_alive_s = config.workers.idle_timeout_ms / 1000.0,
@@ -255,11 +267,15 @@ int Controller::step() {
 // How many workers each version should have.
 void Controller::place(std::uint64_t now_us) {
     std::vector<regions::Tracked> tracked;
-    for (const auto& [name, function] : catalog_.functions())
-        tracked.push_back({.function = deployed_.at(name).index,
+    std::vector<std::uint32_t> indices;
+    for (const auto& [name, function] : catalog_.functions()) {
+        indices.push_back(deployed_.at(name).index);
+        tracked.push_back({.function = indices.back(),
                            .key = catalog::function_key(name),
                            .cold_cost_us = cold_cost_us(function, function.current)});
+    }
     rates_.step(tracked, now_us);
+    own_load_.step(indices, now_us);
     for (const auto& [name, function] : catalog_.functions()) {
         Deployed& deployed = deployed_.at(name);
         for (const auto& [digest, entry] : deployed.entries) {

@@ -32,6 +32,7 @@
 #include "control/controller/turn.hpp"
 #include "control/events/service.hpp"
 #include "control/lambda_api/functions.hpp"
+#include "control/load/own_load_meter.hpp"
 #include "control/logs/collector.hpp"
 #include "control/placement/worker_pool.hpp"
 #include "control/regions/monitor.hpp"
@@ -266,6 +267,7 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     Result<std::unique_ptr<logs::Collector>> logs_;  // has a thread of its own
     placement::WorkerPool pool_;
     regions::Monitor monitor_;
+    OwnLoadMeter own_load_;
     regions::Rates rates_;
     Reclaimer reclaimer_;
     // What is published as Shared::access_keys, what it was made of, and what it has replaced since

@@ -311,6 +311,7 @@ std::uint64_t Controller::commit(const Plan& plan) {
     if (plan.index) {
         deployed.index = *plan.index;
         rates_.reset(*plan.index, monotonic_us());
+        own_load_.reset(*plan.index);
     }
     deployed.settings = settings_of(next);
     std::map<std::string, std::uint32_t> entries;

@@ -73,6 +73,7 @@ Status Controller::adopt(const catalog::Function& function) {
     deployed.index = *index;
     deployed.settings = settings_of(function);
     rates_.reset(*index, monotonic_us());
+    own_load_.reset(*index);
     if (!holds(function, function.current))
         spdlog::warn("{}: the artifact of its current version {} is not there; deploy it again",
                      function.name, function.current);

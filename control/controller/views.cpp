@@ -183,6 +183,17 @@ std::vector<admin::RegionView> Controller::regions() {
         view.in_flight = standing.in_flight;
         view.waiting = standing.waiting;
         view.free_slots = standing.free_slots;
+        const RegionLoad load = shared_.region_loads.read(r);
+        view.in_flight_of_late = load.in_flight;
+        view.expected_wait_us = load.wait_us;
+        view.slots = standing.slots;
+        view.service_us = standing.service_us;
+        view.slow_permille = standing.slow_permille;
+        view.ejections = standing.ejections;
+        view.ejections_rate = standing.ejections_rate;
+        view.ejections_withheld = standing.ejections_withheld;
+        view.ejected_for_ms = static_cast<std::uint32_t>((standing.ejected_for_us + 999) / 1000);
+        view.in_panic = standing.in_panic ? 1 : 0;
         view.consecutive_failures = standing.consecutive_failures;
         view.probes_sent = standing.probes_sent;
         view.probes_answered = standing.probes_answered;
@@ -192,6 +203,7 @@ std::vector<admin::RegionView> Controller::regions() {
         view.sent = sum(shared_, r, &RegionCounters::sent);
         view.answered = sum(shared_, r, &RegionCounters::answered);
         view.refused = sum(shared_, r, &RegionCounters::refused);
+        view.faulty = sum(shared_, r, &RegionCounters::faulty);
         view.silent = sum(shared_, r, &RegionCounters::silent);
         view.cold = sum(shared_, r, &RegionCounters::cold);
         views.push_back(std::move(view));
@@ -207,7 +219,7 @@ void Controller::add_candidates(const Target& target, const Request& request,
     const select::Settings& settings = shared_.server.selection;
     select::Candidates regions;
     select::Column<std::int32_t> cold_us{};
-    read_regions(regions, shared_.region_numbers, regions_, clock);
+    read_regions(regions, shared_.region_numbers, shared_.region_loads, regions_, clock);
     select::Function function =
         read_function(*shared_.warmth, target, settings.policy, regions.count, cold_us);
     function.explore = false;  // what most requests get
@@ -219,6 +231,7 @@ void Controller::add_candidates(const Target& target, const Request& request,
         view.candidates.push_back({.region = config_.regions[r].name,
                                    .candidate = {},
                                    .numbers = numbers,
+                                   .load = shared_.region_loads.read(r),
                                    .expected_cold_us = static_cast<std::uint32_t>(cold_us[r]),
                                    .holds_version = (target.holders >> r & 1) != 0});
     }

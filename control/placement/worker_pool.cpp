@@ -121,6 +121,21 @@ std::uint32_t WorkerPool::free_slots() const {
     return total;
 }
 
+// What could execute at once: the slots of workers that are there or on their way, and one for each
+// that could be started. Those that stand by make room.
+std::uint32_t WorkerPool::slots() const {
+    std::uint64_t total = 0, taken = 0;
+    for (const auto& [id, worker] : workers_) {
+        const bool serves = worker->state == Worker::State::ready ||
+                            (worker->state == Worker::State::starting && worker->entry != kNoEntry);
+        if (worker->is_template || !serves) continue;
+        ++taken;
+        total += std::max(1u, entries_[worker->entry].spec.concurrency);
+    }
+    return static_cast<std::uint32_t>(total + limits_.max -
+                                      std::min<std::uint64_t>(limits_.max, taken));
+}
+
 std::string WorkerPool::start_failure(std::uint32_t entry) const {
     return entries_[entry].failures == 0 ? std::string() : entries_[entry].failure;
 }
@@ -158,6 +173,7 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
     std::erase_if(used_, [this](std::uint32_t entry) { return !entries_[entry].used; });
     next_us = std::min({next_us, watch_cpu(now_us), watch_memory(now_us)});
     shared_.idle_slots.store(free_slots(), std::memory_order_relaxed);
+    shared_.own_load.slots.store(slots(), std::memory_order_relaxed);
     make_template(now_us);
     next_us = std::min(next_us, keep_standbys(now_us));
     if (kick_) kick_cores();

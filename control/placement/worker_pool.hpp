@@ -108,6 +108,7 @@ class WorkerPool {
     std::uint32_t ready(std::uint32_t entry) const;
     std::uint32_t free_slots(std::uint32_t entry) const;
     std::uint32_t free_slots() const;
+    std::uint32_t slots() const;
     // Why the last start failed, while starts are held back for it; empty: all is well.
     std::string start_failure(std::uint32_t entry) const;
     // In a row; 0: the last one went well.

@@ -4,16 +4,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <vector>
 
+#include "dataplane/load/to_region_load.hpp"
 #include "dataplane/wire/cookie.hpp"
 #include "sandbox/base/check.hpp"
 
 namespace skerry::regions {
 namespace {
 
-// What one waiting request adds to the expected wait, for each that a region executes at once:
-// until regions report their own execution times, the mean of the model in docs/decisions.
-constexpr std::uint32_t kMeanRun_us = 20'000;
+// Whatever a region says: scores are sums of these.
+constexpr std::uint32_t kLongestReported_us = 600'000'000;
+constexpr std::uint32_t kSlowestReported_permille = 100'000;
 // As long as a probe is out there is no other: a region that comes back is not found before.
 constexpr std::uint64_t kLongestPatience_us = 4'000'000;
 
@@ -42,13 +44,16 @@ std::uint64_t Monitor::step(std::uint64_t now_us) {
         take_passive(i, now_us);
         if (region.token != 0 && now_us - region.sent_us >= patience_us(region)) {
             region.token = 0;
-            region.health.on_failure(now_us);
+            region.longer = false;  // an older server may have taken its place
+            note(region, region.health.on_failure(now_us), &Standing::ejections);
         }
         if (region.token == 0 && now_us >= region.due_us) probe(i, now_us);
-        write_numbers(i, now_us);
         next_us = std::min(
             next_us, region.token == 0 ? region.due_us : region.sent_us + patience_us(region));
     }
+    eject_outliers(now_us);
+    look_for_panic(now_us);
+    for (std::uint32_t i = 0; i < regions_.size(); ++i) write_numbers(i, now_us);
     return std::max(next_us, now_us + 1000);
 }
 
@@ -74,8 +79,12 @@ void Monitor::probe(std::uint32_t index, std::uint64_t now_us) {
     const auto& key = shared_.server.forward_key;
     const std::uint64_t token =
         wire::siphash({key[0], key[1]}, ++probes_, index, ~std::uint64_t{0}) | 1;
-    const ProbeCommand command{
-        .token = token, .region = index, .reserved = 0, .cookie = region.cookie};
+    const ProbeCommand command{.token = token,
+                               .region = index,
+                               .payload_bytes = region.longer
+                                                    ? std::uint32_t{sizeof(wire::ProbePayload)}
+                                                    : wire::kFirstProbeBytes,
+                               .cookie = region.cookie};
     region.due_us = now_us + limits_.period_us * (800 + random_() % 401) / 1000;
     if (rte_ring_enqueue_elem(shared_.probe_commands[0], const_cast<ProbeCommand*>(&command),
                               sizeof command) != 0)
@@ -105,12 +114,8 @@ void Monitor::take_results(std::uint64_t now_us) {
             last.last_heard_us = now_us;
             last.boot_id = result.boot_id;
             last.catalog_epoch = result.catalog_epoch;
-            last.in_flight = result.in_flight;
-            last.waiting = result.waiting;
-            last.free_slots = result.free_slots;
-            last.draining = result.draining != 0;
-            region->cookie = result.cookie;
-            region->fresh_until_tsc = fresh_until_tsc();
+            take_numbers(static_cast<std::uint32_t>(region - regions_.begin()), result);
+            keep_fresh(*region, now_us);
             region->health.on_round_trip(
                 static_cast<std::uint32_t>(result.rtt_tsc * 1'000'000 / shared_.server.tsc_hz));
             region->health.on_answer(now_us);
@@ -118,8 +123,30 @@ void Monitor::take_results(std::uint64_t now_us) {
     }
 }
 
-std::uint64_t Monitor::fresh_until_tsc() const {
-    return rte_rdtsc() + limits_.fresh_us * (shared_.server.tsc_hz / 1000) / 1000;
+void Monitor::take_numbers(std::uint32_t index, const ProbeResult& result) {
+    Region& region = regions_[index];
+    Standing& last = region.last;
+    last.in_flight = result.in_flight;
+    last.waiting = result.waiting;
+    last.free_slots = result.free_slots;
+    last.draining = result.draining != 0;
+    const std::uint64_t has = std::uint64_t{result.in_flight} + result.free_slots;
+    last.slots = result.slots != 0 ? result.slots : wire::saturated(has);
+    last.service_us = std::min(result.service_us, kLongestReported_us);
+    last.region_us = std::min(result.region_us, kLongestReported_us);
+    last.slow_permille = std::clamp(result.slow_permille, 1000u, kSlowestReported_permille);
+    region.cookie = result.cookie;
+    region.longer = result.longer != 0;
+    shared_.region_loads.write(index,
+                               to_region_load({.executing = wire::saturated(result.in_flight),
+                                               .waiting = wire::saturated(result.waiting),
+                                               .slots = wire::saturated(last.slots),
+                                               .service_us = last.service_us}));
+}
+
+void Monitor::keep_fresh(Region& region, std::uint64_t now_us) const {
+    region.fresh_until_tsc = rte_rdtsc() + limits_.fresh_us * (shared_.server.tsc_hz / 1000) / 1000;
+    region.fresh_until_us = now_us + limits_.fresh_us;
 }
 
 void Monitor::take_passive(std::uint32_t index, std::uint64_t now_us) {
@@ -131,18 +158,74 @@ void Monitor::take_passive(std::uint32_t index, std::uint64_t now_us) {
         region.health.state() == Health::State::healthy) {
         // Live traffic shows that it lives as well as a probe does (M9).
         region.health.on_answer(now_us);
-        region.fresh_until_tsc = fresh_until_tsc();
+        keep_fresh(region, now_us);
     }
     for (std::uint64_t i = 0; i < std::min<std::uint64_t>(failures, 16); ++i)
-        region.health.on_failure(now_us);
+        note(region, region.health.on_failure(now_us, may_eject()), &Standing::ejections);
     region.answered_seen = answered;
     region.silent_seen = silent;
+}
+
+void Monitor::note(Region& region, Health::Outcome outcome, std::uint64_t Standing::*counter) {
+    if (outcome == Health::Outcome::ejected) ++(region.last.*counter);
+    if (outcome == Health::Outcome::withheld) ++region.last.ejections_withheld;
+}
+
+bool Monitor::may_eject() const {
+    const auto ejected = std::count_if(regions_.begin(), regions_.end(), [](const Region& region) {
+        return region.health.state() == Health::State::ejected;
+    });
+    return may_eject_one_more(static_cast<std::uint32_t>(ejected),
+                              static_cast<std::uint32_t>(regions_.size()),
+                              limits_.outliers.max_ejected_percent);
+}
+
+// What requests came to in the interval, silence and refusals for reasons of the region's own.
+void Monitor::eject_outliers(std::uint64_t now_us) {
+    const bool first = outliers_due_us_ == 0;
+    if (now_us < outliers_due_us_) return;
+    outliers_due_us_ = now_us + limits_.outliers.interval_us;
+    std::vector<Outcomes> passed(regions_.size());
+    for (std::uint32_t i = 0; i < regions_.size(); ++i) {
+        Region& region = regions_[i];
+        const std::uint64_t silent = sum(shared_, i, &RegionCounters::silent);
+        const Outcomes all{.requests = sum(shared_, i, &RegionCounters::replies) + silent,
+                           .failures = sum(shared_, i, &RegionCounters::faulty) + silent};
+        passed[i] = {.requests = all.requests - region.outcomes_seen.requests,
+                     .failures = all.failures - region.outcomes_seen.failures,
+                     .ejected = region.health.state() == Health::State::ejected};
+        region.outcomes_seen = all;
+    }
+    if (first) return;
+    for (const std::uint32_t i : outliers(passed, limits_.outliers))
+        note(regions_[i], regions_[i].health.eject(now_us, may_eject()), &Standing::ejections_rate);
+}
+
+bool Monitor::is_reachable(const Region& region, std::uint64_t now_us) const {
+    return region.fresh_until_us > now_us && !region.last.draining;
+}
+
+void Monitor::look_for_panic(std::uint64_t now_us) {
+    std::uint32_t reachable = 0, available = 0;
+    for (const Region& region : regions_) {
+        if (!is_reachable(region, now_us)) continue;
+        ++reachable;
+        available += region.health.state() != Health::State::ejected;
+    }
+    panic_ = is_panic(available, reachable, limits_.outliers.panic_percent);
+}
+
+bool Monitor::in_panic(const Region& region, std::uint64_t now_us) const {
+    return panic_ && is_reachable(region, now_us) &&
+           region.health.state() == Health::State::ejected;
 }
 
 // What its health leaves of the operator's weight; never none of what is some.
 std::uint16_t Monitor::weight_permille(std::uint32_t index, std::uint64_t now_us) {
     Region& region = regions_[index];
-    const std::uint32_t share = region.last.draining ? 0 : region.health.weight_permille(now_us);
+    const std::uint32_t share = region.last.draining       ? 0
+                                : in_panic(region, now_us) ? 1000
+                                                           : region.health.weight_permille(now_us);
     const std::uint32_t product = share * limits_.weight_percent[index];
     return static_cast<std::uint16_t>(product == 0 ? 0 : std::max(1u, product / 100));
 }
@@ -150,19 +233,14 @@ std::uint16_t Monitor::weight_permille(std::uint32_t index, std::uint64_t now_us
 void Monitor::write_numbers(std::uint32_t index, std::uint64_t now_us) {
     Region& region = regions_[index];
     const Standing& last = region.last;
-    const std::uint64_t wait_us =
-        std::uint64_t{last.waiting} * kMeanRun_us / std::max(1u, last.in_flight);
-    const std::uint32_t slots = last.in_flight + last.free_slots;
     RegionNumbers numbers;
     numbers.rtt_us = region.health.rtt_us();
     numbers.rtt_variation_us = region.health.rtt_variation_us();
-    numbers.waiting_us = static_cast<std::uint32_t>(std::min<std::uint64_t>(wait_us, 60'000'000));
     numbers.weight_permille = weight_permille(index, now_us);
-    numbers.in_flight = last.in_flight + last.waiting;
-    numbers.waiting = last.waiting;
-    numbers.service_us = numbers.region_us = kMeanRun_us;
-    numbers.busy_permille =
-        slots == 0 ? 0 : static_cast<std::uint16_t>(1000ull * last.in_flight / slots);
+    numbers.slots = last.slots;
+    numbers.service_us = last.service_us != 0 ? last.service_us : kUnknownService_us;
+    numbers.region_us = last.region_us != 0 ? last.region_us : numbers.service_us;
+    numbers.slow_permille = last.slow_permille;
     numbers.cookie = region.cookie;
     numbers.fresh_until_tsc = region.fresh_until_tsc;
     shared_.region_numbers[index].write(numbers);
@@ -182,6 +260,9 @@ Standing Monitor::standing(std::uint32_t index, std::uint64_t now_us) {
     standing.rtt_us = region.health.rtt_us();
     standing.rtt_variation_us = region.health.rtt_variation_us();
     standing.consecutive_failures = region.health.consecutive_failures();
+    if (standing.state == Health::State::ejected && region.health.ejected_until_us() > now_us)
+        standing.ejected_for_us = region.health.ejected_until_us() - now_us;
+    standing.in_panic = in_panic(region, now_us);
     standing.fresh = region.fresh_until_tsc > rte_rdtsc();
     return standing;
 }

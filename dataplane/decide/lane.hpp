@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/load/region_loads.hpp"
+#include "dataplane/select/lanes.hpp"
 #include "dataplane/select/select.hpp"
 #include "dataplane/select/trial.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
@@ -21,17 +23,18 @@ struct LaneClock {
 
 // Everything but id, what this core saw itself (response_us, outstanding) and max_payload_bytes.
 inline void write_lane(select::Candidates& c, std::uint32_t r, const RegionNumbers& numbers,
-                       const LaneClock& clock) {
+                       const RegionLoad& load, const LaneClock& clock) {
     const auto lane = [](std::uint32_t number) {
         return static_cast<std::int32_t>(std::min(number, 0x7fffffffu));
     };
     c.rtt_us[r] = lane(numbers.rtt_us);
-    c.wait_us[r] = lane(numbers.waiting_us);
+    c.wait_us[r] = lane(load.wait_us);
+    c.slots[r] = lane(numbers.slots);
     c.region_us[r] = lane(numbers.region_us);
     c.service_us[r] = lane(numbers.service_us);
     c.slow_permille[r] = lane(numbers.slow_permille);
-    c.in_flight[r] = lane(numbers.in_flight);
-    c.waiting[r] = lane(numbers.waiting);
+    c.in_flight[r] = load.in_flight;
+    c.waiting[r] = load.waiting;
     c.weight_permille[r] = numbers.weight_permille;
     std::uint32_t left_ms = 0;
     if (numbers.fresh_until_tsc > clock.now_tsc) {
@@ -44,13 +47,14 @@ inline void write_lane(select::Candidates& c, std::uint32_t r, const RegionNumbe
 
 // Once a turn. A region whose numbers can't be read now is not fresh.
 inline void read_regions(select::Candidates& c, const RegionNumbersTable& table,
-                         std::span<const RegionInfo> regions, const LaneClock& clock) {
+                         const RegionLoads& loads, std::span<const RegionInfo> regions,
+                         const LaneClock& clock) {
     c.count = static_cast<std::uint32_t>(regions.size());
     for (std::uint32_t r = 0; r < c.count; ++r) {
         RegionNumbers numbers;
         if (!table[r].read(numbers)) numbers = {};
         c.id[r] = regions[r].id;
-        write_lane(c, r, numbers, clock);
+        write_lane(c, r, numbers, loads.read(r), clock);
     }
 }
 
@@ -63,8 +67,11 @@ inline select::Function read_function(const WarmthTable& warmth, const Target& t
     function.key = target.function_key;
     if (policy != select::Policy::skerry && policy != select::Policy::affinity) return function;
     const auto& row = warmth.expected_cold_us[target.function];
-    for (std::uint32_t r = 0; r < region_count; ++r)
-        cold_us[r] = static_cast<std::int32_t>(row[r].load(SK_RELAXED));
+    const auto of = [&row](std::uint32_t r) {
+        return static_cast<std::int32_t>(row[r].load(SK_RELAXED));
+    };
+    for (std::uint32_t r = 0; r < region_count; r += 4)
+        select::put_four(&cold_us[r], of(r), of(r + 1), of(r + 2), of(r + 3));
     function.cold_us = cold_us.data();
     function.run_us = static_cast<std::int32_t>(warmth.run_us[target.function].load(SK_RELAXED));
     if (policy != select::Policy::skerry) return function;

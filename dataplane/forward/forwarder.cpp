@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dataplane/forward/send.hpp"
+#include "dataplane/load/to_region_load.hpp"
 #include "dataplane/reply/replies.hpp"
 #include "dataplane/wire/cookie.hpp"
 #include "sandbox/base/check.hpp"
@@ -22,7 +23,11 @@ void Forwarder::start(std::uint32_t index, std::uint8_t region) {
     invocation.accepted = false;
     invocation.copies = 0;
     invocation.refused = 0;
-    ++invocation.attempts;
+    if (invocation.attempts++ == 0) {
+        budget_.deposit(context_.now_ms);
+    } else {
+        context_.counters.fail_overs.add();
+    }
     invocation.started_tsc = context_.now_tsc;
     ++pending_;
     memory_.sent(region);
@@ -217,10 +222,38 @@ void Forwarder::on_message(rte_mbuf* mbuf, wire::Header* header, std::uint32_t m
     rte_pktmbuf_free(mbuf);
 }
 
+bool Forwarder::is_faulty(const wire::Header& header) {
+    if (!is_refusal(header)) return false;
+    switch (static_cast<ReplyStatus>(header.status)) {
+        case ReplyStatus::overloaded:
+        case ReplyStatus::draining:
+        case ReplyStatus::too_large:
+        case ReplyStatus::caller_rate:
+        case ReplyStatus::function_rate:
+            return false;
+        default:
+            return true;
+    }
+}
+
+// What the region says of its load is news for all cores. A reply that was kept says what was.
+void Forwarder::take_load(std::uint8_t region, const wire::Header& reply) {
+    const std::uint16_t flags = reply.flags.get();
+    if (!(flags & wire::flag::load) || (flags & wire::flag::replayed)) return;
+    if (!memory_.may_tell(region, context_.now_ms)) return;
+    context_.shared.region_loads.write(region,
+                                       to_region_load(wire::unpack_load(reply.cookie.get())));
+}
+
 void Forwarder::count_answer(const Invocation& invocation, std::uint8_t region,
                              const wire::Header& header) {
     RegionCounters& counters = context_.counters.regions[region];
     counters.answered.add();
+    take_load(region, header);
+    if (region == invocation.region) {
+        counters.replies.add();
+        if (is_faulty(header)) counters.faulty.add();
+    }
     if (is_refusal(header)) {
         counters.refused.add();
     } else if (header.flags.get() & wire::flag::cold) {

@@ -30,6 +30,7 @@
 
 #include "dataplane/context.hpp"
 #include "dataplane/forward/region_memory.hpp"
+#include "dataplane/forward/retry_budget.hpp"
 #include "dataplane/forward/trunks.hpp"
 
 namespace skerry {
@@ -62,7 +63,10 @@ class Forwarder final : public StreamOwner {
     // A region that challenges again and again gets no more than this of one request.
     static constexpr std::uint8_t kCopies = 16;
 
-    explicit Forwarder(Context& context) : context_(context) {}
+    explicit Forwarder(Context& context)
+        : context_(context),
+          budget_(context.shared.server.retries, context.shared.server.core_count,
+                  static_cast<std::uint32_t>(rte_rdtsc() / (context.tsc_hz / 1000))) {}
 
     // Before the core runs; none: everything goes by datagram.
     void use(Trunks* trunks) { trunks_ = trunks; }
@@ -76,6 +80,9 @@ class Forwarder final : public StreamOwner {
     // True: the message names a request that some core of this server sent to the peer it comes
     // from.
     bool is_ours(const wire::Header& header, const net::Path& path) const;
+
+    // Before start() is called again for a request that had a region: false: too many were of late.
+    bool may_fail_over() { return budget_.withdraw(context_.now_ms); }
 
     // Sends the invocation (which holds its request) to the region; has_room() was asked.
     void start(std::uint32_t index, std::uint8_t region);
@@ -104,11 +111,14 @@ class Forwarder final : public StreamOwner {
     wire::Header request_header(const Invocation& invocation) const;
     void count_answer(const Invocation& invocation, std::uint8_t region,
                       const wire::Header& header);
+    // The region's own trouble: not that it is busy, or that somebody asks too much.
+    static bool is_faulty(const wire::Header& header);
     // Certainly not executed: another region may be asked.
     static bool is_refusal(const wire::Header& header) {
         return is_known_status(header.status) &&
                info(static_cast<ReplyStatus>(header.status)).retry == Retry::unstarted;
     }
+    void take_load(std::uint8_t region, const wire::Header& reply);
     void learn(const Invocation& invocation, std::uint8_t region, const wire::Header& reply);
     void arm(std::uint32_t index);
     void go_elsewhere(std::uint32_t index);
@@ -129,6 +139,7 @@ class Forwarder final : public StreamOwner {
     std::uint32_t pending_ = 0;
     Trunks* trunks_ = nullptr;
     RegionMemory memory_;
+    RetryBudget budget_;
     // Linked by Invocation::next, in the order in which they came.
     std::uint32_t elsewhere_ = kNoInvocation;
     std::uint32_t last_elsewhere_ = kNoInvocation;

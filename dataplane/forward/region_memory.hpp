@@ -43,6 +43,14 @@ class RegionMemory {
             std::min(response_us_[region] * kept_part(region, now_ms), 2.0e9f));
     }
 
+    // True at most once in a millisecond: what a region says of its load is told to all cores.
+    bool may_tell(std::uint8_t region, std::uint32_t now_ms) {
+        if (told_[region] && told_ms_[region] == now_ms) return false;
+        told_[region] = true;
+        told_ms_[region] = now_ms;
+        return true;
+    }
+
     // The function's control group. An index that begins to stand for another function has a fresh
     // one.
     select::Trial& trial(std::uint32_t function, std::uint64_t key) {
@@ -63,6 +71,8 @@ class RegionMemory {
     std::array<std::int32_t, kMaxRegions> outstanding_{};
     std::array<float, kMaxRegions> response_us_{};
     std::array<std::uint32_t, kMaxRegions> answered_ms_{};
+    std::array<std::uint32_t, kMaxRegions> told_ms_{};
+    std::array<bool, kMaxRegions> told_{};
     std::unique_ptr<Kept[]> trials_;
 };
 

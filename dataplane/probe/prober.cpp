@@ -1,8 +1,10 @@
 #include "dataplane/probe/prober.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/forward/send.hpp"
+#include "dataplane/load/own_load.hpp"
 #include "dataplane/reply/replies.hpp"
 
 namespace skerry {
@@ -22,37 +24,47 @@ std::uint32_t Prober::send_commands() {
         header.request_id_hi.set(context_.shared.server.boot_id);
         header.request_id_lo.set(command.token);
         header.cookie.set(command.cookie);
-        header.payload_bytes.set(sizeof(wire::ProbePayload));
         const wire::ProbePayload empty{};
+        const std::uint32_t bytes =
+            command.payload_bytes == sizeof empty ? sizeof empty : wire::kFirstProbeBytes;
+        header.payload_bytes.set(bytes);
         sent_[command.region] = {command.token, rte_rdtsc()};
-        send_to_region(context_, static_cast<std::uint8_t>(command.region), header, &empty,
-                       sizeof empty);
+        send_to_region(context_, static_cast<std::uint8_t>(command.region), header, &empty, bytes);
     }
     return count;
 }
 
+wire::ProbePayload Prober::own_numbers() const {
+    const Shared& shared = context_.shared;
+    const LoadNow now = load_now(shared);
+    wire::ProbePayload payload{};
+    payload.boot_id.set(shared.server.boot_id);
+    payload.catalog_epoch.set(shared.catalog_epoch.load(std::memory_order_relaxed));
+    payload.in_flight.set(static_cast<std::uint32_t>(now.executing));
+    payload.waiting.set(static_cast<std::uint32_t>(now.waiting));
+    payload.free_slots.set(shared.idle_slots.load(std::memory_order_relaxed));
+    payload.draining.set(context_.snapshot->draining() ? 1 : 0);
+    payload.slots.set(shared.own_load.slots.load(std::memory_order_relaxed));
+    payload.service_us.set(shared.own_load.service_us.load(std::memory_order_relaxed));
+    payload.region_us.set(shared.own_load.region_us.load(std::memory_order_relaxed));
+    payload.slow_permille.set(shared.own_load.slow_permille.load(std::memory_order_relaxed));
+    return payload;
+}
+
 void Prober::on_probe(const Datagram& datagram) {
     wire::Header* header = datagram.header();
-    if (datagram.bytes() != wire::kHeaderBytes + sizeof(wire::ProbePayload)) {
+    const std::uint32_t payload_bytes = datagram.bytes() - wire::kHeaderBytes;
+    if (!wire::is_probe_size(payload_bytes)) {
         refuse(context_, datagram.mbuf, header, datagram.path(), Reason::refused_bad_message);
         return;
     }
-    std::uint64_t in_flight = 0;
-    std::uint64_t waiting = 0;
     const ServerInfo& server = context_.shared.server;
-    for (std::uint32_t core = 0; core < server.core_count; ++core) {
-        in_flight += context_.shared.counters[core]->in_flight.get();
-        waiting += context_.shared.counters[core]->waiting.get();
-    }
-    auto* payload = reinterpret_cast<wire::ProbePayload*>(header + 1);
-    payload->boot_id.set(server.boot_id);
-    payload->catalog_epoch.set(context_.shared.catalog_epoch.load(std::memory_order_relaxed));
-    payload->in_flight.set(static_cast<std::uint32_t>(in_flight));
-    payload->waiting.set(static_cast<std::uint32_t>(waiting));
-    payload->free_slots.set(context_.shared.idle_slots.load(std::memory_order_relaxed));
-    payload->draining.set(context_.snapshot->draining() ? 1 : 0);
+    const wire::ProbePayload payload = own_numbers();
+    std::memset(header + 1, 0,
+                payload_bytes);  // what is not ours to say is not the sender's either
+    std::memcpy(header + 1, &payload, std::min<std::size_t>(payload_bytes, sizeof payload));
     header->kind = static_cast<std::uint8_t>(wire::Kind::probe_reply);
-    header->flags.set(0);
+    header->flags.set(wire::flag::load);
     header->status = 0;
     header->busy = busy_byte(context_);
     header->cookie.set(wire::make_cookie({server.cookie_key[0], server.cookie_key[1]},
@@ -74,8 +86,10 @@ void Prober::on_probe_reply(const Datagram& datagram) {
         ++region;
     Reason reason = Reason::drop_stale_reply;
     if (region < regions.size() && header.request_id_hi.get() == context_.shared.server.boot_id &&
-        datagram.bytes() == wire::kHeaderBytes + sizeof(wire::ProbePayload)) {
-        const auto& payload = *reinterpret_cast<const wire::ProbePayload*>(&header + 1);
+        wire::is_probe_size(datagram.bytes() - static_cast<std::uint32_t>(wire::kHeaderBytes))) {
+        wire::ProbePayload payload{};
+        std::memcpy(&payload, &header + 1,
+                    std::min(sizeof payload, datagram.bytes() - wire::kHeaderBytes));
         const ProbeResult result{.token = token,
                                  .rtt_tsc = rte_rdtsc() - sent_[region].tsc,
                                  .boot_id = payload.boot_id.get(),
@@ -84,7 +98,12 @@ void Prober::on_probe_reply(const Datagram& datagram) {
                                  .in_flight = payload.in_flight.get(),
                                  .waiting = payload.waiting.get(),
                                  .free_slots = payload.free_slots.get(),
-                                 .draining = payload.draining.get()};
+                                 .draining = payload.draining.get(),
+                                 .slots = payload.slots.get(),
+                                 .service_us = payload.service_us.get(),
+                                 .region_us = payload.region_us.get(),
+                                 .slow_permille = payload.slow_permille.get(),
+                                 .longer = header.flags.get() & wire::flag::load ? 1u : 0u};
         sent_[region].token = 0;
         reason = rte_ring_enqueue_elem(context_.shared.probe_results[context_.core],
                                        const_cast<ProbeResult*>(&result), sizeof result) == 0

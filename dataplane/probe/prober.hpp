@@ -28,6 +28,8 @@ class Prober {
     void on_probe_reply(const Datagram& datagram);
 
   private:
+    wire::ProbePayload own_numbers() const;
+
     struct Sent {
         std::uint64_t token = 0;  // 0: nothing outstanding
         std::uint64_t tsc = 0;

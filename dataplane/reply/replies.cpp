@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "dataplane/dedup/dedup.hpp"
+#include "dataplane/load/own_load.hpp"
 #include "sandbox/base/check.hpp"
 
 namespace skerry {
@@ -16,7 +17,7 @@ void transmit(Context& context, rte_mbuf* mbuf, const net::Path& path) {
 }
 
 // Turns a request's header into the header of its reply, with no payload and nothing executed.
-void make_reply(const Context& context, wire::Header& header, ReplyStatus status,
+void make_reply(Context& context, wire::Header& header, ReplyStatus status,
                 wire::Kind kind = wire::Kind::reply, std::uint64_t cookie = 0) {
     wire::write_reply_head(header,
                            {.kind = kind,
@@ -24,6 +25,13 @@ void make_reply(const Context& context, wire::Header& header, ReplyStatus status
                             .busy = busy_byte(context),
                             .cookie = cookie},
                            context.shared.server.place);
+}
+
+// A POP is told with each answer how busy this region is.
+std::uint16_t tell_load(Context& context, wire::Header& header, std::uint16_t request_flags) {
+    if (context.shared.server.is_pop || !(request_flags & wire::flag::forwarded)) return 0;
+    header.cookie.set(load_word(context));
+    return wire::flag::load;
 }
 
 // Of an answer: what one datagram carries; an exchange takes what fits a worker's answer.
@@ -41,11 +49,11 @@ std::uint16_t reply_flags(const Invocation& invocation) {
     return flags;
 }
 
-wire::Header reply_header(const Context& context, const Invocation& invocation,
-                          ReplyStatus status) {
+wire::Header reply_header(Context& context, const Invocation& invocation, ReplyStatus status) {
     wire::Header header = invocation.header;
     make_reply(context, header, status);
-    header.flags.set(reply_flags(invocation));
+    const std::uint16_t load = tell_load(context, header, invocation.header.flags.get());
+    header.flags.set(static_cast<std::uint16_t>(reply_flags(invocation) | load));
     header.attempts = invocation.attempts;
     header.queue_us.set(invocation.queue_us);
     header.qualifier.set(invocation.version_key);
@@ -168,7 +176,9 @@ void strip_to_message(rte_mbuf* mbuf, const void* message, std::uint32_t message
 void refuse(Context& context, rte_mbuf* mbuf, wire::Header* header, const net::Path& path,
             Reason reason) {
     context.counters.count(reason);
+    const std::uint16_t flags = header->flags.get();
     make_reply(context, *header, info(reason).status);
+    header->flags.set(tell_load(context, *header, flags));
     strip_to_message(mbuf, header, wire::kHeaderBytes);
     transmit(context, mbuf, path);
 }
@@ -185,7 +195,9 @@ void refuse(Context& context, const Arrival& arrival, Reason reason) {
         return;
     }
     context.counters.count(reason);
+    const std::uint16_t flags = arrival.header->flags.get();
     make_reply(context, *arrival.header, info(reason).status);
+    arrival.header->flags.set(tell_load(context, *arrival.header, flags));
     const ExchangeAnswer answer{*arrival.header, reason, nullptr, 0};
     if (arrival.dedup_entry != kNoDedup) [[unlikely]]
         context.dedup->refused(arrival.dedup_entry, answer);

@@ -41,6 +41,8 @@ inline constexpr std::uint16_t maybe_repeated = 1u << 4;  // reply: an earlier r
 inline constexpr std::uint16_t withdrawn = 1u << 5;  // refusal: it had been taken in, and waited
 inline constexpr std::uint16_t want_tail = 1u << 6;  // request: the tail of its log, too
 inline constexpr std::uint16_t retry_key = 1u << 7;  // request over a trunk: `place` is its key
+inline constexpr std::uint16_t load = 1u << 8;  // region's reply: `cookie` is its load (load.hpp).
+                                                // Probe reply: a longer probe is understood
 }  // namespace flag
 
 // Big-endian integer as it lies in the packet.
@@ -144,16 +146,30 @@ inline void put_context(Header& request, std::uint32_t context_bytes) {
     request.tail_bytes.set(static_cast<std::uint16_t>(context_bytes));
 }
 
-// Payload of a probe (zeros) and of its reply. Probe and reply are the same size.
+// Payload of a probe (zeros) and of its reply. Probe and reply are the same size: that of the first
+// version, which ends after `draining`, or all of it. What a reply does not have is not known.
 struct [[gnu::packed]] ProbePayload {
     Be<std::uint64_t> boot_id;        // changes when the server restarts
     Be<std::uint64_t> catalog_epoch;  // changes when the set of versions held changes
     Be<std::uint32_t> in_flight;      // invocations being executed
     Be<std::uint32_t> waiting;        // invocations waiting for a slot
     Be<std::uint32_t> free_slots;
-    Be<std::uint32_t> draining;  // 1: send no new work
+    Be<std::uint32_t> draining;    // 1: send no new work
+    Be<std::uint32_t> slots;       // invocations it could execute at once; 0: not known
+    Be<std::uint32_t> service_us;  // what an execution takes of late; 0: not known
+    Be<std::uint32_t> region_us;   // the same with the wait before it
+    Be<std::uint32_t>
+        slow_permille;          // executions take so much of what they usually take; 0: as usual
+    std::uint8_t reserved[16];  // zero; ignored
 };
-static_assert(sizeof(ProbePayload) == 32);
+inline constexpr std::uint32_t kFirstProbeBytes = 32;
+static_assert(sizeof(ProbePayload) == 64 && offsetof(ProbePayload, slots) == kFirstProbeBytes);
+// Longer probes are for servers to come: they are answered in full length, zeros at the end.
+inline constexpr std::uint32_t kLongestProbeBytes = 512;
+constexpr bool is_probe_size(std::uint32_t payload_bytes) {
+    return payload_bytes == kFirstProbeBytes ||
+           (payload_bytes >= sizeof(ProbePayload) && payload_bytes <= kLongestProbeBytes);
+}
 
 struct RequestId {
     std::uint64_t hi = 0;

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "dataplane/decide/lane.hpp"
+#include "dataplane/load/to_region_load.hpp"
 #include "dataplane/wire/message.hpp"
 #include "dataplane/wire/reply_cache.hpp"
 #include "sandbox/base/check.hpp"
@@ -32,6 +34,44 @@ void judge(const std::uint8_t* data, std::size_t size) {
     SKERRY_CHECK(wire::context_of(*header) <= wire::kContextBytesMax &&
                  wire::argument_bytes(*header) <= header->payload_bytes.get());
     SKERRY_CHECK(wire::kHeaderBytes + header->payload_bytes.get() == size);
+}
+
+// Any bytes as what a region says of its load, and as the numbers that are kept of regions: a
+// choice is made, within bounds.
+void choose(const std::uint8_t* data, std::size_t size) {
+    std::uint64_t words[8] = {};
+    std::memcpy(words, data, std::min(size, sizeof words));
+    const wire::Load load = wire::unpack_load(words[0]);
+    SKERRY_CHECK(wire::unpack_load(wire::pack(load)) == load);
+    const RegionLoad said = to_region_load(load);
+    SKERRY_CHECK(said.wait_us <= 60'000'000 && said.in_flight >= said.waiting);
+    select::Candidates regions;
+    regions.count = 2;
+    for (std::uint32_t r = 0; r < 2; ++r) {
+        // As far as control/regions/monitor.cpp lets them through.
+        const auto up_to = [&](std::size_t word, std::uint32_t most) {
+            return static_cast<std::uint32_t>(words[(word + r) % 8] % (std::uint64_t{most} + 1));
+        };
+        RegionNumbers numbers{.rtt_us = up_to(1, 600'000'000),
+                              .weight_permille = 1000,
+                              .slots = up_to(2, ~0u),
+                              .region_us = up_to(3, 600'000'000),
+                              .service_us = up_to(4, 600'000'000),
+                              .slow_permille = 1000 + up_to(5, 99'000),
+                              .fresh_until_tsc = ~std::uint64_t{0}};
+        regions.id[r] = r;
+        write_lane(regions, r, numbers, said, {1, 1e-6, 7});
+        regions.outstanding[r] = static_cast<std::int32_t>(up_to(6, 1u << 20));
+        regions.max_payload_bytes[r] = 1000;
+    }
+    select::count_own(regions);
+    select::prepare(regions);
+    for (std::uint32_t policy = 0; policy < select::kPolicies; ++policy) {
+        const select::Settings settings{.policy = static_cast<select::Policy>(policy)};
+        const auto choice = select::select_region(settings, {.allowed = 3}, regions,
+                                                  {.now_ms = 7, .deadline_us = 0x7fffffff});
+        SKERRY_CHECK(choice.found() && choice.region < 2);
+    }
 }
 
 struct Remembered {
@@ -135,6 +175,7 @@ class Course {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     judge(data, size);
+    choose(data, size);
     Course course;
     for (std::size_t at = 0; at + 5 <= std::min<std::size_t>(size, 2000); at += 5)
         course.step(data + at);

@@ -1,5 +1,7 @@
-"""Which region: the policy's choice among three, what the operator and the owner allow, a region that falls silent."""
+"""Which region: the policy's choice among three, what the operator and the owner allow, how busy regions are, a region that fails
+requests, one that falls silent."""
 import collections
+import concurrent.futures
 import sys
 import tempfile
 import time
@@ -11,6 +13,9 @@ from tap import equal, eventually
 
 # Goes to the end of the configuration: the first line belongs to the last region, r3.
 MORE = """tags = ["cheap", "south"]
+[outliers]
+interval_ms = 500
+request_volume = 5
 [selection]
 explore_one_in = 0
 no_region = "refuse"
@@ -82,6 +87,25 @@ def test_explain_says_what_happens(lab):
     assert told["r2"] == "eligible" and told["r1"] == told["r3"] != "eligible", told
 
 
+def of_region(lab, name, key):
+    return lab.ctl("region", "describe", name)[key]
+
+
+def test_a_region_that_is_busy_gets_fewer(lab):
+    """Two at a time in each region: the nearest says with its replies that others wait, and the rest goes elsewhere."""
+    lab.deploy("busy", "work", "--place", "region", "--warm-min", "2", "--warm-max", "2")
+    invoke(lab, "busy", b"us=1000 mode=sleep")
+    equal(lab.ctl("explain", "busy")["region"], "r1")
+    with concurrent.futures.ThreadPoolExecutor(12) as clients:
+        answers = list(clients.map(lambda _: invoke(lab, "busy", b"us=60000 mode=sleep"), range(72)))
+    equal({answer.status for answer in answers}, {200})
+    found = collections.Counter(decision(answer)[1]["region"] for answer in answers)
+    assert found["r1"] < 60 and found["r2"] + found["r3"] > 12, found
+    assert 10_000 < of_region(lab, "r1", "service_us") < 90_000, lab.ctl("region", "describe", "r1")
+    eventually(lambda: of_region(lab, "r1", "in_flight_of_late") == 0, "the rush is over")
+    equal(of_region(lab, "r1", "expected_wait_us"), 0)
+
+
 def test_a_region_that_falls_silent(lab):
     """A second later nothing goes to it; when it is back it is asked again."""
     lab.lab("kill", "r1")
@@ -91,6 +115,25 @@ def test_a_region_that_falls_silent(lab):
         equal((word, told["region"] in ("r2", "r3"), told["candidates"], told["asked"]), ("forward", True, "2", "1"))
     eventually(lambda: lab.lab("start", "r1", check=False).returncode == 0, "r1 starts")
     eventually(lambda: "r1" in executed_in(lab, "near", 1), "r1 is asked again", 30)
+
+
+def test_a_region_that_fails_its_requests(lab):
+    """It answers probes and takes nobody's requests: others get them, and it is ejected for its success rate."""
+    config = lab.plan.dir / "r1.toml"
+    lab.lab("kill", "r1")
+    config.write_text(config.read_text().replace("[dataplane]", '[dataplane]\ninvoke_from = ["192.0.2.0/24"]', 1))
+    lab.lab("start", "r1")
+    before = of_region(lab, "r1", "ejections_rate")
+
+    def ejected():
+        assert set(executed_in(lab, "near", 2)) <= {"r2", "r3"}
+        return of_region(lab, "r1", "ejections_rate") > before
+    eventually(ejected, "r1 is ejected")
+    found = lab.ctl("region", "describe", "r1")
+    assert found["faulty"] >= 5 and found["weight_permille"] == 0 and found["ejected_for_ms"] > 0, found
+    equal(found["consecutive_failures"], 0, "it answers its probes")
+    told = decision(invoke(lab, "near", b"x"))[1]
+    equal((told["candidates"], told["asked"]), ("2", "1"))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ constexpr int kReaders = 3;
 RegionNumbers numbers(std::uint32_t i) {
     return {.rtt_us = i,
             .rtt_variation_us = i + 1,
-            .waiting_us = i + 2,
             .weight_permille = static_cast<std::uint16_t>(i),
-            .busy_permille = static_cast<std::uint16_t>(i + 3),
+            .reserved = static_cast<std::uint16_t>(i + 3),
+            .slots = i + 2,
             .cookie = ~std::uint64_t{i},
             .fresh_until_tsc = std::uint64_t{i} << 32};
 }

@@ -19,6 +19,7 @@
 #include "dataplane/event/rings.hpp"
 #include "dataplane/limits/bucket_table.hpp"
 #include "dataplane/limits/shared_bucket.hpp"
+#include "dataplane/load/region_loads.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "sandbox/channel/handover.hpp"
@@ -180,6 +181,35 @@ void seqlock_mutex(benchmark::State& state) {
     }
 }
 BENCHMARK(seqlock_mutex)->Threads(1)->Threads(2)->UseRealTime();
+
+// Readers of a region's load, while with two threads the first one writes.
+void region_loads(benchmark::State& state) {
+    static RegionLoads loads;
+    const bool writes = state.threads() > 1 && state.thread_index() == 0;
+    RegionLoad load{};
+    for (auto _ : state) {
+        if (writes) {
+            ++load.wait_us;
+            loads.write(1, load);
+        } else {
+            benchmark::DoNotOptimize(loads.read(1));
+        }
+    }
+}
+BENCHMARK(region_loads)->Threads(1)->Threads(2)->UseRealTime();
+
+void region_loads_mutex(benchmark::State& state) {
+    static std::mutex mutex;
+    static RegionLoad shared;
+    const bool writes = state.threads() > 1 && state.thread_index() == 0;
+    for (auto _ : state) {
+        const std::lock_guard lock(mutex);
+        if (writes) ++shared.wait_us;
+        const RegionLoad load = shared;
+        benchmark::DoNotOptimize(load);
+    }
+}
+BENCHMARK(region_loads_mutex)->Threads(1)->Threads(2)->UseRealTime();
 
 // An event to the queue, and its verdict back: two elements through two rings.
 void event_rings(benchmark::State& state) {

@@ -113,9 +113,10 @@ class Decisions {
             std::snprintf(regions_[r].name, sizeof regions_[r].name, "r%u", r);
             (*numbers_)[r].write({.rtt_us = static_cast<std::uint32_t>(5'000 + random() % 200'000),
                                   .weight_permille = 1000,
+                                  .slots = 64,
                                   .service_us = 20'000,
-                                  .in_flight = static_cast<std::uint32_t>(random() % 100),
                                   .fresh_until_tsc = 1ull << 50});
+            loads_->write(r, {.in_flight = static_cast<std::uint16_t>(random() % 100)});
         }
         skerry::give_ids(regions_);
         for (std::uint32_t f = 0; f < kFunctions; ++f) {
@@ -145,7 +146,8 @@ class Decisions {
   private:
     std::uint64_t burst() {
         const skerry::LaneClock clock{1ull << 40, 1e-6, 1000};
-        skerry::read_regions(candidates_, *numbers_, regions_, clock);
+        skerry::read_regions(candidates_, *numbers_, *loads_, regions_, clock);
+        count_own(candidates_);
         candidates_.max_payload_bytes.fill(1400);
         const skerry::LocalView local{.is_pop = true};
         std::uint64_t sum = 0;
@@ -168,6 +170,7 @@ class Decisions {
     std::vector<skerry::Target> targets_;
     std::unique_ptr<skerry::RegionNumbersTable> numbers_ =
         std::make_unique<skerry::RegionNumbersTable>();
+    std::unique_ptr<skerry::RegionLoads> loads_ = std::make_unique<skerry::RegionLoads>();
     std::unique_ptr<skerry::WarmthTable> warmth_ = std::make_unique<skerry::WarmthTable>();
     Candidates candidates_;
     Column<std::int32_t> cold_us_{};

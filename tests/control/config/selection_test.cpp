@@ -50,11 +50,26 @@ std::string errors_of(const std::string& more) {
 
 constexpr std::uint64_t kNorth = 1, kSouth = 2, kWest = 4, kAll = 7;
 
+TEST(Selection, TheRetryBudgetIsRead) {
+    const Config config = parsed(
+        "[selection]\nretry_percent = 0\nretry_min_per_s = 3\n"
+        "[outliers]\ninterval_ms = 500\nfailure_percent = 0\n");
+    EXPECT_EQ(config.selection.retries.percent, 0u);
+    EXPECT_EQ(config.selection.retries.min_per_s, 3u);
+    EXPECT_EQ(config.outliers.interval_ms, 500u);
+    EXPECT_EQ(config.outliers.failure_percent, 0u);
+    EXPECT_EQ(config.outliers.panic_percent, 50u);
+    EXPECT_NE(errors_of("[selection]\nretry_percent = 101\n").find("selection.retry_percent"),
+              std::string::npos);
+}
+
 TEST(Selection, TheDefaultsAreThoseOfTheHeader) {
     const Config config = parsed("");
     EXPECT_EQ(config.selection.settings.policy, select::Policy::skerry);
     EXPECT_EQ(config.selection.settings.explore_one_in, 100u);
     EXPECT_EQ(config.selection.no_region, NoRegion::queue);
+    EXPECT_EQ(config.selection.retries.percent, 20u);
+    EXPECT_EQ(config.selection.retries.min_per_s, 10u);
     EXPECT_TRUE(config.selection.rules.empty());
     EXPECT_EQ(config.regions[0].weight_percent, 100u);
     EXPECT_EQ(config.regions[1].weight_percent, 25u);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "dataplane/load/to_region_load.hpp"
 #include "tests/dataplane/loop/environment.hpp"
 
 namespace skerry::regions {
@@ -15,9 +16,10 @@ namespace {
 [[maybe_unused]] const auto* environment = test::add_eal();
 
 constexpr std::uint64_t kPeriod_us = 250'000;
-const MonitorLimits kLimits{.period_us = kPeriod_us,
-                            .fresh_us = 1'000'000,
-                            .health = {.failures_to_eject = 3, .return_us = 1'000'000}};
+const MonitorLimits kLimits{
+    .period_us = kPeriod_us,
+    .fresh_us = 1'000'000,
+    .health = {.failures_to_eject = 3, .return_us = 1'000'000, .base_ejection_us = 100'000}};
 constexpr std::uint64_t kStep_us = 1000;
 
 rte_ring* make_ring(const char* name, std::uint32_t bytes) {
@@ -57,7 +59,9 @@ class MonitorTest : public ::testing::Test {
                    0) {
                 sent_us_.push_back(now_us_);
                 tokens_.push_back(command.token);
-                if (command.region == 0 && up_) out_.push_back({command.token, now_us_, rtt_us_});
+                probe_bytes_ = command.payload_bytes;
+                if ((all_up_ || command.region == 0) && up_)
+                    out_.push_back({command.token, now_us_, rtt_us_});
             }
         }
     }
@@ -73,8 +77,14 @@ class MonitorTest : public ::testing::Test {
             .boot_id = boot_id_,
             .catalog_epoch = catalog_epoch_,
             .cookie = 99,
-            .in_flight = 1,
+            .in_flight = in_flight_,
+            .waiting = waiting_,
             .free_slots = 3,
+            .slots = slots_,
+            .service_us = service_us_,
+            .region_us = service_us_,
+            .slow_permille = slow_permille_,
+            .longer = longer_,
         };
         ASSERT_EQ(rte_ring_enqueue_elem(shared_.probe_results[0], const_cast<ProbeResult*>(&result),
                                         sizeof result),
@@ -83,8 +93,11 @@ class MonitorTest : public ::testing::Test {
 
     Shared shared_;
     std::uint64_t now_us_ = 10'000'000;
-    bool up_ = true;
+    bool up_ = true, all_up_ = false;
     std::uint64_t rtt_us_ = 20'000;
+    std::uint32_t in_flight_ = 1, waiting_ = 0, slots_ = 0, service_us_ = 0, slow_permille_ = 0;
+    std::uint64_t longer_ = 0;
+    std::uint32_t probe_bytes_ = 0;  // of the last one
     std::uint64_t boot_id_ = 5, catalog_epoch_ = 1;
     std::vector<Out> out_;
     std::vector<std::uint64_t> sent_us_, tokens_;
@@ -118,7 +131,9 @@ TEST_F(MonitorTest, TellsThePacketPathWhatItHeard) {
     ASSERT_TRUE(shared_.region_numbers[0].read(numbers));
     EXPECT_EQ(numbers.weight_permille, 1000);
     EXPECT_NEAR(numbers.rtt_us, 20'000, 10);
-    EXPECT_EQ(numbers.busy_permille, 250);
+    EXPECT_EQ(numbers.slots, 4u) << "what it does not say is what it has";
+    EXPECT_EQ(numbers.service_us, kUnknownService_us);
+    EXPECT_EQ(numbers.slow_permille, 1000u);
     EXPECT_EQ(numbers.cookie, 99u);
     EXPECT_GT(numbers.fresh_until_tsc, rte_rdtsc());
     EXPECT_TRUE(look(monitor).fresh);
@@ -213,6 +228,134 @@ TEST_F(MonitorTest, SilentRequestsCountAsFailures) {
     counters.answered.add();
     monitor.step(now_us_);
     EXPECT_EQ(look(monitor).state, Health::State::ejected) << "probes decide on the way back";
+}
+
+TEST_F(MonitorTest, TellsTheLoadThatProbesBring) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    in_flight_ = 4;
+    waiting_ = 6;
+    slots_ = 4;
+    service_us_ = 50'000;
+    slow_permille_ = 3'000;
+    pass(monitor, 1'000'000);
+    RegionNumbers numbers;
+    ASSERT_TRUE(shared_.region_numbers[0].read(numbers));
+    EXPECT_EQ(numbers.slots, 4u);
+    EXPECT_EQ(numbers.service_us, 50'000u);
+    EXPECT_EQ(numbers.slow_permille, 3'000u);
+    const RegionLoad load = shared_.region_loads.read(0);
+    EXPECT_EQ(load.in_flight, 10);
+    EXPECT_EQ(load.waiting, 6);
+    EXPECT_GT(load.wait_us, 6u * 50'000 / 4);
+}
+
+TEST_F(MonitorTest, NoNumberOfARegionsIsTakenAsItIs) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    in_flight_ = waiting_ = slots_ = service_us_ = slow_permille_ = ~0u;
+    pass(monitor, 1'000'000);
+    RegionNumbers numbers;
+    ASSERT_TRUE(shared_.region_numbers[0].read(numbers));
+    EXPECT_LE(numbers.service_us, 600'000'000u);
+    EXPECT_LE(numbers.region_us, 600'000'000u);
+    EXPECT_EQ(numbers.slow_permille, 100'000u);
+    EXPECT_EQ(shared_.region_loads.read(0).wait_us, 60'000'000u);
+}
+
+TEST_F(MonitorTest, ProbesAreLongerWhereThatIsUnderstood) {
+    Monitor monitor(shared_, 1, kLimits, 7);
+    pass(monitor, 1'000'000);
+    EXPECT_EQ(probe_bytes_, 32u);
+    longer_ = 1;
+    pass(monitor, 1'000'000);
+    EXPECT_EQ(probe_bytes_, 64u);
+    up_ = false;  // an older server takes its place, which refuses such a probe
+    pass(monitor, 1'000'000);
+    EXPECT_EQ(probe_bytes_, 32u);
+}
+
+constexpr OutlierLimits kOutliers{.interval_us = 1'000'000, .request_volume = 10};
+
+TEST_F(MonitorTest, ARegionThatFailsItsRequestsIsEjectedThoughItAnswersProbes) {
+    MonitorLimits limits = kLimits;
+    limits.outliers = kOutliers;
+    all_up_ = true;
+    Monitor monitor(shared_, 3, limits, 7);
+    pass(monitor, 2'000'000);
+    const auto fail = [&](std::uint32_t region, std::uint64_t requests, std::uint64_t failures) {
+        shared_.counters[0]->regions[region].replies.add(requests);
+        shared_.counters[0]->regions[region].answered.add(requests);
+        shared_.counters[0]->regions[region].faulty.add(failures);
+    };
+    fail(0, 100, 60);
+    fail(1, 9, 9);
+    fail(2, 100, 40);
+    bool out = false;
+    for (int i = 0; i < 1500 && !out; ++i) {
+        pass(monitor, kStep_us);
+        out = look(monitor).state == Health::State::ejected;
+    }
+    EXPECT_TRUE(out);
+    EXPECT_EQ(look(monitor).ejections_rate, 1u);
+    EXPECT_GT(look(monitor).ejected_for_us, 0u);
+    EXPECT_EQ(monitor.standing(1, now_us_).state, Health::State::healthy) << "too few to say";
+    EXPECT_EQ(monitor.standing(2, now_us_).state, Health::State::healthy);
+    pass(monitor, 3'000'000);
+    EXPECT_EQ(look(monitor).state, Health::State::healthy);
+}
+
+TEST_F(MonitorTest, NoMoreThanAShareIsEjected) {
+    MonitorLimits limits = kLimits;
+    limits.outliers = kOutliers;
+    limits.health.base_ejection_us = 60'000'000;
+    all_up_ = true;
+    Monitor monitor(shared_, 4, limits, 7);
+    pass(monitor, 2'000'000);
+    for (std::uint32_t r = 0; r < 4; ++r) {
+        shared_.counters[0]->regions[r].replies.add(100);
+        shared_.counters[0]->regions[r].faulty.add(60 + r);
+    }
+    pass(monitor, 1'100'000);
+    std::uint32_t ejected = 0, withheld = 0;
+    for (std::uint32_t r = 0; r < 4; ++r) {
+        ejected += monitor.standing(r, now_us_).state == Health::State::ejected;
+        withheld += monitor.standing(r, now_us_).ejections_withheld != 0;
+    }
+    EXPECT_EQ(ejected, 2u) << "half of them";
+    EXPECT_EQ(withheld, 2u);
+    EXPECT_EQ(monitor.standing(3, now_us_).state, Health::State::ejected) << "the worst first";
+    EXPECT_EQ(monitor.standing(3, now_us_).weight_permille, 0u);
+    shared_.counters[0]->regions[0].silent.add(5);
+    monitor.step(now_us_);
+    EXPECT_EQ(look(monitor).state, Health::State::healthy) << "nor for silence of requests";
+}
+
+TEST_F(MonitorTest, WhenTooManyAreEjectedNoneIs) {
+    MonitorLimits limits = kLimits;
+    limits.outliers = kOutliers;
+    limits.outliers.max_ejected_percent = 100;
+    limits.health.base_ejection_us = 60'000'000;
+    all_up_ = true;
+    Monitor monitor(shared_, 3, limits, 7);
+    pass(monitor, 2'000'000);
+    const auto silence = [&](std::uint32_t region) {
+        shared_.counters[0]->regions[region].silent.add(3);
+        monitor.step(now_us_);
+    };
+    silence(0);
+    EXPECT_EQ(look(monitor).weight_permille, 0u);
+    EXPECT_FALSE(look(monitor).in_panic);
+    silence(1);
+    EXPECT_EQ(monitor.standing(1, now_us_).state, Health::State::ejected);
+    EXPECT_TRUE(look(monitor).in_panic) << "one of three is left";
+    EXPECT_EQ(look(monitor).weight_permille, 1000u);
+    EXPECT_EQ(monitor.standing(1, now_us_).weight_permille, 1000u);
+    RegionNumbers numbers;
+    ASSERT_TRUE(shared_.region_numbers[1].read(numbers));
+    EXPECT_EQ(numbers.weight_permille, 1000u);
+    up_ = false;  // now no probe is answered either: nothing could be had of them
+    pass(monitor, 2'000'000);
+    EXPECT_FALSE(look(monitor).in_panic);
+    EXPECT_EQ(look(monitor).weight_permille, 0u);
 }
 
 TEST_F(MonitorTest, ANewServerAtTheAddressIsNoticed) {

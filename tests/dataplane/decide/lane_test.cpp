@@ -14,7 +14,7 @@ std::int32_t left_ms(std::uint64_t fresh_until_tsc) {
     select::Candidates c;
     RegionNumbers numbers;
     numbers.fresh_until_tsc = fresh_until_tsc;
-    write_lane(c, 0, numbers, kClock);
+    write_lane(c, 0, numbers, {}, kClock);
     return static_cast<std::int32_t>(c.fresh_until_ms[0] - kClock.now_ms);
 }
 
@@ -29,11 +29,13 @@ TEST(Lane, AnInstantOfTheCounterBecomesOneOfTheMilliseconds) {
 TEST(Lane, NumbersThatAreTooLargeStayPositive) {
     select::Candidates c;
     RegionNumbers numbers;
-    numbers.rtt_us = numbers.waiting_us = numbers.in_flight = 0xffffffffu;
-    write_lane(c, 5, numbers, kClock);
+    numbers.rtt_us = numbers.slots = numbers.service_us = 0xffffffffu;
+    write_lane(c, 5, numbers, {0xffffffffu, 0xffff, 0xffff}, kClock);
     EXPECT_EQ(c.rtt_us[5], 0x7fffffff);
+    EXPECT_EQ(c.slots[5], 0x7fffffff);
     EXPECT_EQ(c.wait_us[5], 0x7fffffff);
-    EXPECT_EQ(c.in_flight[5], 0x7fffffff);
+    EXPECT_EQ(c.in_flight[5], 0xffff);
+    EXPECT_EQ(c.waiting[5], 0xffff);
 }
 
 TEST(Lane, AFunctionIsReadAsThePolicyNeedsIt) {

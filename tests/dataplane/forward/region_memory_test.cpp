@@ -68,5 +68,14 @@ TEST(RegionMemory, AnIndexThatStandsForAnotherFunctionBeginsAnew) {
     EXPECT_FALSE(memory.trial(7, 0xabc).reverted(2'000)) << "what was forgotten stays so";
 }
 
+TEST(RegionMemory, TellsARegionsLoadOnceAMillisecond) {
+    RegionMemory memory;
+    EXPECT_TRUE(memory.may_tell(1, 0)) << "the first time, whatever the clock says";
+    EXPECT_FALSE(memory.may_tell(1, 0));
+    EXPECT_TRUE(memory.may_tell(2, 0)) << "each region for itself";
+    EXPECT_TRUE(memory.may_tell(1, 1));
+    EXPECT_TRUE(memory.may_tell(1, 0xffffffffu));
+}
+
 }  // namespace
 }  // namespace skerry

@@ -159,6 +159,34 @@ TEST_F(Admission, AnswersAPeersProbe) {
     EXPECT_EQ(payload.boot_id.get(), info.boot_id);
     EXPECT_EQ(payload.catalog_epoch.get(), 42u);
     EXPECT_NE(reply.header.cookie.get(), 0u);
+    EXPECT_EQ(reply.header.flags.get(), wire::flag::load) << "it would understand a longer one";
+}
+
+TEST_F(Admission, AnswersAProbeInItsOwnLength) {
+    start();
+    shared.own_load.slots = 12;
+    shared.own_load.service_us = 3'000;
+    shared.own_load.region_us = 4'000;
+    shared.own_load.slow_permille = 2'500;
+    wire::Header header = request_header(shared, client(), 9);
+    header.kind = static_cast<std::uint8_t>(wire::Kind::probe);
+    for (const std::size_t bytes : {32u, 64u, 200u}) {
+        send(client(), header, std::string(bytes, 'x'));
+        turn();
+        const Message reply = next();
+        ASSERT_EQ(reply.payload.size(), bytes) << "never more than was sent";
+        wire::ProbePayload payload{};
+        std::memcpy(&payload, reply.payload.data(), std::min(bytes, sizeof payload));
+        EXPECT_EQ(payload.boot_id.get(), info.boot_id);
+        EXPECT_EQ(payload.slots.get(), bytes == 32 ? 0u : 12u);
+        EXPECT_EQ(payload.service_us.get(), bytes == 32 ? 0u : 3'000u);
+        EXPECT_EQ(payload.region_us.get(), bytes == 32 ? 0u : 4'000u);
+        EXPECT_EQ(payload.slow_permille.get(), bytes == 32 ? 0u : 2'500u);
+        for (std::size_t i = 48; i < bytes; ++i) EXPECT_EQ(reply.payload[i], '\0') << i;
+    }
+    send(client(), header, std::string(33, '\0'));
+    turn();
+    EXPECT_EQ(next().status(), ReplyStatus::bad_message);
 }
 
 }  // namespace

@@ -82,6 +82,58 @@ TEST_F(Forward, SilenceBeforeAcceptedGoesElsewhere) {
     EXPECT_TRUE(reply.header.flags.get() & wire::flag::maybe_repeated);
 }
 
+// Refusals of two regions: the first request may go elsewhere, and there is nothing left for
+// others.
+TEST_F(Forward, TheRetryBudgetBoundsHowManyGoElsewhere) {
+    info.retries = {.percent = 10, .min_per_s = 0};
+    start();
+    set_region(0, 1000);
+    set_region(1, 2000);
+    std::uint64_t id = 0;
+    int asked_again = 0, refused = 0;
+    for (int i = 0; i < 100; ++i) {
+        send(client(), request_header(shared, client(), ++id), "payload");
+        turn();
+        answer(0, next(), wire::Kind::reply, ReplyStatus::draining);
+        const Message second = next();
+        if (!is_for(second, 1)) {
+            EXPECT_EQ(second.status(), ReplyStatus::overloaded);
+            ++refused;
+            continue;
+        }
+        ++asked_again;
+        answer(1, second, wire::Kind::reply, ReplyStatus::ok, "ok");
+        EXPECT_EQ(next().payload, "ok");
+    }
+    EXPECT_NEAR(asked_again, 10, 1);
+    EXPECT_EQ(count(Reason::refused_retry_budget), static_cast<std::uint64_t>(refused));
+    EXPECT_EQ(shared.counters[0]->fail_overs.get(), static_cast<std::uint64_t>(asked_again));
+}
+
+TEST_F(Forward, WithoutARetryBudgetSilenceIsAnAnswerOfItsOwn) {
+    info.retries = {.percent = 0, .min_per_s = 0};
+    begin();
+    const auto reply = wait_for_reply();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status(), ReplyStatus::region_failed) << "it may have been executed";
+    EXPECT_EQ(count(Reason::failed_retry_budget), 1u);
+    EXPECT_EQ(shared.counters[0]->regions[1].sent.get(), 0u);
+}
+
+// What is the region's own trouble counts against it; that it is busy, or drained, does not.
+TEST_F(Forward, CountsWhatRegionsFailIn) {
+    begin();
+    answer(0, next(), wire::Kind::reply, ReplyStatus::start_failed);
+    answer(1, next(), wire::Kind::reply, ReplyStatus::overloaded);
+    (void)next();
+    const auto& regions = shared.counters[0]->regions;
+    EXPECT_EQ(regions[0].replies.get(), 1u);
+    EXPECT_EQ(regions[0].faulty.get(), 1u);
+    EXPECT_EQ(regions[1].replies.get(), 1u);
+    EXPECT_EQ(regions[1].faulty.get(), 0u);
+    EXPECT_EQ(regions[1].refused.get(), 1u);
+}
+
 TEST_F(Forward, SilenceWithPolicyNeverIsOutcomeUnknown) {
     begin(RetryPolicy::never);
     const auto reply = wait_for_reply();

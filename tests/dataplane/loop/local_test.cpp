@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "dataplane/wire/load.hpp"
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/harness.hpp"
 
@@ -40,6 +41,46 @@ TEST_F(Local, RunsARequestAndSaysWhereAndWhich) {
     EXPECT_EQ(reply.header.qualifier.get(), kVersionKey);
     EXPECT_EQ(free_slots(), 1u);
     EXPECT_EQ(count(Reason::served_local), 1u);
+}
+
+// A region's answer to a POP: what was executed, and what was refused.
+TEST_F(Local, ARegionTellsPopsItsLoad) {
+    info.is_pop = false;
+    start();
+    shared.own_load.slots = 40;
+    shared.own_load.service_us = 1'000;
+    PlayedWorker worker(shared, 0, 1);
+    wire::Header header = request_header(shared, client(), 1);
+    header.flags.set(wire::flag::forwarded);
+    const wire::Load idle{.executing = 0, .waiting = 0, .slots = 40, .service_us = 1'000};
+    send(client(), header, "a");
+    turn();
+    ASSERT_EQ(worker.take(), 1u);
+    worker.respond(0, "b");
+    turn();
+    Message reply = next();
+    EXPECT_EQ(reply.payload, "b");
+    EXPECT_TRUE(reply.header.flags.get() & wire::flag::load);
+    const wire::Load told = wire::unpack_load(reply.header.cookie.get());
+    EXPECT_EQ(told.slots, 40);
+    EXPECT_EQ(told.service_us, 1'000u);
+    EXPECT_LE(told.executing, 1);
+    publish(true);
+    header.request_id_lo.set(2);
+    const std::uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 500;  // it is looked up each ms
+    while (rte_rdtsc() < until) continue;
+    send(client(), header, "a");
+    turn();
+    reply = next();
+    EXPECT_EQ(reply.status(), ReplyStatus::draining);
+    EXPECT_TRUE(reply.header.flags.get() & wire::flag::load);
+    EXPECT_EQ(wire::unpack_load(reply.header.cookie.get()), idle);
+    // Who is no POP is not told.
+    send(client(), request_header(shared, client(), 3), "a");
+    turn();
+    reply = next();
+    EXPECT_EQ(reply.header.flags.get(), 0);
+    EXPECT_EQ(reply.header.cookie.get(), 0u);
 }
 
 TEST_F(Local, SpeaksIPv6) {

@@ -1,5 +1,6 @@
 // Which region a request goes to: the choice follows what is known of the regions, and what the
 // operator and the function's owner forbid holds.
+#include "dataplane/wire/load.hpp"
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/forwarding.hpp"
 
@@ -69,13 +70,61 @@ TEST_F(Selection, FollowsTheWaitAndTheColdStart) {
     set(0, {.rtt_us = 5'000});
     set(1, {.rtt_us = 20'000});
     EXPECT_EQ(ask(), 0);
-    set(0, {.rtt_us = 5'000, .waiting_us = 40'000});
+    shared.region_loads.write(0, {.wait_us = 40'000});
     EXPECT_EQ(ask(), 1);
-    set(0, {.rtt_us = 5'000});
+    shared.region_loads.write(0, {});
     set_cold(0, 100'000);
     EXPECT_EQ(ask(), 1);
     set_cold(1, 100'000);
     EXPECT_EQ(ask(), 0) << "cold everywhere: the nearest is seeded";
+}
+
+// What an answer says of the region's load holds for the next request.
+TEST_F(Selection, FollowsTheLoadThatRepliesTell) {
+    begin_with(2);
+    set(0, {.rtt_us = 5'000});
+    set(1, {.rtt_us = 20'000});
+    const auto answer_with = [&](std::uint64_t id, const wire::Load& load, std::uint16_t flags) {
+        send(client(), request_header(shared, client(), id), "payload");
+        turn();
+        Message message = next();
+        const std::uint32_t region = is_for(message, 0) ? 0 : 1;
+        message.header.flags.set(flags);
+        answer(region, message, wire::Kind::reply, ReplyStatus::ok, "", wire::pack(load));
+        const Message reply = next();
+        EXPECT_EQ(reply.header.cookie.get(), 0u) << "none of the client's business";
+        EXPECT_EQ(reply.header.flags.get() & wire::flag::load, 0);
+        const std::uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 500;  // told once a ms
+        while (rte_rdtsc() < until) continue;
+        return static_cast<int>(region);
+    };
+    const wire::Load full{.executing = 4, .waiting = 8, .slots = 4, .service_us = 20'000};
+    const wire::Load idle{.executing = 0, .waiting = 0, .slots = 4, .service_us = 20'000};
+    EXPECT_EQ(answer_with(1, full, 0), 0)
+        << "an older region's answer: a cookie means nothing there";
+    EXPECT_EQ(answer_with(2, full, wire::flag::load | wire::flag::replayed), 0) << "what was";
+    EXPECT_EQ(answer_with(3, full, wire::flag::load), 0);
+    EXPECT_GT(shared.region_loads.read(0).wait_us, 40'000u);
+    EXPECT_EQ(shared.region_loads.read(0).in_flight, 12);
+    EXPECT_EQ(answer_with(4, idle, wire::flag::load), 1);
+    shared.region_loads.write(0, {});
+    EXPECT_EQ(answer_with(5, idle, wire::flag::load), 0);
+}
+
+// A burst, before the region can have said anything: what it can't have worked off counts.
+TEST_F(Selection, ABurstSpreadsByWhatIsOutstanding) {
+    begin_with(2);
+    set(0, {.rtt_us = 1'000, .rtt_variation_us = 200'000, .slots = 4, .service_us = 20'000});
+    set(1, {.rtt_us = 2'000, .rtt_variation_us = 200'000, .slots = 4, .service_us = 20'000});
+    int at[2] = {};
+    for (std::uint64_t id = 1; id <= 40; ++id) {
+        send(client(), request_header(shared, client(), id), "payload");
+        turn();
+        const Message message = next();
+        ++at[is_for(message, 0) ? 0 : 1];
+    }
+    EXPECT_NEAR(at[0], 20, 4);
+    EXPECT_NEAR(at[1], 20, 4);
 }
 
 TEST_F(Selection, LeavesARegionThatIsSlow) {
@@ -173,7 +222,8 @@ TEST_F(Selection, ChoicesThatProveSlowerAreReverted) {
 TEST_F(Selection, NearestLooksAtNothingElse) {
     info.selection.policy = select::Policy::nearest;
     begin_with(2);
-    set(0, {.rtt_us = 5'000, .waiting_us = 900'000});
+    set(0, {.rtt_us = 5'000});
+    shared.region_loads.write(0, {.wait_us = 900'000});
     set(1, {.rtt_us = 6'000});
     set_cold(0, 500'000);
     EXPECT_EQ(ask(), 0);

@@ -23,9 +23,9 @@ TEST(Seqlock, NeverWrittenReadsAsZeros) {
 TEST(Seqlock, ReadsTheLastWritten) {
     Seqlock<RegionNumbers> lock;
     for (std::uint32_t i = 1; i < 1000; ++i) {
-        RegionNumbers in{.rtt_us = i, .rtt_variation_us = i + 1, .waiting_us = i + 2};
+        RegionNumbers in{.rtt_us = i, .rtt_variation_us = i + 1, .slots = i + 2};
         in.weight_permille = static_cast<std::uint16_t>(i);
-        in.busy_permille = static_cast<std::uint16_t>(i + 3);
+        in.reserved = static_cast<std::uint16_t>(i + 3);
         in.cookie = ~std::uint64_t{i};
         in.fresh_until_tsc = std::uint64_t{i} << 40;
         lock.write(in);

@@ -232,13 +232,25 @@ TEST(Message, ProbePayloadIsLaidOutAsSpecified) {
     payload.waiting.set(k32);
     payload.free_slots.set(k32);
     payload.draining.set(k32);
-    std::array<std::uint8_t, 32> bytes;
+    payload.slots.set(1);
+    payload.service_us.set(2);
+    payload.region_us.set(3);
+    payload.slow_permille.set(k32);
+    std::array<std::uint8_t, 64> bytes;
     std::memcpy(bytes.data(), &payload, sizeof payload);
-    const std::array<std::uint8_t, 32> expected = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88,
-                                                   0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88,
-                                                   0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44,
-                                                   0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44};
+    const std::array<std::uint8_t, 64> expected = {
+        0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x11, 0x22, 0x33, 0x44,
+        0x55, 0x66, 0x77, 0x88, 0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44,
+        0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44, 0,    0,    0,    1,
+        0,    0,    0,    2,    0,    0,    0,    3,    0x11, 0x22, 0x33, 0x44};
     EXPECT_EQ(bytes, expected);
+}
+
+TEST(Message, ProbesHaveTheFirstLengthOrALongerOne) {
+    for (const std::uint32_t bytes : {32u, 64u, 65u, 512u})
+        EXPECT_TRUE(is_probe_size(bytes)) << bytes;
+    for (const std::uint32_t bytes : {0u, 31u, 33u, 63u, 513u, ~0u})
+        EXPECT_FALSE(is_probe_size(bytes)) << bytes;
 }
 
 TEST(Message, StatusBytesFromTheWireAreLookedUpSafely) {
