@@ -155,6 +155,15 @@ Answer get_versions(const Call&, const std::string&, std::string_view, Backend& 
     return json_answer(versions_json(backend.held()));
 }
 
+Answer get_artifact(const Call&, const std::string& digest, std::string_view, Backend& backend) {
+    const bool is_digest =
+        digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (is_digest)
+        if (auto bytes = backend.archive(digest))
+            return {200, "application/octet-stream", std::move(*bytes)};
+    return error_answer({404, "no-such-artifact", "no artifact with that digest is here", {}});
+}
+
 struct Route {
     std::string_view method;
     std::string_view pattern;  // "*" stands for one segment: the name
@@ -195,8 +204,14 @@ constexpr Route kAdminRoutes[] = {
 
 constexpr Route kManagementRoutes[] = {
     {"GET", "/v1/versions", get_versions, false},
+    {"GET", "/v1/artifacts/*", get_artifact, false},
     {"POST", "/v1/functions/*/versions", post_pushed_version, true},
     {"DELETE", "/v1/functions/*", delete_function, false},
+};
+
+// Of a POP, for the members of its fleet.
+constexpr Route kFleetRoutes[] = {
+    {"GET", "/v1/artifacts/*", get_artifact, false},
 };
 
 // Whether `path` has the pattern's form; the segment under "*" goes to `name`.
@@ -245,8 +260,8 @@ Answer dispatch(const Call& call, Api api, Backend& backend) {
             return false;
         }
         // Names need no escapes, so a "%" in one is refused with them.
-        const bool region = route.pattern == "/v1/regions/*";
-        if (!name.empty() && !region && !catalog::validate_name(name))
+        const bool other = route.pattern == "/v1/regions/*" || route.pattern == "/v1/artifacts/*";
+        if (!name.empty() && !other && !catalog::validate_name(name))
             answer = refuse(call, {400,
                                    "bad-name",
                                    "that can't be the name of a function",
@@ -258,6 +273,9 @@ Answer dispatch(const Call& call, Api api, Backend& backend) {
     Answer answer;
     if (api == Api::admin) {
         for (const auto& route : kAdminRoutes)
+            if (try_route(route, answer)) return answer;
+    } else if (api == Api::fleet) {
+        for (const auto& route : kFleetRoutes)
             if (try_route(route, answer)) return answer;
     } else {
         for (const auto& route : kManagementRoutes)

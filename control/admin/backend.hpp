@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "control/catalog/catalog.hpp"
 #include "control/events/service.hpp"
+#include "control/fleet/view.hpp"
 #include "control/logs/collector.hpp"
 #include "control/placement/start_phases.hpp"
 #include "control/routes/route.hpp"
@@ -41,6 +43,7 @@ struct StatusView {
     int pid = 0, warden_pid = 0;
     placement::WorkerTotals ended;
     logs::Collector::Totals logs;
+    std::optional<fleet::View> fleet;  // of a member of one
 };
 
 struct VersionView {
@@ -241,6 +244,8 @@ class Backend {
     virtual std::uint64_t catalog_epoch() = 0;
     virtual std::uint64_t boot_id() = 0;
     virtual HeldVersions held() = 0;
+    // The bytes of an artifact. Any error: it is not here.
+    virtual Result<std::string> archive(const std::string& digest) = 0;
 
     // Blocks until the version is installed, replicated, warm and current, or until that failed.
     virtual ApiResult<DeployOutcome> deploy(const DeployRequest& request,

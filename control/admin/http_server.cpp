@@ -145,7 +145,7 @@ Result<std::unique_ptr<Server>> start_admin(const std::string& socket_path, Back
 }
 
 Result<std::unique_ptr<Server>> start_management(const std::string& listen, const Tls& tls,
-                                                 Backend& backend) {
+                                                 Backend& backend, bool for_fleet) {
     auto where = split_host_port(listen);
     if (!where) return Error{EINVAL, "management.listen: " + where.error().text};
     SslContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
@@ -153,7 +153,7 @@ Result<std::unique_ptr<Server>> start_management(const std::string& listen, cons
     if (const Status configured = configure_tls(*context, tls); !configured)
         return configured.error();
     auto http = std::make_unique<HttpServer>(std::move(context));
-    set_up(*http, Api::management, backend);
+    set_up(*http, for_fleet ? Api::fleet : Api::management, backend);
     http->set_socket_options(set_tcp_options);
     errno = 0;
     if (!http->bind(where->host, where->port)) return errno_error("bind " + listen);

@@ -9,6 +9,7 @@
 #include "control/admin/query.hpp"
 #include "control/admin/servers.hpp"
 #include "control/admin/tls.hpp"
+#include "control/catalog/artifacts.hpp"
 
 // After ours: <resolv.h>, which httplib includes, defines a macro STATUS.
 #include <httplib.h>
@@ -88,7 +89,8 @@ struct Patience {
 };
 
 Result<Reply> call(const std::string& address, const Tls& tls, Patience patience,
-                   ManagementClient::Cancelled& cancelled, httplib::Request request) {
+                   ManagementClient::Cancelled& cancelled, httplib::Request request,
+                   std::size_t most_bytes = kMaxAnswerBytes) {
     const std::string doing = request.method + " " + address;
     auto where = split_host_port(address);
     if (!where) return Error{EINVAL, "region's management address: " + where.error().text};
@@ -110,7 +112,7 @@ Result<Reply> call(const std::string& address, const Tls& tls, Patience patience
     request.set_header("Host", address);
     request.content_receiver = [&](const char* data, std::size_t length, std::uint64_t,
                                    std::uint64_t) {
-        if (reply.body.size() + length > kMaxAnswerBytes) return false;
+        if (reply.body.size() + length > most_bytes) return false;
         reply.body.append(data, length);
         return true;
     };
@@ -141,7 +143,8 @@ Error region_error(const std::string& address, const Reply& reply) {
         for (const char* key : {"code", "message"})
             if (inner.contains(key) && inner[key].is_string())
                 text += ": " + inner[key].get<std::string>().substr(0, 300);
-        if (inner.value("code", json()) == "no-such-function") code = ENOENT;
+        const json word = inner.value("code", json());
+        if (word == "no-such-function" || word == "no-such-artifact") code = ENOENT;
     }
     return Error{code, address + " answered " + text};
 }
@@ -276,6 +279,17 @@ Status ManagementClient::erase(const std::string& name) const {
                       make_request("DELETE", "/v1/functions/" + name));
     if (!reply) return reply.error();
     return reply->status == 200 ? ok() : Status(region_error(address_, *reply));
+}
+
+Result<std::string> ManagementClient::artifact(const std::string& digest) const {
+    const Patience patience{timeout_ms_ / 2, push_timeout_ms(catalog::kMaxArchiveBytes)};
+    auto reply = call(address_, tls_, patience, *cancelled_,
+                      make_request("GET", "/v1/artifacts/" + digest), catalog::kMaxArchiveBytes);
+    if (!reply) return reply.error();
+    if (reply->status != 200) return region_error(address_, *reply);
+    if (const std::string found = catalog::sha256_hex(reply->body); found != digest)
+        return Error{EBADMSG, address_ + ": what it sent as " + digest + " hashes to " + found};
+    return std::move(reply->body);
 }
 
 void ManagementClient::cancel() const {

@@ -75,6 +75,29 @@ void add_workers(Families& f, const StatusView& status) {
     f.add(status.logs.dropped_lines);
 }
 
+void add_fleet(Families& f, const StatusView& status) {
+    if (!status.fleet) return;
+    const fleet::View& fleet = *status.fleet;
+    f.gauge("store_fresh", "1 while etcd confirms that what is served is the newest there is");
+    f.add(fleet.fresh ? 1.0 : 0.0);
+    f.gauge("store_age_seconds", "Since etcd last confirmed it; -1: never");
+    f.add(fleet.age_s);
+    f.gauge("store_revision", "Of etcd, the newest that was heard of");
+    f.add(fleet.revision);
+    f.gauge("store_pending", "Functions that are not here yet as the fleet has them");
+    f.add(std::uint64_t{fleet.pending.size()});
+    f.gauge("fleet_members", "Servers of the fleet, this one among them");
+    f.add(std::uint64_t{fleet.members.size()});
+    f.counter("store_lists_total", "Times that everything was read anew, and watched from there");
+    f.add(fleet.lists);
+    f.counter("store_compactions_total", "Watches that were lost to a compaction");
+    f.add(fleet.compactions);
+    f.counter("store_taken_over_total", "Changes of other members that were taken over");
+    f.add(fleet.taken_over);
+    f.counter("store_conflicts_total", "Changes refused because another member was faster");
+    f.add(fleet.conflicts);
+}
+
 void add_server(Families& f, Backend& backend) {
     const StatusView status = backend.status();
     f.gauge("info", "Always 1; the labels say which server this is");
@@ -96,6 +119,7 @@ void add_server(Families& f, Backend& backend) {
     f.gauge("catalog_epoch", "Grows with each change of the catalog");
     f.add(backend.catalog_epoch());
     add_workers(f, status);
+    add_fleet(f, status);
     f.gauge("tsc_hz", "Cycles a second of the counters in cycles");
     f.add(backend.tsc_hz());
 }

@@ -30,7 +30,8 @@ ApiResult<AliasRequest> parse_alias(std::string_view query, bool with_version);
 // `since` (RFC 3339), `after` (the `next` of an earlier answer), `request`; all may be left out.
 ApiResult<logs::Question> parse_logs(std::string_view query);
 
-enum class Api { admin, management };
+// fleet: what a POP serves of the management API, for the members of its fleet.
+enum class Api { admin, management, fleet };
 
 // What is not given has its default. `digest` is a parameter of the management API alone, and must
 // be given there.

@@ -121,7 +121,34 @@ std::string dump(const json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
+namespace {
+
+json fleet_json(const fleet::View& v) {
+    json members = json::array(), pending = json::array();
+    for (const fleet::Member& each : v.members)
+        members.push_back({{"name", each.name},
+                           {"management", each.management},
+                           {"boot_id", each.boot_id},
+                           {"version", each.version}});
+    for (const auto& [name, why] : v.pending) pending.push_back({{"function", name}, {"why", why}});
+    return {{"kind", "etcd"},
+            {"joined", v.joined},
+            {"fresh", v.fresh},
+            {"age_s", finite(v.age_s)},
+            {"revision", v.revision},
+            {"lists", v.lists},
+            {"compactions", v.compactions},
+            {"taken_over", v.taken_over},
+            {"conflicts", v.conflicts},
+            {"error", v.error},
+            {"members", std::move(members)},
+            {"pending", std::move(pending)}};
+}
+
+}  // namespace
+
 json to_json(const StatusView& v) {
+    json store = v.fleet ? fleet_json(*v.fleet) : json{{"kind", "embedded"}};
     return {{"name", v.name},
             {"role", v.role},
             {"version", v.version},
@@ -136,6 +163,7 @@ json to_json(const StatusView& v) {
             {"functions", v.functions},
             {"regions", {{"healthy", v.regions_healthy}, {"all", v.regions_all}}},
             {"in_flight", v.in_flight},
+            {"store", std::move(store)},
             {"pid", v.pid},
             {"warden_pid", v.warden_pid}};
 }

@@ -23,13 +23,14 @@ class Server {
 
 // On a Unix socket, mode 0600. A stale socket file is replaced; one that answers is an error.
 Result<std::unique_ptr<Server>> start_admin(const std::string& socket_path, Backend& backend);
-// Mutual TLS on "host:port".
+// Mutual TLS on "host:port". `for_fleet`: artifacts alone.
 Result<std::unique_ptr<Server>> start_management(const std::string& listen, const Tls& tls,
-                                                 Backend& backend);
+                                                 Backend& backend, bool for_fleet = false);
 
-// A POP's client of one region's management API. Used by the controller from threads of its own:
-// calls block. An error with code 0 is the region's answer, with ENOENT its answer that it knows no
-// such function, with any other code the way there is broken.
+// A POP's client of one region's management API, or of another member's of its fleet. Used by the
+// controller from threads of its own: calls block. An error with code 0 is the region's answer,
+// with ENOENT its answer that it knows no such function, with any other code the way there is
+// broken.
 class ManagementClient {
   public:
     // A call takes `timeout_ms` at most; a push may take push_timeout_ms() of its archive.
@@ -39,6 +40,8 @@ class ManagementClient {
     Result<HeldVersions> versions() const;
     Status push(const DeployRequest& request, std::string_view archive) const;
     Status erase(const std::string& name) const;
+    // Its bytes, which hash to the digest. ENOENT: it is not there.
+    Result<std::string> artifact(const std::string& digest) const;
     std::uint32_t push_timeout_ms(std::size_t archive_bytes) const;
     // Any thread. Calls under way, and all later ones, end at once with ECANCELED.
     void cancel() const;

@@ -267,7 +267,7 @@ const Function* Catalog::find(const std::string& name) const {
 }
 
 Status Catalog::write(State& draft) const {
-    draft.epoch = state_.epoch + 1;
+    draft.epoch = std::max(state_.epoch, draft.epoch) + 1;
     const std::string text = render(draft);
     if (text.size() > kMaxFileBytes)
         return Error{ENOSPC, path_ + " would have " + std::to_string(text.size()) +

@@ -22,6 +22,7 @@ inline constexpr std::size_t kMaxVersionsKept = 16;  // of one function; older o
 inline constexpr std::size_t kMaxAliases = 8;        // of one function
 inline constexpr std::size_t kMaxTombstones = 4096;  // functions that some region has to forget
 inline constexpr std::size_t kMaxPublications = 32;  // numbers kept of one function
+inline constexpr std::size_t kMaxFleetIdBytes = 64;
 inline constexpr std::uint32_t kMaxReserved = 1'000'000;  // concurrency that can be reserved
 inline constexpr std::size_t kMaxDescriptionBytes = 256, kMaxRoleBytes = 256, kMaxLabelBytes = 32;
 inline constexpr std::uint32_t kWholeWeight = 1'000'000;  // weights of aliases are in millionths
@@ -118,6 +119,7 @@ struct Function {
     Build build_of(const std::string& version) const;
     // Remembers what the version is made of, and returns its digest. Does not add it.
     std::string set_build(const Build& build);
+    bool operator==(const Function&) const = default;
 };
 
 // First 8 bytes, big-endian, of SHA-256(name): Header::function_key. Never 0 (then 1).
@@ -156,6 +158,7 @@ struct State {
     std::uint64_t epoch = 1;  // grows with each change, across restarts
     std::map<std::string, Function> functions;
     Tombstones tombstones;
+    std::string fleet;  // whose functions these are (control/fleet); empty: this server's own
 
     // Adds or updates; makes `current` current. Refuses a name whose key collides with another's,
     // and more than kMaxFunctions.
@@ -187,8 +190,9 @@ class Catalog {
     const Function* find(const std::string& name) const;
 
     State draft() const { return state_; }
-    // Persisted when this returns; gives the draft its epoch. ENOSPC: it would be too large to be
-    // read again.
+    const std::string& fleet() const { return state_.fleet; }
+    // Persisted when this returns; gives the draft its epoch, one more than both have. ENOSPC: it
+    // would be too large to be read again.
     Status write(State& draft) const;
     // `written` has what was there before, for its caller to free.
     void take(State& written) noexcept { std::swap(state_, written); }

@@ -226,12 +226,14 @@ State read(const json& root) {
         state.functions.emplace(f.name, std::move(f));
     }
     state.tombstones = read_tombstones(root);
+    state.fleet = text_or_none(root, "fleet");
+    if (state.fleet.size() > kMaxFleetIdBytes)
+        throw Damage{"\"fleet\" has more than " + std::to_string(kMaxFleetIdBytes) + " bytes"};
     return state;
 }
 
-}  // namespace
-
-Result<State> parse(std::string_view bytes) {
+template <typename Read>
+auto guarded(std::string_view bytes, Read read) -> decltype(read(json())) {
     try {
         const json root = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
         if (root.is_discarded()) return Error{EINVAL, "not JSON"};
@@ -241,6 +243,20 @@ Result<State> parse(std::string_view bytes) {
     } catch (const std::exception& error) {
         return Error{EINVAL, error.what()};
     }
+}
+
+}  // namespace
+
+Result<State> parse(std::string_view bytes) {
+    return guarded(bytes, [](const json& root) -> Result<State> { return read(root); });
+}
+
+Result<Function> parse_function(std::string_view bytes) {
+    return guarded(bytes, [](const json& root) -> Result<Function> {
+        Function function = read_function(root);
+        if (Status valid = validate(function); !valid) return valid.error();
+        return function;
+    });
 }
 
 }  // namespace skerry::catalog

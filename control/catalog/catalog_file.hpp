@@ -14,8 +14,10 @@ inline constexpr const char* kPlaces[] = {"auto", "pop", "region"};
 inline constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
 
 std::string render(const State& state);
+std::string render(const Function& function);  // as it is in there, on one line
 // Strict: what `render` never writes is damage. The error says where, and does not name the file.
 Result<State> parse(std::string_view json);
+Result<Function> parse_function(std::string_view json);
 
 bool is_digest(const std::string& text);
 Status validate_region_name(const std::string& name);

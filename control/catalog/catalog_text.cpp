@@ -65,33 +65,42 @@ json alias_details_json(const std::map<std::string, AliasDetails>& details) {
     return all;
 }
 
+json function_json(const Function& f) {
+    json object = {{"name", f.name},
+                   {"limits", limits_json(f.limits)},
+                   {"place", kPlaces[static_cast<std::size_t>(f.policy.place)]},
+                   {"retry", kRetries[static_cast<std::size_t>(f.policy.retry)]},
+                   {"regions", f.policy.regions},
+                   {"current", f.current},
+                   {"versions", f.versions},
+                   {"builds", builds_json(f.builds)},
+                   {"aliases", f.aliases},
+                   {"alias_details", alias_details_json(f.alias_details)},
+                   {"published", published_json(f.published)},
+                   {"next_number", f.next_number}};
+    add_details(object, f.details);
+    if (f.reserved) object["reserved"] = *f.reserved;
+    return object;
+}
+
 }  // namespace
+
+std::string render(const Function& function) {
+    return function_json(function).dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 std::string render(const State& stored) {
     json functions = json::array();
-    for (const auto& [name, f] : stored.functions) {
-        functions.push_back({{"name", f.name},
-                             {"limits", limits_json(f.limits)},
-                             {"place", kPlaces[static_cast<std::size_t>(f.policy.place)]},
-                             {"retry", kRetries[static_cast<std::size_t>(f.policy.retry)]},
-                             {"regions", f.policy.regions},
-                             {"current", f.current},
-                             {"versions", f.versions},
-                             {"builds", builds_json(f.builds)},
-                             {"aliases", f.aliases},
-                             {"alias_details", alias_details_json(f.alias_details)},
-                             {"published", published_json(f.published)},
-                             {"next_number", f.next_number}});
-        add_details(functions.back(), f.details);
-        if (f.reserved) functions.back()["reserved"] = *f.reserved;
-    }
+    for (const auto& [name, function] : stored.functions)
+        functions.push_back(function_json(function));
     json tombstones = json::array();
     for (const auto& [name, regions] : stored.tombstones)
         tombstones.push_back({{"name", name}, {"regions", regions}});
-    const json root = {{"format", kFormat},
-                       {"epoch", stored.epoch},
-                       {"functions", std::move(functions)},
-                       {"tombstones", std::move(tombstones)}};
+    json root = {{"format", kFormat},
+                 {"epoch", stored.epoch},
+                 {"functions", std::move(functions)},
+                 {"tombstones", std::move(tombstones)}};
+    if (!stored.fleet.empty()) root["fleet"] = stored.fleet;
     return root.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

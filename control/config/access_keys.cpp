@@ -21,33 +21,33 @@ Error complaint(const AccessKey& key, const std::string& what) {
     return {0, "access key " + key.id + ": secret_file " + key.secret_file + ": " + what};
 }
 
-Result<std::string> read_secret(const AccessKey& key) {
+}  // namespace
+
+Result<std::string> read_secret(const std::string& path, std::size_t least_bytes,
+                                std::size_t most_bytes) {
     // Not blocking: a FIFO in the place of the file must not hang the control thread.
-    const UniqueFd fd(open(key.secret_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat info {};
-    if (!fd || fstat(fd.get(), &info) != 0) return complaint(key, std::strerror(errno));
-    if (!S_ISREG(info.st_mode)) return complaint(key, "not a regular file");
+    if (!fd || fstat(fd.get(), &info) != 0) return Error{0, std::strerror(errno)};
+    if (!S_ISREG(info.st_mode)) return Error{0, "not a regular file"};
     if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        return complaint(key, "others than its owner may read it: chmod 600 " + key.secret_file);
+        return Error{0, "others than its owner may read it: chmod 600 " + path};
     if (info.st_uid != 0 && info.st_uid != geteuid())
-        return complaint(key, "its owner is neither root nor this user");
+        return Error{0, "its owner is neither root nor this user"};
     std::array<char, kSecretFileBytesMax + 1> bytes;
     const ssize_t size = read(fd.get(), bytes.data(), bytes.size());
-    if (size < 0) return complaint(key, std::strerror(errno));
+    if (size < 0) return Error{0, std::strerror(errno)};
     std::string secret(bytes.data(), static_cast<std::size_t>(size));
     bytes.fill('\0');
     const auto white = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
     while (!secret.empty() && white(secret.back())) secret.pop_back();
     while (!secret.empty() && white(secret.front())) secret.erase(0, 1);
-    if (secret.size() < auth::kSecretBytesMin || secret.size() > auth::kSecretBytesMax ||
+    if (secret.size() < least_bytes || secret.size() > most_bytes ||
         std::any_of(secret.begin(), secret.end(), [](char c) { return c < '!' || c > '~'; }))
-        return complaint(key, "not one word of " + std::to_string(auth::kSecretBytesMin) + " to " +
-                                  std::to_string(auth::kSecretBytesMax) +
-                                  " visible ASCII characters");
+        return Error{0, "not one word of " + std::to_string(least_bytes) + " to " +
+                            std::to_string(most_bytes) + " visible ASCII characters"};
     return secret;
 }
-
-}  // namespace
 
 bool is_signing_region(const std::string& text) {
     return !text.empty() && text.size() <= auth::kRegionBytesMax &&
@@ -89,8 +89,8 @@ void read_access_key(const toml::table& table, std::size_t index, Config& config
 Result<std::vector<auth::AccessKeySpec>> load_secrets(const std::vector<AccessKey>& keys) {
     std::vector<auth::AccessKeySpec> specs;
     for (const AccessKey& key : keys) {
-        auto secret = read_secret(key);
-        if (!secret) return secret.error();
+        auto secret = read_secret(key.secret_file, auth::kSecretBytesMin, auth::kSecretBytesMax);
+        if (!secret) return complaint(key, secret.error().text);
         specs.push_back({.id = key.id,
                          .secret = std::move(*secret),
                          .active = key.active,

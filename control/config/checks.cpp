@@ -191,15 +191,18 @@ void check_regions(const Config& config, const Lines& lines, Problems& problems)
 void check_management(const Config& config, const Lines& lines, Problems& problems) {
     const Management& m = config.management;
     const bool serves = config.role == Role::region;
-    const bool calls = config.role == Role::pop && !config.regions.empty();
+    const bool shares = config.in_fleet() && config.role == Role::pop;
+    const bool calls = config.role == Role::pop && (!config.regions.empty() || shares);
     const std::string why = serves ? "a server of role \"region\" needs it: POPs deploy through it"
-                                   : "a POP with regions needs it, to deploy to them";
-    if (serves && m.listen.empty())
+                            : shares ? "the members of its fleet get artifacts through it"
+                                     : "a POP with regions needs it, to deploy to them";
+    if ((serves || shares) && m.listen.empty())
         problems.add(lines.management, "management.listen", "nothing",
                      std::string(kHostPortAllowed) + " (" + why + ")");
-    if (!serves && !m.listen.empty())
+    if (!serves && !shares && !m.listen.empty())
         problems.add(lines.management, "management.listen", quoted(m.listen),
-                     "nothing in a POP: regions serve the management API, POPs call it");
+                     "nothing in a POP without store.kind = \"etcd\": regions serve the management "
+                     "API, POPs call it");
     if (!serves && !calls) return;
     const std::pair<const char*, const std::string*> files[] = {
         {"tls_cert", &m.tls_cert}, {"tls_key", &m.tls_key}, {"tls_ca", &m.tls_ca}};
@@ -207,6 +210,28 @@ void check_management(const Config& config, const Lines& lines, Problems& proble
         if (value->empty())
             problems.add(lines.management, std::string("management.") + key, "nothing",
                          "the path of a PEM file (" + why + ")");
+}
+
+void check_store(const Config& config, const Lines& lines, Problems& problems) {
+    const Store& store = config.store;
+    if (!config.in_fleet()) {
+        if (!store.endpoints.empty())
+            problems.add(lines.store, "store.endpoints", "endpoints of etcd",
+                         "nothing, or store.kind = \"etcd\"");
+        return;
+    }
+    if (config.role == Role::region)
+        problems.add(lines.store, "store.kind", "\"etcd\"",
+                     "\"embedded\" in a region: its functions are what POPs say");
+    if (store.endpoints.empty())
+        problems.add(lines.store, "store.endpoints", "nothing",
+                     "a list of URLs, like \"http://10.0.0.1:2379\"");
+    if (store.user.empty() != store.password_file.empty())
+        problems.add(lines.store, "store.user", "a user or a password_file alone",
+                     "both of them, or neither");
+    if (store.tls_cert.empty() != store.tls_key.empty())
+        problems.add(lines.store, "store.tls_cert", "a certificate or a key alone",
+                     "both of them, or neither");
 }
 
 }  // namespace
@@ -253,6 +278,25 @@ bool is_host_port(const std::string& text) {
            number <= 65535;
 }
 
+bool is_endpoint(const std::string& text) {
+    const auto host = text.find("://");
+    if (host == std::string::npos || text.size() > 128) return false;
+    const std::string scheme = text.substr(0, host), rest = text.substr(host + 3);
+    return (scheme == "http" || scheme == "https") && !rest.empty() &&
+           rest.find_first_not_of(
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+               "-.:[]") == std::string::npos;
+}
+
+bool is_store_prefix(const std::string& text) {
+    return text.size() > 1 && text.size() <= 128 && text.front() == '/' && text.back() != '/' &&
+           is_printable_word(text, 128);
+}
+
+bool is_user(const std::string& text) {
+    return is_printable_word(text, 64);
+}
+
 bool is_devargs(const std::string& text) {
     return is_printable_word(text, 255) && text.front() != ',';
 }
@@ -287,6 +331,7 @@ void check_together(const Config& config, const Lines& lines, Problems& problems
         problems.add(lines.http_port, "http.port", std::to_string(config.udp_port),
                      "another port than udp_port: trunks come to that one over TCP");
     check_management(config, lines, problems);
+    check_store(config, lines, problems);
     check_selection(config, problems);
     const std::uint64_t longest_period = config.prober.period_ms + config.prober.period_ms / 5;
     if (config.prober.fresh_ms < longest_period)

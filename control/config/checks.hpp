@@ -15,6 +15,7 @@ inline constexpr std::uint32_t kMaxCores = 16;
 inline constexpr std::size_t kMaxPorts = 8;
 inline constexpr std::size_t kMaxRegions = 64;
 inline constexpr std::size_t kMaxAddressesPerPort = 16;
+inline constexpr std::size_t kMaxEndpoints = 16;
 
 inline constexpr char kNameAllowed[] = "1 to 15 characters of a-z, 0-9 and -";
 inline constexpr char kHostPortAllowed[] =
@@ -25,6 +26,9 @@ bool is_absolute_path(const std::string& text);
 bool is_origin(const std::string& text);
 bool is_socket_path(const std::string& text);
 bool is_host_port(const std::string& text);
+bool is_endpoint(const std::string& text);  // http:// or https://, a host, perhaps a port
+bool is_store_prefix(const std::string& text);
+bool is_user(const std::string& text);
 bool is_devargs(const std::string& text);
 // An address that one host can have: not unspecified, multicast, broadcast or loopback.
 bool is_host_address(const net::IpAddress& address);
@@ -44,7 +48,7 @@ struct RegionLines {
 struct Lines {
     std::uint32_t role = 1, name = 1, dataplane = 1, cpus = 1, control_cpu = 1, memory_mib = 1;
     std::uint32_t return_ports = 1, mbufs = 1, http_port = 1;
-    std::uint32_t fresh_ms = 1, max_ejection_ms = 1, first_uid = 1, management = 1;
+    std::uint32_t fresh_ms = 1, max_ejection_ms = 1, first_uid = 1, management = 1, store = 1;
     std::vector<PortLines> ports;
     std::vector<RegionLines> regions;
 };

@@ -195,7 +195,7 @@ struct AccessKey {
 };
 
 struct Management {        // [management]; mutual TLS on a kernel socket
-    std::string listen;    // "host:port"; empty: off
+    std::string listen;    // "host:port"; a region's, and of a POP that is in a fleet
     std::string tls_cert;  // PEM files
     std::string tls_key;
     std::string tls_ca;
@@ -203,6 +203,18 @@ struct Management {        // [management]; mutual TLS on a kernel socket
 
 struct LambdaApi {       // [lambda_api]; plain HTTP on a kernel socket, every call signed
     std::string listen;  // "host:port"; empty: off
+};
+
+enum class StoreKind : std::uint8_t { embedded, etcd };
+
+struct Store {  // [store]: where a POP's functions are kept, beside its state_dir
+    StoreKind kind = StoreKind::embedded;
+    std::vector<std::string> endpoints;     // of etcd: "http://10.0.0.1:2379" or "https://…"
+    std::string prefix = "/skerry";         // of all keys; each fleet has its own
+    std::string user;                       // of etcd's; empty: it asks for none
+    std::string password_file;              // its text is the password
+    std::string tls_ca, tls_cert, tls_key;  // PEM files, for https
+    std::uint32_t lease_s = 10;             // a member that is silent that long has left
 };
 
 struct Config {
@@ -224,6 +236,7 @@ struct Config {
     Trunks trunks;
     Management management;
     LambdaApi lambda_api;
+    Store store;
     std::vector<Port> ports;
     std::vector<Region> regions;
     std::vector<egress::Network> egress;  // [[egress]]: what functions may be granted
@@ -234,6 +247,7 @@ struct Config {
         return role == Role::pop && http.port_of(role) != 0 ? trunks.per_core : 0;
     }
     std::uint32_t trunks_from_pops() const { return role == Role::region ? trunks.max : 0; }
+    bool in_fleet() const { return store.kind == StoreKind::etcd; }
     bool speaks_tcp() const { return http.port_of(role) != 0 || trunks_from_pops() != 0; }
 };
 

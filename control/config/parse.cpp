@@ -283,6 +283,33 @@ void read_lambda_api(Reader& top, Config& config, Problems& problems) {
     r.finish();
 }
 
+void read_store(Reader& top, Store& s, Lines& lines, Problems& problems) {
+    const toml::table* table = top.table("store");
+    if (table == nullptr) return;
+    Reader r(*table, "store.", problems);
+    static constexpr Word<StoreKind> kKinds[] = {{"embedded", StoreKind::embedded},
+                                                 {"etcd", StoreKind::etcd}};
+    r.word("kind", s.kind, kKinds);
+    const std::string allowed =
+        "a list of 1 to " + std::to_string(kMaxEndpoints) + " URLs, like \"http://10.0.0.1:2379\"";
+    r.list("endpoints", kMaxEndpoints, allowed, [&](const toml::node& node) {
+        const auto* text = node.as_string();
+        if (text == nullptr || !is_endpoint(text->get()))
+            return problems.add(line_of(node), "store.endpoints", describe(node), allowed);
+        s.endpoints.push_back(text->get());
+    });
+    r.text("prefix", s.prefix, "2 to 128 printable characters: a / first, none last",
+           is_store_prefix);
+    r.text("user", s.user, "1 to 64 printable characters", is_user);
+    r.text("password_file", s.password_file, kPathAllowed, is_absolute_path);
+    r.text("tls_ca", s.tls_ca, kPathAllowed, is_absolute_path);
+    r.text("tls_cert", s.tls_cert, kPathAllowed, is_absolute_path);
+    r.text("tls_key", s.tls_key, kPathAllowed, is_absolute_path);
+    r.integer("lease_s", s.lease_s, 3, 600);
+    lines.store = line_of(*table);
+    r.finish();
+}
+
 void read_port(const toml::table& table, std::size_t index, Config& config, Lines& lines,
                Problems& problems) {
     const std::string name = "port[" + std::to_string(index) + "].";
@@ -376,6 +403,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_trunks(r, config.trunks, problems);
     read_management(r, config.management, lines, problems);
     read_lambda_api(r, config, problems);
+    read_store(r, config.store, lines, problems);
 
     std::size_t index = 0;
     r.list("port", kMaxPorts, "[[port]] tables", [&](const toml::node& node) {

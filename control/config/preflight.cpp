@@ -173,7 +173,7 @@ Need check_state_dir(const Config& config) {
 }
 
 Need check_tls_file(const std::string& key, const std::string& path, bool is_secret) {
-    Need need{"management." + key, path, "a PEM file that can be read", "", Need::ok};
+    Need need{key, path, "a PEM file that can be read", "", Need::ok};
     UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat info {};
     if (!fd || fstat(fd.get(), &info) != 0) {
@@ -291,9 +291,14 @@ std::vector<Need> preflight(const Config& config) {
         needs.push_back(check_datagrams(config));
     if (!config.lambda_api.listen.empty()) needs.push_back(check_lambda_api(config));
     const Management& m = config.management;
-    if (!m.tls_cert.empty()) needs.push_back(check_tls_file("tls_cert", m.tls_cert, false));
-    if (!m.tls_key.empty()) needs.push_back(check_tls_file("tls_key", m.tls_key, true));
-    if (!m.tls_ca.empty()) needs.push_back(check_tls_file("tls_ca", m.tls_ca, false));
+    if (!m.tls_cert.empty())
+        needs.push_back(check_tls_file("management.tls_cert", m.tls_cert, false));
+    if (!m.tls_key.empty()) needs.push_back(check_tls_file("management.tls_key", m.tls_key, true));
+    if (!m.tls_ca.empty()) needs.push_back(check_tls_file("management.tls_ca", m.tls_ca, false));
+    const Store& s = config.store;
+    if (!s.tls_ca.empty()) needs.push_back(check_tls_file("store.tls_ca", s.tls_ca, false));
+    if (!s.tls_cert.empty()) needs.push_back(check_tls_file("store.tls_cert", s.tls_cert, false));
+    if (!s.tls_key.empty()) needs.push_back(check_tls_file("store.tls_key", s.tls_key, true));
     for (auto& need : needs)
         if (need.state == Need::ok) need.mend.clear();
     return needs;

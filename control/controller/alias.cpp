@@ -12,7 +12,7 @@ using admin::ApiResult;
 
 constexpr std::chrono::seconds kGraceTimeout{10};
 
-ApiResult<AliasOutcome> refuse(const Error& error) {
+std::optional<ApiResult<AliasOutcome>> refuse(const Error& error) {
     switch (error.code) {
         case ENOENT:
             return ApiResult<AliasOutcome>::failure({404, "no-such-version", error.text, {}});
@@ -21,7 +21,7 @@ ApiResult<AliasOutcome> refuse(const Error& error) {
         case ENOSPC:
             return ApiResult<AliasOutcome>::failure({409, "too-many-aliases", error.text, {}});
         default:
-            return ApiResult<AliasOutcome>::failure({507, "catalog", error.text, {}});
+            return std::nullopt;
     }
 }
 
@@ -45,7 +45,9 @@ ApiResult<AliasOutcome> Controller::alias(const std::string& name, const std::st
             publication = publish();
             nudge();
         });
-    if (!stored) return refuse(stored.error());
+    if (!stored)
+        return refuse(stored.error())
+            .value_or(ApiResult<AliasOutcome>::failure(store_refusal(stored.error())));
     Lock lock(mutex_);
     if (!changed_.wait_for(lock, kGraceTimeout,
                            [&] { return reclaimer_.passed(publication) || stopping_; }))

@@ -142,6 +142,7 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
 Controller::~Controller() {
     stop();
     if (sweeper_.joinable()) sweeper_.join();
+    fleet_.reset();
     replicators_.clear();
 }
 
@@ -170,7 +171,9 @@ Status Controller::prepare() {
     return ok();
 }
 
-void Controller::start() {
+Status Controller::start() {
+    // Before there is anybody to ask whether there is one.
+    if (const Status made = make_fleet(); !made) return made;
     std::set<std::string> names;
     for (const config::Region& region : config_.regions) names.insert(region.name);
     for (const auto& [name, regions] : catalog::Tombstones(catalog_.tombstones()))
@@ -192,7 +195,9 @@ void Controller::start() {
             *this, r,
             admin::ManagementClient(config_.regions[r].management, tls, kManagementTimeout_ms,
                                     config_.workers.start_timeout_ms)));
+    if (fleet_ != nullptr) fleet_->start(catalog_.fleet());
     sweeper_ = std::thread([this] { sweep_main(); });
+    return ok();
 }
 
 void Controller::stop() {
@@ -200,10 +205,12 @@ void Controller::stop() {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
+        for (const admin::ManagementClient& each : fetching_) each.cancel();
     }
     changed_.notify_all();
     sweeper_woken_.notify_all();
     for (const auto& replicator : replicators_) replicator->stop();
+    if (fleet_ != nullptr) fleet_->stop();
 }
 
 // Cores read no clock but the TSC; workers are told deadlines of the calendar, and logs have times.

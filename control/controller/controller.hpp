@@ -31,6 +31,7 @@
 #include "control/controller/replicator.hpp"
 #include "control/controller/turn.hpp"
 #include "control/events/service.hpp"
+#include "control/fleet/fleet.hpp"
 #include "control/lambda_api/functions.hpp"
 #include "control/load/own_load_meter.hpp"
 #include "control/logs/collector.hpp"
@@ -46,7 +47,10 @@ namespace skerry::control {
 
 std::uint64_t monotonic_us();
 
-class Controller final : public admin::Backend, public lambda_api::Functions, public RegionSync {
+class Controller final : public admin::Backend,
+                         public lambda_api::Functions,
+                         public RegionSync,
+                         public fleet::Follower {
   public:
     // `regions` are the snapshot's, in the configuration's order. Everything referred to outlives
     // it.
@@ -60,8 +64,9 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     // The queue of events, to be shown, and paused while this server drains. Before start();
     // outlives stop().
     void use_events(events::Service* events) { events_ = events; }
-    // Starts what needs threads: the regions' replicators. After the cores have started.
-    void start();
+    // Starts what needs threads: the regions' replicators, the membership in a fleet. After the
+    // cores have started.
+    Status start();
     // Deploys and deletes that are under way end soon, with an error; so do all later ones. Any
     // thread, before the HTTP servers are ended: they wait for their calls.
     void stop();
@@ -126,6 +131,14 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     void on_pushed(std::uint32_t region, const admin::DeployRequest& request) override;
     void on_erased(std::uint32_t region, const std::set<std::string>& names) override;
     Result<std::string> archive(const std::string& digest) override;
+
+    // fleet::Follower: called on the fleet's threads.
+    std::set<std::string> function_names() override;
+    Status take_over(const std::string& name, std::uint64_t revision,
+                     const fleet::Record* record) override;
+    Status contribute(const std::string& name) override;
+    Status joined(const std::string& fleet_id) override;
+    void on_fleet_changed() override;
 
   private:
     using Lock = std::unique_lock<std::mutex>;
@@ -206,10 +219,29 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     bool replicates_to(const catalog::Policy& policy, std::uint32_t region) const;
     Status store(const std::function<Status(catalog::State&)>& change,
                  const std::function<void()>& taken, bool even_if_not_written = false);
+    Status store_here(const std::function<Status(catalog::State&)>& change,
+                      const std::function<void()>& taken);
+    Status write_and_take(catalog::State& draft, const std::function<void()>& taken,
+                          bool even_if_not_written);
+    // What a call is told when store() has failed.
+    static admin::ApiError store_refusal(const Error& error);
     void forget_tombstones(std::uint32_t region, const std::set<std::string>& names);
     void wake_regions();
 
+    // follow.cpp
+    Status make_fleet();
+    // As the fleet has it; true without one.
+    bool settled(const std::string& name) const;
+    std::optional<admin::ApiError> judge_fleet() const;
+    Status fetch_artifacts(const fleet::Record& record);
+    Status fetch_artifact(const catalog::Build& build, const std::string& by);
+    Status follow(const fleet::Record& record, std::uint64_t revision);
+    Status follow_deletion(const std::string& name, std::uint64_t revision);
+    void put_as_told(catalog::State& state, const catalog::Function& function) const;
+
     // erase.cpp
+    std::set<std::string> regions_with(const std::string& name) const;
+    void drop(const std::string& name);
     std::set<std::string> erase_everywhere(const std::string& name,
                                            const std::set<std::string>& regions,
                                            admin::EraseOutcome& outcome);
@@ -253,7 +285,7 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     const pid_t warden_pid_;
 
     // Taken in this order, each if at all: routes_turn_ or rules_turn_, turn_, a region's calls,
-    // storing_, mutex_.
+    // storing_, mutex_, the fleet's.
     std::mutex reloading_;                       // of the access keys; before all others
     std::mutex routes_turn_;                     // one change or test of the routes at a time
     std::atomic<std::uint32_t> route_calls_{0};  // those that have that turn or wait for it
@@ -303,6 +335,8 @@ class Controller final : public admin::Backend, public lambda_api::Functions, pu
     std::uint64_t next_placement_us_ = 0;
     UniqueFd nudge_;
     std::vector<std::unique_ptr<Replicator>> replicators_;
+    std::unique_ptr<fleet::Fleet> fleet_;            // set before other threads are; none: no fleet
+    std::vector<admin::ManagementClient> fetching_;  // the one that may be under way; guarded
     std::condition_variable sweeper_woken_;
     std::thread sweeper_;
 };

@@ -27,6 +27,32 @@ Status Controller::store(const std::function<Status(catalog::State&)>& change,
     const std::lock_guard one_at_a_time(storing_);
     catalog::State draft = catalog_.draft();
     if (const Status changed = change(draft); !changed) return changed;
+    if (fleet_ != nullptr) {
+        const std::vector<fleet::Change> changes =
+            fleet::differences(catalog_.functions(), draft.functions);
+        if (!changes.empty()) {
+            if (const Status shared = fleet_->commit(changes); !shared) return shared;
+            // The others have it, so this server has, too: with a full disk until it ends, and
+            // again when it has heard of it after that.
+            if (const Status written = write_and_take(draft, taken, true); !written)
+                spdlog::error("{}", written.error().text);
+            return ok();
+        }
+    }
+    return write_and_take(draft, taken, even_if_not_written);
+}
+
+// The same, of what concerns nobody else, or what others have said.
+Status Controller::store_here(const std::function<Status(catalog::State&)>& change,
+                              const std::function<void()>& taken) {
+    const std::lock_guard one_at_a_time(storing_);
+    catalog::State draft = catalog_.draft();
+    if (const Status changed = change(draft); !changed) return changed;
+    return write_and_take(draft, taken, false);
+}
+
+Status Controller::write_and_take(catalog::State& draft, const std::function<void()>& taken,
+                                  bool even_if_not_written) {
     const Status written = catalog_.write(draft);
     if (!written && !even_if_not_written) return written;
     const std::lock_guard lock(mutex_);
@@ -34,6 +60,19 @@ Status Controller::store(const std::function<Status(catalog::State&)>& change,
     shared_.catalog_epoch.store(catalog_.epoch(), std::memory_order_relaxed);
     if (taken) taken();
     return written;
+}
+
+admin::ApiError Controller::store_refusal(const Error& error) {
+    switch (error.code) {
+        case ESTALE:
+            return {409, "conflict", error.text, {}};
+        case EHOSTDOWN:
+            return {503, "store-unavailable", error.text, {}};
+        case ETIMEDOUT:
+            return {504, "store-unknown", error.text, {}};
+        default:
+            return {507, "catalog", error.text, {}};
+    }
 }
 
 // What a region is to be told, for it to have the function's current version.
@@ -60,7 +99,8 @@ RegionWork Controller::on_held(std::uint32_t region, const admin::HeldVersions& 
     possession.known = true;
     for (const auto& [name, function] : catalog_.functions()) {
         // While a deploy is under way the region is ahead of the catalog, or about to be.
-        if (!replicates_to(function.policy, region) || name == deploying_) continue;
+        if (!replicates_to(function.policy, region) || name == deploying_ || !settled(name))
+            continue;
         const auto at = there.find(name);
         const bool differs =
             at != there.end() && (at->second->current != function.current ||
@@ -69,7 +109,7 @@ RegionWork Controller::on_held(std::uint32_t region, const admin::HeldVersions& 
             work.push.push_back(push_of(function));
     }
     for (const auto& [name, regions] : catalog_.tombstones()) {
-        if (regions.count(region_name) == 0 || name == deploying_) continue;
+        if (regions.count(region_name) == 0 || name == deploying_ || !settled(name)) continue;
         if (there.count(name) != 0 || possession.has(name))
             work.erase.push_back(name);
         else
@@ -84,6 +124,7 @@ bool Controller::wants(std::uint32_t region, const admin::DeployRequest& request
     const std::lock_guard lock(mutex_);
     const catalog::Function* function = catalog_.find(request.name);
     return !stopping_ && function != nullptr && request.name != deploying_ &&
+           settled(request.name) &&
            function->current == catalog::version_of(request.digest, request.runtime) &&
            function->limits == request.limits && function->policy == request.policy &&
            replicates_to(function->policy, region);
@@ -92,7 +133,7 @@ bool Controller::wants(std::uint32_t region, const admin::DeployRequest& request
 bool Controller::buried(std::uint32_t region, const std::string& name) {
     const std::lock_guard lock(mutex_);
     const auto at = catalog_.tombstones().find(name);
-    return !stopping_ && name != deploying_ && at != catalog_.tombstones().end() &&
+    return !stopping_ && name != deploying_ && settled(name) && at != catalog_.tombstones().end() &&
            at->second.count(config_.regions[region].name) != 0;
 }
 

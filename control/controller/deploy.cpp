@@ -136,6 +136,7 @@ ApiResult<DeployOutcome> Controller::deploy_edited(const DeployRequest& request,
     if (taken == Turn::Taken::busy)
         return refuse(409, "busy", "another deploy or delete is under way; try again later");
     const TurnHolder holder(turn_);
+    if (auto refusal = judge_fleet()) return ApiResult<DeployOutcome>::failure(std::move(*refusal));
     if (auto refusal = judge_edit(request.name, edit))
         return ApiResult<DeployOutcome>::failure(std::move(*refusal));
     const auto digest = artifacts_.install(archive, request.runtime);
@@ -143,7 +144,14 @@ ApiResult<DeployOutcome> Controller::deploy_edited(const DeployRequest& request,
         return catalog::is_archives_fault(digest.error())
                    ? refuse(422, "bad-artifact", digest.error().text)
                    : refuse(507, "storage", digest.error().text);
-    return deploy_version(request, *digest, archive, edit);
+    if (fleet_ == nullptr) return deploy_version(request, *digest, archive, edit);
+    if (const Status mine = fleet_->announce(request.name); !mine)
+        return mine.error().code == EBUSY
+                   ? refuse(409, "busy", mine.error().text)
+                   : ApiResult<DeployOutcome>::failure(store_refusal(mine.error()));
+    auto outcome = deploy_version(request, *digest, archive, edit);
+    fleet_->withdraw(request.name);
+    return outcome;
 }
 
 ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request,
@@ -196,7 +204,10 @@ ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request
         const admin::ApiError& why = *plan.refusal;
         return fail(why.http_status, why.code, why.message);
     }
-    if (!switched) return fail(507, "catalog", switched.error().text);
+    if (!switched) {
+        const admin::ApiError why = store_refusal(switched.error());
+        return fail(why.http_status, why.code, why.message);
+    }
     const bool seen = changed_.wait_for(
         lock, kGraceTimeout, [&] { return reclaimer_.passed(publication) || stopping_; });
     if (seen && stopping_ && !reclaimer_.passed(publication))

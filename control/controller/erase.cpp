@@ -31,32 +31,17 @@ ApiResult<EraseOutcome> Controller::erase(const std::string& name) {
     std::set<std::string> regions;  // that may have it
     {
         const std::lock_guard lock(mutex_);
-        const catalog::Function* function = catalog_.find(name);
-        if (function == nullptr)
+        if (catalog_.find(name) == nullptr)
             return refuse(404, "no-such-function", "no function is called \"" + name + "\"");
-        for (std::uint32_t r = 0; r < held_.size(); ++r)
-            if (replicates_to(function->policy, r) || held_[r].has(name))
-                regions.insert(config_.regions[r].name);
-        const auto buried = catalog_.tombstones().find(name);
-        if (buried != catalog_.tombstones().end())
-            regions.insert(buried->second.begin(), buried->second.end());
+        regions = regions_with(name);
     }
     const Status stored = store(
         [&](catalog::State& state) {
             const Status buried = state.bury(name, regions);
             return buried ? state.erase(name) : buried;
         },
-        [&] {
-            const auto deployed = deployed_.find(name);
-            for (const auto& [digest, entry] : deployed->second.entries)
-                retire(name, digest, entry);
-            indices_.give_back(deployed->second.index);
-            deployed_.erase(deployed);
-            sweep_due_ = true;
-            publish();
-            nudge();
-        });
-    if (!stored) return refuse(507, "catalog", stored.error().text);
+        [&] { drop(name); });
+    if (!stored) return ApiResult<EraseOutcome>::failure(store_refusal(stored.error()));
     sweeper_woken_.notify_all();
     EraseOutcome outcome{.name = name, .regions = {}};
     const std::set<std::string> confirmed = erase_everywhere(name, regions, outcome);
@@ -69,6 +54,30 @@ ApiResult<EraseOutcome> Controller::erase(const std::string& name) {
         {});
     if (!forgotten) spdlog::warn("{}", forgotten.error().text);
     return {std::move(outcome), true, {}};
+}
+
+// Those that may have the function.
+std::set<std::string> Controller::regions_with(const std::string& name) const {
+    std::set<std::string> regions;
+    const catalog::Function* function = catalog_.find(name);
+    for (std::uint32_t r = 0; r < held_.size(); ++r)
+        if (held_[r].has(name) || (function != nullptr && replicates_to(function->policy, r)))
+            regions.insert(config_.regions[r].name);
+    const auto buried = catalog_.tombstones().find(name);
+    if (buried != catalog_.tombstones().end())
+        regions.insert(buried->second.begin(), buried->second.end());
+    return regions;
+}
+
+// The catalog has it no more: neither has anything else. Under the control lock.
+void Controller::drop(const std::string& name) {
+    const auto deployed = deployed_.find(name);
+    for (const auto& [digest, entry] : deployed->second.entries) retire(name, digest, entry);
+    indices_.give_back(deployed->second.index);
+    deployed_.erase(deployed);
+    sweep_due_ = true;
+    publish();
+    nudge();
 }
 
 // Tells all of them at once; returns those that have confirmed. The others' replicators go on.

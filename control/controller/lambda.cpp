@@ -76,8 +76,9 @@ ApiResult<Function> Controller::change(const std::string& name, const lambda_api
         });
     if (refusal) return ApiResult<Function>::failure(std::move(*refusal));
     if (!stored)
-        return stored.error().code == ENOENT ? refuse(404, "no-such-function", stored.error().text)
-                                             : refuse(507, "catalog", stored.error().text);
+        return stored.error().code == ENOENT
+                   ? refuse(404, "no-such-function", stored.error().text)
+                   : ApiResult<Function>::failure(store_refusal(stored.error()));
     Lock lock(mutex_);
     if (!changed_.wait_for(lock, kGraceTimeout,
                            [&] { return reclaimer_.passed(publication) || stopping_; }))

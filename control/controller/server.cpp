@@ -335,7 +335,7 @@ void Server::core_main(std::uint32_t core) {
 }
 
 Status Server::start_http() {
-    controller_->start();
+    if (const Status started = controller_->start(); !started) return started;
     auto admin = admin::start_admin(config_.admin_socket, *controller_);
     if (!admin) return admin.error();
     admin_ = std::move(*admin);
@@ -345,10 +345,11 @@ Status Server::start_http() {
         if (!lambda) return lambda.error();
         lambda_ = std::move(*lambda);
     }
-    if (config_.management.listen.empty() || shared_.server.is_pop) return ok();
+    if (config_.management.listen.empty()) return ok();
     const admin::Tls tls{config_.management.tls_cert, config_.management.tls_key,
                          config_.management.tls_ca};
-    auto management = admin::start_management(config_.management.listen, tls, *controller_);
+    auto management = admin::start_management(config_.management.listen, tls, *controller_,
+                                              /*for_fleet=*/shared_.server.is_pop);
     if (!management) return management.error();
     management_ = std::move(*management);
     return ok();

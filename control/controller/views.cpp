@@ -30,9 +30,10 @@ std::uint64_t sum(const Shared& shared, std::uint32_t region, Counter RegionCoun
 }  // namespace
 
 admin::StatusView Controller::status() {
+    admin::StatusView view;
+    if (fleet_ != nullptr) view.fleet = fleet_->view();
     const std::lock_guard lock(mutex_);
     const std::uint64_t now_us = monotonic_us();
-    admin::StatusView view;
     view.name = config_.name;
     view.role = shared_.server.is_pop ? "pop" : "region";
     view.version = kVersion;

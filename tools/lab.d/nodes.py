@@ -18,6 +18,7 @@ SETTINGS = {"family": "4", "idle": "sleep", "cores": "1", "reply_cache_entries":
             "probe_period_ms": "100", "return_ms": "2000", "workers_max": "64",
             "standby_native": "2", "standby_python3": "2", "standby_nodejs": "2", "require_signature": "false",
             "allow_origin": "", "invoke_from": "",  # of the POP: a list of networks
+            "fleet": "",  # a file with its [store]: the POP is a member of a fleet
             "more": ""}  # a file that goes to the end of the POP's configuration
 
 
@@ -112,7 +113,7 @@ period_ms = {settings["probe_period_ms"]}
 return_ms = {settings["return_ms"]}
 
 [management]
-{f'listen = "{plan.management(node)}:{MANAGEMENT_PORT}"' if role == "region" else ""}
+{f'listen = "{plan.management(node)}:{MANAGEMENT_PORT}"' if role == "region" or settings["fleet"] else ""}
 tls_cert = "{tls / f"{node}.pem"}"
 tls_key = "{tls / f"{node}.key"}"
 tls_ca = "{tls / "ca.pem"}"
@@ -131,8 +132,9 @@ address = "{plan.address(region)}"
 udp_port = {UDP_PORT}
 management = "{plan.management(region)}:{MANAGEMENT_PORT}"
 '''
-        if settings["more"]:
-            text += pathlib.Path(settings["more"]).read_text()
+        for key in ("fleet", "more"):
+            if settings[key]:
+                text += pathlib.Path(settings[key]).read_text()
     return text
 
 

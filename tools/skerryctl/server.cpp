@@ -88,6 +88,24 @@ void print_stats(const json& s) {
     print_table({"REASON", "COUNT", "STATUS", "MEANING"}, rows);
 }
 
+// Of a member of a fleet: whether what it serves is what the fleet has, and if not, how old it is.
+void add_store(const json& store, Pairs& pairs) {
+    if (field(store, "kind") != "etcd") return;
+    const bool fresh = field(store, "fresh") == "true";
+    pairs.emplace_back(
+        "store",
+        "etcd, revision " + field(store, "revision") +
+            (fresh ? ", fresh" : ", NOT fresh: confirmed " + field(store, "age_s") + " s ago"));
+    if (const std::string why = field(store, "error"); !why.empty())
+        pairs.emplace_back("store error", why);
+    std::string members;
+    for (const auto& each : member(store, "members"))
+        members += (members.empty() ? "" : ", ") + field(each, "name");
+    pairs.emplace_back("members", members);
+    for (const auto& each : member(store, "pending"))
+        pairs.emplace_back("pending", field(each, "function") + ": " + field(each, "why"));
+}
+
 }  // namespace
 
 int status(const Common& common) {
@@ -99,6 +117,7 @@ int status(const Common& common) {
         const json& regions = member(s, "regions");
         pairs.emplace_back("regions",
                            field(regions, "healthy") + " of " + field(regions, "all") + " healthy");
+        add_store(member(s, "store"), pairs);
         for (const char* key : {"in_flight", "boot_id", "pid", "warden_pid"})
             pairs.emplace_back(key, field(s, key));
         print_pairs(pairs);

@@ -119,7 +119,7 @@ TEST_F(Admin, Status) {
     const json status = get("/v1/status");
     for (const char* key :
          {"name", "role", "version", "boot_id", "uptime_s", "draining", "udp_port", "addresses",
-          "cores", "workers", "functions", "regions", "in_flight", "pid", "warden_pid"})
+          "cores", "workers", "functions", "regions", "in_flight", "store", "pid", "warden_pid"})
         EXPECT_TRUE(status.contains(key)) << key;
     EXPECT_EQ(status["boot_id"], "fedcba9876543210");
     EXPECT_EQ(status["addresses"].size(), 2u) << "bytes that are no text do no harm";

@@ -73,6 +73,40 @@ class ManagementTest : public testing::Test {
     std::string address_;
 };
 
+TEST_F(ManagementTest, AnArtifactIsWhatItsDigestSays) {
+    const std::string digest = catalog::sha256_hex(backend_.artifact);
+    const auto bytes = client().artifact(digest);
+    ASSERT_TRUE(bytes) << bytes.error().text;
+    EXPECT_EQ(*bytes, backend_.artifact);
+    for (const std::string& other :
+         {std::string(64, '0'), std::string("..%2f"), std::string("0")}) {
+        const auto none = client().artifact(other);
+        ASSERT_FALSE(none);
+        EXPECT_EQ(none.error().code, ENOENT) << none.error().text;
+    }
+    backend_.lies = true;
+    const auto lie = client().artifact(digest);
+    ASSERT_FALSE(lie);
+    EXPECT_EQ(lie.error().code, EBADMSG);
+}
+
+TEST_F(ManagementTest, APopServesItsFleetArtifactsAndNothingElse) {
+    server_.reset();
+    auto started = start_management(address_, tls("server", *ours_), backend_, true);
+    ASSERT_TRUE(started) << started.error().text;
+    server_ = std::move(started).value();
+    EXPECT_TRUE(client().artifact(catalog::sha256_hex(backend_.artifact)));
+    EXPECT_FALSE(client().versions());
+    EXPECT_FALSE(client().erase("hello"));
+    DeployRequest request;
+    request.name = "hello";
+    request.digest = catalog::sha256_hex("x");
+    EXPECT_FALSE(client().push(request, "x"));
+    EXPECT_TRUE(backend_.last_archive.empty());
+    const ManagementClient stranger(address_, tls("stranger", *theirs_), kTimeout_ms);
+    EXPECT_FALSE(stranger.artifact(catalog::sha256_hex(backend_.artifact)));
+}
+
 TEST_F(ManagementTest, PushListErase) {
     auto empty = client().versions();
     ASSERT_TRUE(empty) << empty.error().text;

@@ -39,6 +39,10 @@ class MemoryBackend : public Backend {
         v.denied_calls = {{"ptrace", 3}, {"x32:getpid", 1}};
         return v;
     }
+    Result<std::string> archive(const std::string& digest) override {
+        if (digest != catalog::sha256_hex(artifact)) return Error{ENOENT, "it is not here"};
+        return lies ? "something else" : artifact;
+    }
     std::vector<FunctionView> functions() override {
         const std::lock_guard lock(mutex_);
         std::vector<FunctionView> all;
@@ -223,6 +227,8 @@ class MemoryBackend : public Backend {
     }
 
     bool throws = false;
+    std::string artifact = "an artifact";
+    bool lies = false;               // about it
     std::atomic<bool> slow = false;  // deploys don't end before it is false
     Decision decision{Verdict::refuse, 0, Reason::refused_no_region};
     DeployRequest last_request;

@@ -117,7 +117,8 @@ void ControllerTest::open() {
                                      std::move(*artifacts), std::move(infos));
     const Status prepared = controller_->prepare();
     ASSERT_TRUE(prepared) << prepared.error().text;
-    controller_->start();
+    const Status started = controller_->start();
+    ASSERT_TRUE(started) << started.error().text;
     end_ = false;
     stepper_ = std::thread([this] {
         while (!end_) {
