@@ -155,6 +155,7 @@ class Controller final : public admin::Backend,
     std::uint64_t publish();
     // Each target with its names, in the same order.
     void add_rate(const catalog::Function& function, SnapshotExtras& extras) const;
+    void add_json(const catalog::Function& function, SnapshotExtras& extras) const;
     void add_targets(const catalog::Function& function, std::vector<Target>& to,
                      std::vector<TargetName>& names, SnapshotExtras& extras);
     static std::uint16_t add_split(const catalog::Function& function, const std::string& alias,

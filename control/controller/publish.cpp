@@ -199,6 +199,16 @@ void Controller::add_rate(const catalog::Function& function, SnapshotExtras& ext
     extras.rates[index] = rate;
 }
 
+// Handlers of the managed runtimes get what was read from JSON. If a version that can be called has
+// another runtime, its function takes whatever comes.
+void Controller::add_json(const catalog::Function& function, SnapshotExtras& extras) const {
+    for (const std::string& version : function.versions)
+        if (!runtime::needs_handler(function.build_of(version).runtime.kind)) return;
+    const std::uint32_t index = deployed_.at(function.name).index;
+    if (extras.json.size() <= index) extras.json.resize(index + 1);
+    extras.json[index] = true;
+}
+
 std::unique_ptr<const Snapshot> Controller::build_snapshot() {
     std::vector<Target> targets;
     std::vector<TargetName> names;
@@ -208,6 +218,7 @@ std::unique_ptr<const Snapshot> Controller::build_snapshot() {
         add_targets(function, targets, names, extras);
         if (function.reserved) extras.reserved[deployed_.at(name).index] = *function.reserved;
         add_rate(function, extras);
+        add_json(function, extras);
     }
     auto snapshot = std::make_unique<Snapshot>(++generation_, targets, regions_, draining_,
                                                std::move(names), std::move(extras));

@@ -114,6 +114,7 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
     record.serial = call.exchange.serial;
     record.payload_limit = payload_limit(call, *target);
     record.later = call.later;
+    record.is_json = call.event == nullptr && context_.snapshot->takes_json(target->function);
     record.since_ms = context_.now_ms;
     if (call.event != nullptr && !begin_event(record, call, reason)) {
         forget(record);
@@ -149,6 +150,7 @@ bool Exchanges::payload(http::Exchange exchange, std::string_view piece, http::A
     SKERRY_CHECK(record != nullptr && record->state == State::receiving);
     Reason reason = Reason::refused_too_large;
     const std::uint32_t limit = record->payload_limit;
+    if (record->is_json) (void)record->json.take(piece);  // its end is waited for
     if (record->routed) {
         if (put_body(*record, piece, reason)) return true;
     } else if (piece.size() <= limit - record->payload_bytes) {
@@ -170,7 +172,10 @@ void Exchanges::payload_complete(http::Exchange exchange) {
     receiving_.leave(records_.get(), *record);
     if (record->routed) end_event(*record);
     // AWS's clients send nothing for an event that has nothing in it.
-    if (record->payload_bytes == 0 && append(*record, "{}", 2)) record->payload_bytes = 2;
+    if (record->payload_bytes == 0 && append(*record, "{}", 2)) {
+        record->payload_bytes = 2;
+        record->is_json = false;  // nothing is left to be looked at
+    }
     join_context(*record);
     finish_key(*record);
     record->state = State::complete;
@@ -191,6 +196,10 @@ std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
         arrival.mbuf = record.chain.release();
         arrival.header = header;
         arrival.exchange = index;
+        if (record.is_json && !record.json.complete()) {
+            refuse_payload(record, arrival);
+            continue;
+        }
         const bool keyed = (header->flags.get() & wire::flag::retry_key) != 0;
         if (record.later) {
             if (!keyed || context_.dedup->claim(arrival)) submit(index, arrival);
@@ -211,6 +220,13 @@ std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
         ++count;
     }
     return count;
+}
+
+void Exchanges::refuse_payload(Record& record, const Arrival& arrival) {
+    if (!record.later) return skerry::refuse(context_, arrival, Reason::refused_not_json);
+    rte_pktmbuf_free(arrival.mbuf);
+    record.state = State::submitted;
+    end_later(record, Reason::refused_not_json);
 }
 
 std::uint32_t Exchanges::take_gone(std::span<std::uint32_t> invocations) {

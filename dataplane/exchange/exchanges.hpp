@@ -31,6 +31,7 @@
 
 #include "dataplane/context.hpp"
 #include "dataplane/event/submissions.hpp"
+#include "dataplane/exchange/json_check.hpp"
 #include "dataplane/exchange/oldest_first.hpp"
 #include "dataplane/exchange_sink.hpp"
 #include "dataplane/function_url/answer.hpp"
@@ -128,9 +129,11 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         bool routed : 1 = false;    // the payload is an event, and the answer HTTP's
         bool head_only : 1 = false;
         bool later : 1 = false;         // an Event invocation: kept, executed by nobody who waits
+        bool is_json : 1 = false;       // the payload has to be
         function_url::BodyWriter body;  // routed: of its event
+        JsonCheck json;                 // is_json, receiving
     };
-    static_assert(sizeof(Record) <= 72);
+    static_assert(sizeof(Record) <= 88);
 
     // An answer whose tail has not come yet.
     struct Held {
@@ -140,6 +143,8 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
 
     Record* find(http::Exchange exchange);
     const Target* admit(const http::Call& call, Reason& reason) const;
+    // It is no JSON, and its function reads nothing else.
+    void refuse_payload(Record& record, const Arrival& arrival);
     // Leaves `kept_free` bytes of the last buffer.
     bool append(Record& record, const void* bytes, std::uint32_t count,
                 std::uint32_t kept_free = 0);

@@ -114,6 +114,7 @@ struct SnapshotExtras {
     std::vector<FunctionRate> rates;      // by function; those behind its end have none
     std::vector<Split> splits;            // Target::split is the place in it, and one
     std::vector<std::uint32_t> reserved;  // invocations at once, by function; ~0: no limit
+    std::vector<bool> json;               // by function: its runtime reads payloads as JSON
 };
 
 class Snapshot {
@@ -161,6 +162,10 @@ class Snapshot {
         if (drawn >= split.weight) return target;
         const Target* other = find(target->function_key, split.version_key);
         return other != nullptr ? other : target;
+    }
+    // Whether nothing but JSON can be made sense of by the function.
+    bool takes_json(std::uint32_t function) const {
+        return function < extras_.json.size() && extras_.json[function];
     }
     // Invocations of the function that there may be at once on this server; ~0: no limit.
     std::uint32_t reserved(std::uint32_t function) const {

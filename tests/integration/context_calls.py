@@ -1,4 +1,4 @@
-"""URL CONTEXT FUNCTION…: calls of AWS's client for Python with a client context, and Event invocations of the same; what was told, as JSON."""
+"""URL CONTEXT FUNCTION…: calls of AWS's client for Python with a client context, and Event invocations of the same, and what is refused; what was told, as JSON."""
 import json
 import sys
 
@@ -30,6 +30,8 @@ def ask(**more):
 event = json.dumps({"do": "context"})
 told = {each: {"without": ask(FunctionName=each, Payload=event), "with": ask(FunctionName=each, Payload=event, ClientContext=context),
                "large": ask(FunctionName=each, Payload=json.dumps({"do": "context", "fill": "x" * 50_000}), ClientContext=context),
+               "no json": ask(FunctionName=each, Payload='{"do": "context"'),
+               "no json, later": ask(FunctionName=each, Payload="{'do'}", InvocationType="Event"),
                "no base64": ask(FunctionName=each, Payload=event, ClientContext="{}"),
                "too long": ask(FunctionName=each, Payload=event, ClientContext="e30" + "=" * 3581)} for each in functions}
 client.meta.events.register("before-send.lambda.Invoke", traced)

@@ -106,7 +106,7 @@ def test_a_client_context_and_the_trace(lab):
         equal((told["with"]["status"], told["with"]["said"]["context"], told["with"]["said"]["keys"]), (200, seen, ["do"]), name)
         equal((told["large"]["said"]["context"], told["large"]["said"]["keys"]), (seen, ["do", "fill"]), name)
         equal((told["without"]["status"], told["without"]["said"]["context"]), (200, None), name)
-        equal((told["no base64"], told["too long"]), (refused, refused), name)
+        equal([told[why] for why in ("no base64", "too long", "no json", "no json, later")], [refused] * 4, name)
         where = "forward; region=" if places[name] == "region" else "local; "
         assert told["with"]["decision"].startswith(where), told["with"]
         # The trace of who has none is a new one; the function is told the same as the caller.

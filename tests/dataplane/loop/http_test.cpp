@@ -101,6 +101,30 @@ TEST_F(HttpTest, WhatIsRefusedIsToldAtOnce) {
     EXPECT_EQ(payload_buffers_in_use(), 0u);
 }
 
+TEST_F(HttpTest, WhatAFunctionsRuntimeCannotReadIsRefused) {
+    extras.json = {true};
+    start();
+    PlayedWorker worker(shared, 0, 1);
+    const net::tcp::Handle connection = connect();
+    for (const char* payload : {"{\"a\":", "x", "[1] 2", "\"\xff\""}) {
+        say(connection, post("f0", payload));
+        const std::string text = answer(connection);
+        EXPECT_EQ(text.substr(9, 3), "400") << payload;
+        EXPECT_NE(text.find("x-amzn-ErrorType: InvalidRequestContentException"), std::string::npos);
+        EXPECT_NE(text.find("Could not parse request body into json"), std::string::npos);
+    }
+    EXPECT_EQ(count(Reason::refused_not_json), 4u);
+    EXPECT_EQ(worker.take(), 0u);
+    // The connection is as good as before; and no payload at all is an event with nothing in it.
+    for (const char* payload : {"{\"a\": [1]}", ""}) {
+        say(connection, post("f0", payload));
+        ASSERT_TRUE(step_until([&] { return worker.take() == 1; }));
+        worker.respond(0, "y");
+        EXPECT_EQ(answer(connection).substr(9, 3), "200");
+    }
+    EXPECT_EQ(payload_buffers_in_use(), 0u);
+}
+
 TEST_F(HttpTest, AClientThatGoesWhileItsRequestWaits) {
     start();
     PlayedWorker worker(shared, 0, 1);
