@@ -306,6 +306,9 @@ def test_all_of_etcd_is_lost_and_comes_back(lab):
     store = eventually(lambda: lab.look("pop2") if lab.look("pop2")["error"] else None, "it says what is wrong")
     assert not store["fresh"] and store["age_s"] > 0, store
     metrics = lab.run("curl", "-s", "--unix-socket", lab.plan.admin_socket("pop2"), "http://x/metrics").stdout
+    page = (rig.ROOT / "docs/operations.md").read_text()
+    for name in set(re.findall(r"skerry_(?:store|fleet)_\w+", page)):
+        assert re.search(rf"^{name} ", metrics, re.M), name
     assert re.search(r"^skerry_store_fresh 0$", metrics, re.M) and re.search(r"^skerry_store_age_seconds [0-9.]+$", metrics, re.M)
     for name in MEMBERS:
         lab.start_member(name)

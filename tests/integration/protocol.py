@@ -44,7 +44,8 @@ def test_what_is_malformed_gets_a_header(lab):
     with Raw(lab) as raw:
         for text, given, expected in (("too short", {"payload_bytes": 5}, "bad_message"),
                                       ("too long", {"payload_bytes": 3}, "bad_message"),
-                                      ("version 2", {"version": 2}, "unsupported_version"),
+                                      ("version 2, and no context", {"version": 2}, "bad_message"),
+                                      ("version 3", {"version": 3}, "unsupported_version"),
                                       ("version 0", {"version": 0}, "unsupported_version")):
             sent = message("work", b"us=1", **given)
             answer = raw.exchange(sent)
