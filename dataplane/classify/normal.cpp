@@ -252,7 +252,7 @@ Fault normalise_host(std::string_view authority, HostBuffer buffer, std::string_
         host = host.substr(0, colon);
     }
     if (host.empty()) return authority.empty() ? Fault::none : Fault::bad_host;
-    if (host.back() == '.') host.remove_suffix(1);
+    if (host.back() == '.' && !bracketed) host.remove_suffix(1);
     if (host.size() > kHostBytesMax) return Fault::bad_host;
     bool lower = true;
     for (std::size_t i = 0; i < host.size(); ++i) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <type_traits>
 
 #include "dataplane/snapshot/seqlock.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
@@ -23,11 +24,13 @@ struct RegionNumbers {
     std::uint32_t region_us = 0;   // time a request spends there, as it reports
     std::uint32_t service_us = 0;  // of it, execution alone
     std::uint32_t slow_permille =
-        1000;                  // executions take so much of what is usual (select/load.hpp)
-    std::uint64_t cookie = 0;  // proves our address to this region
+        1000;  // executions take so much of what is usual (select/load.hpp)
+    std::uint32_t reserved2 = 0;
+    std::uint64_t cookie = 0;           // proves our address to this region
     std::uint64_t fresh_until_tsc = 0;  // not eligible after this instant
 };
 static_assert(sizeof(RegionNumbers) == 48);  // with the sequence within a cache line
+static_assert(std::has_unique_object_representations_v<RegionNumbers>);  // copied as words
 
 // What is known of each function, for the choice of its region. Relaxed atomics: a reader needs no
 // two of them to agree.

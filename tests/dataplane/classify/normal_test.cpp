@@ -136,8 +136,9 @@ TEST(NormalHost, IsLowerCaseWithoutPortAndDot) {
 }
 
 TEST(NormalHost, RefusesWhatIsNoHost) {
-    for (const char* raw : {":80", ".", "..", "a..b", ".a", "a.test..", "a%2etest", "a b", "a,b",
-                            "[::1", "[]", "[::g]", "a:b", "a:80:80", "[::1]x", "a@b"})
+    for (const char* raw :
+         {":80", ".", "..", "a..b", ".a", "a.test..", "a%2etest", "a b", "a,b", "[::1", "[]",
+          "[::g]", "a:b", "a:80:80", "[::1]x", "[::1].", "[::1].:80", "a@b"})
         EXPECT_EQ(host(raw).fault, Fault::bad_host) << raw;
     EXPECT_EQ(host(std::string(64, 'a')).fault, Fault::bad_host);
     EXPECT_EQ(host(std::string(63, 'a')).fault, Fault::none);

@@ -141,6 +141,7 @@ bool host_matches(const std::string& pattern, const std::string& host) {
     if (is_expression(pattern)) return full_match(pattern.substr(1), host);
     std::string lower = pattern;
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (lower.back() == '.') lower.pop_back();
     if (lower.substr(0, 2) != "*.") return lower == host;
     const std::string suffix = lower.substr(1);
     return host.size() > suffix.size() && host.substr(host.size() - suffix.size()) == suffix;
@@ -275,9 +276,7 @@ std::optional<std::string> host_of(std::string_view authority) {
         const std::size_t end = host.find(']');
         if (end == std::string::npos) return std::nullopt;
         if (colon < end) colon = std::string::npos;
-        if (colon == std::string::npos ? end + 1 != host.size() && host.substr(end + 1) != "."
-                                       : colon != end + 1)
-            return std::nullopt;
+        if (end + 1 != (colon == std::string::npos ? host.size() : colon)) return std::nullopt;
     }
     if (colon != std::string::npos) {
         for (const char c : host.substr(colon + 1))

@@ -62,7 +62,9 @@ TEST_F(CoreScheduling, IsThereOrNoWorkerIs) {
 }
 
 TEST_F(CoreScheduling, EachWorkerHasACookieOfItsOwn) {
-    if (const int error = tried(); error != 0) GTEST_SKIP() << std::strerror(error);
+    if (const int error = tried(); error != 0)
+        GTEST_SKIP() << "PR_SCHED_CORE: " << std::strerror(error)
+                     << ": this kernel or CPU has none; tests/systemd/core_scheduling has";
     std::vector<std::unique_ptr<ApiWorker>> workers;
     std::set<std::uint64_t> cookies = {cookie_of(0), cookie_of(client_->pid())};
     EXPECT_EQ(cookies.size(), 1u) << "server and warden have none";
@@ -74,7 +76,9 @@ TEST_F(CoreScheduling, EachWorkerHasACookieOfItsOwn) {
 }
 
 TEST_F(CoreScheduling, IsNotThereUnlessItIsAskedFor) {
-    if (const int error = tried(); error != 0) GTEST_SKIP() << std::strerror(error);
+    if (const int error = tried(); error != 0)
+        GTEST_SKIP() << "PR_SCHED_CORE: " << std::strerror(error)
+                     << ": this kernel or CPU has none; tests/systemd/core_scheduling has";
     auto client = warden::Client::start(options());
     ASSERT_TRUE(client) << client.error().text;
     *client_ = std::move(client).value();
