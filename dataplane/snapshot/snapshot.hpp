@@ -114,7 +114,7 @@ struct SnapshotExtras {
     std::vector<FunctionRate> rates;      // by function; those behind its end have none
     std::vector<Split> splits;            // Target::split is the place in it, and one
     std::vector<std::uint32_t> reserved;  // invocations at once, by function; ~0: no limit
-    std::vector<bool> json;               // by function: its runtime reads payloads as JSON
+    std::vector<bool> json = {};          // by function: its runtime reads payloads as JSON
 };
 
 class Snapshot {
