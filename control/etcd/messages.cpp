@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "control/etcd/base64.hpp"
+#include "control/base64/base64.hpp"
 
 namespace skerry::etcd {
 namespace {

@@ -1,6 +1,6 @@
 #include "control/lambda_api/json_body.hpp"
 
-#include <openssl/evp.h>
+#include "control/base64/base64.hpp"
 
 namespace skerry::lambda_api {
 namespace {
@@ -100,31 +100,6 @@ std::optional<Body> Body::object(const char* key) const {
     if (value == nullptr) return std::nullopt;
     if (!value->is_object()) throw wrong(key, "not an object");
     return Body(*value, prefix_ + key + ".");
-}
-
-std::optional<std::string> base64_decoded(const std::string& text) {
-    if (text.empty()) return std::string();
-    if (text.size() % 4 != 0 || text.size() > INT32_MAX) return std::nullopt;
-    std::size_t padding = 0;
-    while (padding < 2 && text[text.size() - 1 - padding] == '=') ++padding;
-    // OpenSSL passes over white space at both ends, and takes "=" anywhere in the last four.
-    if (text.find_first_of(" \t\r\n=") < text.size() - padding) return std::nullopt;
-    std::string bytes(text.size() / 4 * 3, '\0');
-    const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()),
-                                     static_cast<int>(text.size()));
-    if (size < 0) return std::nullopt;
-    bytes.resize(static_cast<std::size_t>(size) - padding);
-    return bytes;
-}
-
-std::string base64(std::string_view bytes) {
-    std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-    text.resize(static_cast<std::size_t>(size));
-    return text;
 }
 
 }  // namespace skerry::lambda_api

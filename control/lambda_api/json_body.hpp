@@ -44,7 +44,4 @@ class Body {
     std::string prefix_;
 };
 
-std::optional<std::string> base64_decoded(const std::string& text);
-std::string base64(std::string_view bytes);
-
 }  // namespace skerry::lambda_api

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "control/base64/base64.hpp"
 #include "control/catalog/artifacts.hpp"
 #include "control/lambda_api/json_body.hpp"
 #include "control/lambda_api/settings.hpp"

@@ -31,11 +31,11 @@
 
 #include "dataplane/context.hpp"
 #include "dataplane/event/submissions.hpp"
-#include "dataplane/exchange/json_check.hpp"
 #include "dataplane/exchange/oldest_first.hpp"
 #include "dataplane/exchange_sink.hpp"
 #include "dataplane/function_url/answer.hpp"
 #include "dataplane/function_url/event.hpp"
+#include "dataplane/function_url/json_check.hpp"
 #include "dataplane/http/invocations.hpp"
 #include "dataplane/http/server.hpp"
 #include "dataplane/http/transport.hpp"
@@ -131,7 +131,7 @@ class Exchanges final : public http::Invocations, public ExchangeSink {
         bool later : 1 = false;         // an Event invocation: kept, executed by nobody who waits
         bool is_json : 1 = false;       // the payload has to be
         function_url::BodyWriter body;  // routed: of its event
-        JsonCheck json;                 // is_json, receiving
+        function_url::JsonCheck json;   // is_json, receiving
     };
     static_assert(sizeof(Record) <= 88);
 

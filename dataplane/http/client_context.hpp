@@ -12,7 +12,7 @@
 namespace skerry::http {
 
 inline constexpr std::size_t kClientContextFieldMax = 3583;  // characters, AWS's limit
-using ClientContextText = std::array<char, wire::kContextBytesMax>;
+using ClientContextText = std::array<char, kClientContextFieldMax>;
 static_assert(kClientContextFieldMax * 3 / 4 == wire::kContextBytesMax);
 
 // `context`: the object, in `text`. Refusal::bad_client_context or client_context_too_long: it is

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "control/base64/base64.hpp"
 #include "control/catalog/catalog_file.hpp"
-#include "control/etcd/base64.hpp"
 #include "control/etcd/messages.hpp"
 #include "control/fleet/mirror.hpp"
 #include "sandbox/base/check.hpp"
@@ -57,9 +57,9 @@ void record(std::string_view text) {
 }
 
 void bytes(std::string_view text) {
-    SKERRY_CHECK(etcd::base64_decoded(etcd::base64(text)) == text);
-    if (const auto decoded = etcd::base64_decoded(text))
-        SKERRY_CHECK(etcd::base64(*decoded) == text);
+    SKERRY_CHECK(skerry::base64_decoded(skerry::base64(text)) == text);
+    if (const auto decoded = skerry::base64_decoded(text))
+        SKERRY_CHECK(skerry::base64(*decoded) == text);
 }
 
 }  // namespace

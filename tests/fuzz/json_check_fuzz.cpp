@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "dataplane/exchange/json_check.hpp"
+#include "dataplane/function_url/json_check.hpp"
 #include "sandbox/base/check.hpp"
 
 namespace {
@@ -68,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0 || size > 4096) return 0;
     const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
     const std::size_t cut = data[0] % size;
-    skerry::JsonCheck whole, pieces;
+    skerry::function_url::JsonCheck whole, pieces;
     const bool ours = whole.take(text) && whole.complete();
     (void)pieces.take(text.substr(0, cut));
     (void)pieces.take(text.substr(cut));
@@ -76,6 +76,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (is_known_to_differ(text)) return 0;
     const bool theirs = nlohmann::json::accept(text.begin(), text.end());
     SKERRY_CHECK(theirs || !ours);
-    SKERRY_CHECK(ours || !theirs || depth_of(text) > skerry::JsonCheck::kDepthMax);
+    SKERRY_CHECK(ours || !theirs || depth_of(text) > skerry::function_url::JsonCheck::kDepthMax);
     return 0;
 }

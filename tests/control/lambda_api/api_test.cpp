@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/base64/base64.hpp"
 #include "control/lambda_api/json_body.hpp"
 #include "tests/control/lambda_api/memory_functions.hpp"
 

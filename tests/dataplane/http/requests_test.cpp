@@ -214,9 +214,9 @@ TEST(HttpRequests, AClientContextIsAnObjectInBase64) {
     EXPECT_EQ(told("e30"), "{}") << "without its padding";
     EXPECT_EQ(told("eyJhIjoiw6QifQ=="), R"({"a":"ä"})");
     EXPECT_EQ(told(""), "") << "nothing was said";
-    for (const char* field :
-         {"{}", "e30=e30=", "e30==", "e3-=", "e", "=", "====", "e 30=", "bnVsbA==" /* null */,
-          "W10=" /* [] */, "e30se30=" /* {},{} */, "eyJh" /* {"a */, "MQ==" /* 1 */})
+    for (const char* field : {"{}", "e30=e30=", "e30==", "e3-=", "e", "=", "====", "e 30=",
+                              "bnVsbA==" /* null */, "W10=" /* [] */, "e30se30=" /* {},{} */,
+                              "eyJh" /* {"a */, "MQ==" /* 1 */, "eyJhIjoi/yJ9" /* no UTF-8 */})
         EXPECT_EQ(told(field), bad) << field;
     EXPECT_EQ(told("bnVsbA==", "X-Amz-Invocation-Type: DryRun\r\n"), bad);
     // {"a":"bbb…"}, 3580 characters of base64; another four are too many.

@@ -1,8 +1,8 @@
-#include "control/etcd/base64.hpp"
+#include "control/base64/base64.hpp"
 
 #include <gtest/gtest.h>
 
-namespace skerry::etcd {
+namespace skerry {
 namespace {
 
 // RFC 4648 §10.
@@ -28,11 +28,12 @@ TEST(Base64, TakesEveryByteThereIs) {
 }
 
 TEST(Base64, RefusesWhatItNeverWrites) {
-    for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "====", "=Zg=", "Zh==", "Zm9=", "Zm9v=",
-                             "Zg==Zg==", "Z g=", "Zg==\n", "Zm-_"})
+    for (const char* text :
+         {"Z", "Zg", "Zg=", "Zg===", "====", "=Zg=", "Zh==", "Zm9=", "Zm9v=", "Zg==Zg==", "Z g=",
+          "Zg==\n", " Zg==", "    ", "  ==", "\n\n\n\n", "Zm-_"})
         EXPECT_FALSE(base64_decoded(text)) << text;
     EXPECT_FALSE(base64_decoded(std::string("Zm\0v", 4)));
 }
 
 }  // namespace
-}  // namespace skerry::etcd
+}  // namespace skerry

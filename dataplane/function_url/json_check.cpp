@@ -1,8 +1,8 @@
-#include "dataplane/exchange/json_check.hpp"
+#include "dataplane/function_url/json_check.hpp"
 
 #include <cstring>
 
-namespace skerry {
+namespace skerry::function_url {
 namespace {
 
 constexpr const char* kWords[] = {"true", "false", "null"};
@@ -263,4 +263,4 @@ void JsonCheck::in_escape(unsigned char c) {
     }
 }
 
-}  // namespace skerry
+}  // namespace skerry::function_url

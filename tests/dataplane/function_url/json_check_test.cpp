@@ -1,10 +1,10 @@
-#include "dataplane/exchange/json_check.hpp"
+#include "dataplane/function_url/json_check.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace skerry {
+namespace skerry::function_url {
 namespace {
 
 bool is_json(std::string_view text) {
@@ -148,4 +148,4 @@ TEST(JsonCheck, Depth) {
 }
 
 }  // namespace
-}  // namespace skerry
+}  // namespace skerry::function_url
