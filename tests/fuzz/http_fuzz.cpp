@@ -37,7 +37,7 @@ void check_request(const Request& request, const Limits& limits) {
         ClientContextText text;
         std::string_view context;
         if (read_client_context(value, text, context) == Refusal::none)
-            SKERRY_CHECK(context.size() >= 2 && context.size() <= wire::kContextBytesMax &&
+            SKERRY_CHECK(context.size() >= 2 && context.size() <= skerry::wire::kContextBytesMax &&
                          context.data() == text.data());
     }
     const Outcome again = read_whole(rewritten(request));
