@@ -67,6 +67,16 @@ inline std::uint64_t siphash(const SipKey& key, Words... words) {
     return detail::siphash<2, 4>(key, words...);
 }
 
+// SipHash-2-4 of these words and seven bytes more, which take the place of the padding.
+template <typename... Words>
+inline std::uint64_t siphash_and_tail(const SipKey& key, std::uint64_t tail, Words... words) {
+    static_assert(sizeof...(words) < 31);
+    detail::Sip sip(key);
+    (sip.word<2>(static_cast<std::uint64_t>(words)), ...);
+    sip.word<2>(std::uint64_t{sizeof...(words) * 8 + 7} << 56 | (tail & ~std::uint64_t{0} >> 8));
+    return sip.finish<4>();
+}
+
 // SipHash-1-3, in half the time: for tables, where nobody sees the hashes and it is enough that
 // strangers can't make them meet.
 template <typename... Words>

@@ -79,8 +79,13 @@ class Core {
     void update_gauges();
 
     // ---- input.cpp: RFC 9293 §3.10.7. Those that take an mbuf say whether they kept it.
-    void fetch(std::span<const Arrived> some, std::span<std::uint32_t> hashes) const;
-    bool input(rte_mbuf* mbuf, const Frame& frame, std::uint32_t hash);
+    struct Sought {
+        std::uint32_t hash;
+        bool likely;  // something of this hash was there when the burst began
+        bool is_new;  // there is no connection
+    };
+    void fetch(std::span<const Arrived> some, std::span<Sought> sought) const;
+    bool input(rte_mbuf* mbuf, const Frame& frame, const Sought& sought);
     bool without_connection(const Frame& frame, const Segment& segment, rte_mbuf* mbuf);
     bool process(Connection& c, const Frame& frame, const Segment& segment, rte_mbuf* mbuf);
     bool new_incarnation(const Connection& c, const Segment& segment) const;

@@ -22,25 +22,29 @@ bool same(const Path& a, const Path& b) {
 
 void Core::input(std::span<const Arrived> burst, std::uint64_t now) {
     now_us = std::max(now_us, now);
-    std::array<std::uint32_t, kInputAhead> hashes;
+    std::array<Sought, kInputAhead> sought;
     while (!burst.empty()) {
         const auto some = burst.first(std::min<std::size_t>(burst.size(), kInputAhead));
-        fetch(some, hashes);
-        for (std::size_t i = 0; i < some.size(); ++i)
-            if (!input(some[i].mbuf, some[i].frame, hashes[i])) rte_pktmbuf_free(some[i].mbuf);
+        fetch(some, sought);
+        const std::uint64_t changes = table.changes();
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            sought[i].is_new = !sought[i].likely && table.changes() == changes;
+            if (!input(some[i].mbuf, some[i].frame, sought[i])) rte_pktmbuf_free(some[i].mbuf);
+        }
         burst = burst.subspan(some.size());
     }
 }
 
 // Where each of them is to be looked for; and that is on its way into the cache, since with many
 // connections, or many who are none, it is not there.
-void Core::fetch(std::span<const Arrived> some, std::span<std::uint32_t> hashes) const {
+void Core::fetch(std::span<const Arrived> some, std::span<Sought> sought) const {
     for (std::size_t i = 0; i < some.size(); ++i) {
-        hashes[i] = hash_of(some[i].frame.path);
-        table.prefetch(hashes[i]);
+        sought[i].hash = hash_of(some[i].frame.path);
+        table.prefetch(sought[i].hash);
     }
     for (std::size_t i = 0; i < some.size(); ++i) {
-        const std::uint32_t likely = table.find(hashes[i], [](std::uint32_t) { return true; });
+        const std::uint32_t likely = table.find(sought[i].hash, [](std::uint32_t) { return true; });
+        sought[i].likely = likely != kNone;
         if (likely == kNone) continue;
         const auto* at = reinterpret_cast<const char*>(&connections[likely]);
         for (std::size_t line = 0; line < sizeof(Connection); line += 64)
@@ -48,7 +52,7 @@ void Core::fetch(std::span<const Arrived> some, std::span<std::uint32_t> hashes)
     }
 }
 
-bool Core::input(rte_mbuf* mbuf, const Frame& frame, std::uint32_t hash) {
+bool Core::input(rte_mbuf* mbuf, const Frame& frame, const Sought& sought) {
     if (frame.kind == FrameKind::tcp_error) {
         path_error(frame);
         return false;
@@ -59,8 +63,9 @@ bool Core::input(rte_mbuf* mbuf, const Frame& frame, std::uint32_t hash) {
         count(Reason::drop_tcp_header);
         return false;
     }
-    const std::uint32_t found =
-        table.find(hash, [&](std::uint32_t i) { return same(connections[i].path, frame.path); });
+    if (sought.is_new) return without_connection(frame, segment, mbuf);
+    const std::uint32_t found = table.find(
+        sought.hash, [&](std::uint32_t i) { return same(connections[i].path, frame.path); });
     return found == kNone ? without_connection(frame, segment, mbuf)
                           : process(connections[found], frame, segment, mbuf);
 }

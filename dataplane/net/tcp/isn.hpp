@@ -19,11 +19,12 @@ inline SipKey derive_key(const std::array<std::uint8_t, 16>& secret, std::uint64
     return {siphash(key, use, std::uint64_t{0}), siphash(key, use, std::uint64_t{1})};
 }
 
-// Calls hash() with the four numbers that name a connection, as few words as say them: of IPv4 two,
-// of IPv6 five. Their count is in the hash, so neither is taken for the other.
+// Calls hash() with the four numbers that name a connection, and one more, as few words as say
+// them: of IPv4 two, of IPv6 five. Their count is in the hash, so neither is taken for the other.
 template <typename Hash>
-inline std::uint64_t over_tuple(const Path& path, const Hash& hash) {
-    const std::uint64_t ports = std::uint64_t{path.local_udp} << 16 | path.peer_udp;
+inline std::uint64_t over_tuple(const Path& path, std::uint32_t beside, const Hash& hash) {
+    const std::uint64_t ports =
+        std::uint64_t{beside} << 32 | std::uint64_t{path.local_udp} << 16 | path.peer_udp;
     if (path.peer.is_v4())
         return hash(
             std::uint64_t{path.local.v4_network_order()} << 32 | path.peer.v4_network_order(),
@@ -34,13 +35,14 @@ inline std::uint64_t over_tuple(const Path& path, const Hash& hash) {
 // Where a connection is found.
 inline std::uint32_t table_hash(const SipKey& key, const Path& path) {
     return static_cast<std::uint32_t>(
-        over_tuple(path, [&](auto... words) { return siphash_of_table(key, words...); }));
+        over_tuple(path, 0, [&](auto... words) { return siphash_of_table(key, words...); }));
 }
 
 // RFC 6528 §3: ISN = M + F(connection, secret), M a clock that counts every 4 µs, F keyed. Two
 // connections of the same four numbers have numbers that grow; nothing follows for any other.
 inline std::uint32_t initial_sequence(const SipKey& key, const Path& path, std::uint64_t now_us) {
-    const std::uint64_t f = over_tuple(path, [&](auto... words) { return siphash(key, words...); });
+    const std::uint64_t f =
+        over_tuple(path, 0, [&](auto... words) { return siphash(key, words...); });
     return static_cast<std::uint32_t>(now_us / 4) + static_cast<std::uint32_t>(f);
 }
 

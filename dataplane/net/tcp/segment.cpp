@@ -1,5 +1,6 @@
 #include "dataplane/net/tcp/segment.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/net/checksum.hpp"
@@ -17,6 +18,10 @@ enum Option : std::uint8_t {
     kTimestamps = 8,
 };
 constexpr std::uint32_t kAlignedTimestamps = kNop << 24 | kNop << 16 | kTimestamps << 8 | 10;
+constexpr std::uint32_t kSackedTimestamps = kSackPermitted << 24 | 2 << 16 | kTimestamps << 8 | 10;
+constexpr std::uint32_t kMssWord = kMss << 24 | 4 << 16,
+                        kScaleWord = kNop << 24 | kScale << 16 | 3 << 8;
+constexpr std::ptrdiff_t kUsualSynBytes = 4 + kTimestampBytes + 4;
 constexpr std::size_t kChecksumAt = 16;
 
 std::uint16_t get16(const std::uint8_t* at) {
@@ -71,6 +76,20 @@ bool read_option(std::uint8_t kind, const std::uint8_t* value, std::uint8_t byte
     }
 }
 
+// What a kernel's SYN has, in the order of RFC 7323 appendix A.
+bool read_usual_syn(const std::uint8_t* at, Segment& segment) {
+    const std::uint32_t mss = get32(at), scale = get32(at + 16);
+    if (!segment.has(kSyn) || (mss & 0xffff'0000) != kMssWord ||
+        get32(at + 4) != kSackedTimestamps || (scale & 0xffff'ff00) != kScaleWord)
+        return false;
+    segment.has_mss = segment.sack_permitted = segment.has_timestamp = segment.has_scale = true;
+    segment.mss = static_cast<std::uint16_t>(mss);
+    segment.ts_value = get32(at + 8);
+    segment.ts_echo = get32(at + 12);
+    segment.scale = std::min(static_cast<std::uint8_t>(scale), kMaxScale);  // RFC 7323 §2.3
+    return true;
+}
+
 bool read_options(const std::uint8_t* at, const std::uint8_t* end, Segment& segment) {
     // What nearly every segment of a connection has, and nothing else.
     if (end - at == kTimestampBytes && get32(at) == kAlignedTimestamps) [[likely]] {
@@ -79,6 +98,7 @@ bool read_options(const std::uint8_t* at, const std::uint8_t* end, Segment& segm
         segment.ts_echo = get32(at + 8);
         return true;
     }
+    if (end - at == kUsualSynBytes && read_usual_syn(at, segment)) return true;
     while (at < end) {
         const std::uint8_t kind = *at;
         if (kind == kEnd) return true;
@@ -152,18 +172,16 @@ std::uint32_t emit(std::uint8_t* at, const Segment& segment) {
     to = put32(to, header_bytes / 4 << 28 | std::uint32_t{segment.flags} << 16 | segment.window);
     to = put32(to, segment.urgent);
 
-    if (segment.has_mss) to = put32(to, kMss << 24 | 4 << 16 | std::uint32_t{segment.mss});
+    if (segment.has_mss) to = put32(to, kMssWord | segment.mss);
     // SACK-permitted takes the place of the two NOPs (RFC 7323 appendix A has both layouts).
     if (segment.has_timestamp) {
-        to = put32(to, segment.sack_permitted
-                           ? kSackPermitted << 24 | 2 << 16 | kTimestamps << 8 | 10u
-                           : kAlignedTimestamps);
+        to = put32(to, segment.sack_permitted ? kSackedTimestamps : kAlignedTimestamps);
         to = put32(to, segment.ts_value);
         to = put32(to, segment.ts_echo);
     } else if (segment.sack_permitted) {
         to = put32(to, kNop << 24 | kNop << 16 | kSackPermitted << 8 | 2u);
     }
-    if (segment.has_scale) to = put32(to, kNop << 24 | kScale << 16 | 3 << 8 | segment.scale);
+    if (segment.has_scale) to = put32(to, kScaleWord | segment.scale);
     if (sacks != 0) {
         to = put32(to, kNop << 24 | kNop << 16 | kSack << 8 | (2 + 8 * sacks));
         for (std::uint32_t i = 0; i < sacks; ++i) {

@@ -32,9 +32,10 @@ inline std::uint8_t cookie_mss_index(std::uint16_t mss) {
 namespace detail {
 inline std::uint32_t cookie_of(const SipKey& key, const Path& path, std::uint32_t peer_isn,
                                std::uint8_t mss_index, std::uint64_t epoch) {
-    const std::uint64_t said = std::uint64_t{peer_isn} << 8 | mss_index;
-    const std::uint64_t mac =
-        over_tuple(path, [&](auto... words) { return siphash(key, words..., said, epoch); });
+    // As few words as say it: a flood pays for each.
+    const std::uint64_t tail = epoch << 3 | mss_index;
+    const std::uint64_t mac = over_tuple(
+        path, peer_isn, [&](auto... words) { return siphash_and_tail(key, tail, words...); });
     return static_cast<std::uint32_t>(mac) << 4 | (static_cast<std::uint32_t>(epoch) & 1) << 3 |
            mss_index;
 }

@@ -6,6 +6,8 @@
 // stay empty when as many are in as were asked for: both buckets full is a matter of 1 in 10^9.
 #pragma once
 
+#include <emmintrin.h>
+
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -29,40 +31,50 @@ class Table {
     // The index whose hash is `hash` and that `matches`; kNone: there is none.
     template <typename Matches>
     std::uint32_t find(std::uint32_t hash, const Matches& matches) const {
-        for (const std::uint32_t at : {first(hash), second(hash)})
-            for (const Place& place : buckets_[at].places)
-                if (place.index != kNone && place.hash == hash && matches(place.index))
-                    return place.index;
+        for (const std::uint32_t at : {first(hash), second(hash)}) {
+            const Bucket& bucket = buckets_[at];
+            for (unsigned found = among(bucket.hashes, hash); found != 0; found &= found - 1) {
+                const std::uint32_t index = bucket.indexes[std::countr_zero(found)];
+                if (index != kNone && matches(index)) return index;
+            }
+        }
         return kNone;
     }
     // Into the emptier of the two. false: both are full.
     bool insert(std::uint32_t hash, std::uint32_t index) {
         Bucket& a = buckets_[first(hash)];
         Bucket& b = buckets_[second(hash)];
-        Bucket& to = used(b) < used(a) ? b : a;
-        for (Place& place : to.places)
-            if (place.index == kNone) {
-                place = {hash, index};
-                return true;
-            }
-        return false;
+        const unsigned free_of_a = among(a.indexes, kNone), free_of_b = among(b.indexes, kNone);
+        const bool into_b = std::popcount(free_of_b) > std::popcount(free_of_a);
+        const unsigned free = into_b ? free_of_b : free_of_a;
+        if (free == 0) return false;
+        Bucket& to = into_b ? b : a;
+        to.hashes[std::countr_zero(free)] = hash;
+        to.indexes[std::countr_zero(free)] = index;
+        ++changes_;
+        return true;
     }
     void remove(std::uint32_t hash, std::uint32_t index) {
-        for (const std::uint32_t at : {first(hash), second(hash)})
-            for (Place& place : buckets_[at].places)
-                if (place.index == index) {
-                    place = {};
-                    return;
-                }
+        for (const std::uint32_t at : {first(hash), second(hash)}) {
+            const unsigned found = among(buckets_[at].indexes, index);
+            if (found == 0) continue;
+            buckets_[at].indexes[std::countr_zero(found)] = kNone;
+            ++changes_;
+            return;
+        }
     }
+    // Grows with each change: what was not found before is not there now, if this is the same.
+    std::uint64_t changes() const { return changes_; }
 
   private:
-    struct Place {
-        std::uint32_t hash = 0;
-        std::uint32_t index = kNone;
-    };
+    static constexpr unsigned kPlaces = 8;
     struct alignas(64) Bucket {
-        std::array<Place, 8> places;
+        std::array<std::uint32_t, kPlaces> hashes;
+        std::array<std::uint32_t, kPlaces> indexes;  // kNone: nothing is there, whatever its hash
+        Bucket() {
+            hashes.fill(0);
+            indexes.fill(kNone);
+        }
     };
     static_assert(sizeof(Bucket) == 64);
 
@@ -70,14 +82,19 @@ class Table {
     std::uint32_t second(std::uint32_t hash) const {
         return (std::rotl(hash, 16) * 0x9e3779b1u >> 7) & mask_;
     }
-    static unsigned used(const Bucket& bucket) {
-        unsigned count = 0;
-        for (const Place& place : bucket.places) count += place.index != kNone;
-        return count;
+    // A bit for each of them that is `wanted`. SSE2 is in every x86-64.
+    static unsigned among(const std::array<std::uint32_t, kPlaces>& all, std::uint32_t wanted) {
+        const __m128i each = _mm_set1_epi32(static_cast<int>(wanted));
+        const auto* four = reinterpret_cast<const __m128i*>(all.data());
+        const __m128i low = _mm_cmpeq_epi32(_mm_load_si128(four), each);
+        const __m128i high = _mm_cmpeq_epi32(_mm_load_si128(four + 1), each);
+        const __m128i both = _mm_packs_epi16(_mm_packs_epi32(low, high), _mm_setzero_si128());
+        return static_cast<unsigned>(_mm_movemask_epi8(both));
     }
 
     std::uint32_t mask_;
     std::unique_ptr<Bucket[]> buckets_;
+    std::uint64_t changes_ = 0;
 };
 
 }  // namespace skerry::net::tcp

@@ -115,6 +115,32 @@ TEST(TcpParse, ScaleIsAtMostFourteen) {
     EXPECT_EQ(segment.scale, 14);
 }
 
+// What kernels send is read at once; what is nearly the same is read one by one, to the same end.
+TEST(TcpParse, TheUsualSynTakesTheShortWay) {
+    const Bytes usual = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 9, 1, 3, 3, 15};
+    Segment segment;
+    ASSERT_TRUE(takes(header(kSyn, usual), segment));
+    EXPECT_TRUE(segment.has_mss && segment.sack_permitted && segment.has_timestamp &&
+                segment.has_scale);
+    EXPECT_EQ(segment.mss, 1460);
+    EXPECT_EQ(segment.ts_value, 7u);
+    EXPECT_EQ(segment.ts_echo, 9u);
+    EXPECT_EQ(segment.scale, kMaxScale);
+    ASSERT_TRUE(takes(header(kAck, usual), segment));
+    EXPECT_FALSE(segment.has_mss || segment.sack_permitted || segment.has_scale);
+    EXPECT_TRUE(segment.has_timestamp);
+    for (const std::size_t at : {1u, 5u, 7u, 18u}) {  // a length that is another
+        Bytes other = usual;
+        ++other[at];
+        EXPECT_FALSE(takes(header(kSyn, other))) << at;
+    }
+    Bytes unknown = usual;
+    unknown[0] = 99;
+    ASSERT_TRUE(takes(header(kSyn, unknown), segment));
+    EXPECT_FALSE(segment.has_mss);
+    EXPECT_TRUE(segment.has_scale && segment.has_timestamp && segment.sack_permitted);
+}
+
 TEST(TcpParse, AlignedTimestampsTakeTheShortWay) {
     Segment segment;
     ASSERT_TRUE(takes(header(kAck, {1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 5}), segment));

@@ -61,6 +61,8 @@ std::vector<std::uint8_t> counting(std::size_t bytes) {
 TEST(SipHash, VectorOfThePaper) {
     // Appendix A: 15 bytes 00 … 0e under the key 00 … 0f.
     EXPECT_EQ(plain_siphash(kPaperKey, counting(15)), 0xa129ca6149be45e5ull);
+    EXPECT_EQ(net::siphash_and_tail(kPaperKey, 0x0e0d0c0b0a0908ull, 0x0706050403020100ull),
+              0xa129ca6149be45e5ull);
 }
 
 TEST(SipHash, VectorOfTheReferenceCode) {
