@@ -37,6 +37,9 @@ struct CoreResources {
 class Core {
   public:
     static constexpr std::uint32_t kBatch = kMaxPorts * kBurst + kBurst;
+    // So many SYNs of a flood in a turn, and the next one takes a further burst of each port: a
+    // burst is what makes waking a worker, or the peer, worth its price, and that needs requests.
+    static constexpr std::uint32_t kFloodSyns = kBurst / 8;
     static constexpr std::uint32_t kTimersPerTurn = 64;
     static constexpr std::uint32_t kStartsPerTurn = 64;
     static constexpr std::uint32_t kSpinBeforeSleep_us = 20;
@@ -67,6 +70,8 @@ class Core {
 
     // The stages, in their order (stages.def). Each returns how many packets or requests it had.
     std::uint32_t receive();
+    bool receive_burst(std::uint8_t port);
+    std::uint64_t syns_of_last_turn();
     std::uint32_t headers();
     std::uint32_t messages();
     std::uint32_t exchanges();
@@ -126,6 +131,7 @@ class Core {
     };
     std::array<Received, kBatch> received_;
     std::uint32_t received_count_ = 0;
+    std::uint64_t syns_before_ = 0;
     std::array<Datagram, kBatch> datagrams_;
     std::uint32_t datagram_count_ = 0;
     std::array<net::tcp::Arrived, kBatch> segments_;

@@ -1,6 +1,7 @@
 // The stages of Core::turn(), in its order.
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "dataplane/loop.hpp"
 #include "dataplane/net/flow.hpp"
@@ -11,23 +12,15 @@ namespace skerry {
 std::uint32_t Core::receive() {
     received_count_ = 0;
     const auto& ports = context_.shared.server.ports;
-    std::uint64_t bytes = 0;
-    rte_mbuf* burst[kBurst];
+    const bool flooded = syns_of_last_turn() >= kFloodSyns;
     const auto port_count = static_cast<std::uint8_t>(ports.size());  // ≤ kMaxPorts
     for (std::uint8_t port = 0; port < port_count; ++port) {
-        const std::uint16_t count =
-            rte_eth_rx_burst(ports[port].dpdk_port, context_.tx_queue, burst, kBurst);
-        for (std::uint16_t i = 0; i < count; ++i) {
-            rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
-            bytes += burst[i]->pkt_len;
-            burst[i]->port = ports[port].dpdk_port;
-            received_[received_count_++] = {burst[i], port};
-        }
+        const bool full = receive_burst(port);
+        // What is kept free: for the other ports, and for what other cores hand over.
+        const std::uint32_t kept = static_cast<std::uint32_t>(port_count - port) * kBurst;
+        if (flooded && full && received_count_ + kBurst + kept <= kBatch) (void)receive_burst(port);
     }
-    if (received_count_ != 0) {
-        context_.counters.rx_packets.add(received_count_);
-        context_.counters.rx_bytes.add(bytes);
-    }
+    rte_mbuf* burst[kBurst];
     // What other cores received for us: whole frames, to be looked at as if they had come here.
     const unsigned handed = rte_ring_dequeue_burst(
         context_.shared.handover[context_.core], reinterpret_cast<void**>(burst), kBurst, nullptr);
@@ -37,6 +30,31 @@ std::uint32_t Core::receive() {
         received_[received_count_++] = {burst[i], port};
     }
     return received_count_;
+}
+
+// True: there may be more.
+bool Core::receive_burst(std::uint8_t port) {
+    const std::uint16_t dpdk_port = context_.shared.server.ports[port].dpdk_port;
+    rte_mbuf* burst[kBurst];
+    const std::uint16_t count = rte_eth_rx_burst(dpdk_port, context_.tx_queue, burst, kBurst);
+    if (count == 0) return false;
+    std::uint64_t bytes = 0;
+    for (std::uint16_t i = 0; i < count; ++i) {
+        rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
+        bytes += burst[i]->pkt_len;
+        burst[i]->port = dpdk_port;
+        received_[received_count_++] = {burst[i], port};
+    }
+    context_.counters.rx_packets.add(count);
+    context_.counters.rx_bytes.add(bytes);
+    return count == kBurst;
+}
+
+// That were answered by cookies, and are over.
+std::uint64_t Core::syns_of_last_turn() {
+    const std::uint64_t all =
+        context_.counters.reasons[static_cast<std::size_t>(Reason::tcp_cookie_sent)].get();
+    return all - std::exchange(syns_before_, all);
 }
 
 std::uint32_t Core::headers() {

@@ -1,5 +1,6 @@
 // HTTP through the loop: a client's TCP, the core's own, and invocations between them; and clients
 // that go at every moment.
+#include "tests/dataplane/frames.hpp"
 #include "tests/dataplane/loop/environment.hpp"
 #include "tests/dataplane/loop/http_rig.hpp"
 
@@ -302,6 +303,37 @@ TEST_F(SlowReaders, AreLeftAloneForAWhile) {
     worker.respond(0, "served");
     EXPECT_EQ(body_of(answer(quick)), "served");
     EXPECT_EQ(body_of(answer(reader)).size(), 300'000u);
+}
+
+// What a flood takes of a turn's burst is made up for: as many requests are served at once.
+TEST_F(HttpTest, AFloodMakesTheNextTurnTakeAFurtherBurst) {
+    info.http.connections = 8;
+    start();
+    std::uint16_t port = 1024;
+    const auto flood = [&](std::uint32_t syns) {
+        const net::IpAddress from = frames::ip("10.0.0.9"), to = frames::ip("10.0.0.1");
+        for (std::uint32_t i = 0; i < syns; ++i) {
+            const auto syn = frames::tcp({.from = port++, .to = kPort, .flags = 2}, from, to, {});
+            send_frame(frames::ethernet(
+                {.to = info.ports[0].mac, .from = {{2, 0, 0, 0, 0, 9}}, .type = 0x0800},
+                frames::ipv4({.from = from, .to = to, .protocol = 6}, syn)));
+        }
+    };
+    const auto in_a_turn = [&] {
+        const std::uint64_t before = shared.counters[0]->rx_packets.get();
+        core->turn();
+        collect_sent();
+        return shared.counters[0]->rx_packets.get() - before;
+    };
+    flood(4 * kBurst);
+    EXPECT_EQ(in_a_turn(), kBurst);
+    EXPECT_GT(count(Reason::tcp_cookie_sent), 0u);
+    EXPECT_EQ(in_a_turn(), 2 * kBurst);
+    EXPECT_EQ(in_a_turn(), kBurst) << "what was left";
+    EXPECT_EQ(in_a_turn(), 0u);
+    flood(2 * kBurst);
+    EXPECT_EQ(in_a_turn(), kBurst) << "the flood was over";
+    other_sent.clear();
 }
 
 TEST_F(HttpTest, ADrainedServerIsNotReady) {
