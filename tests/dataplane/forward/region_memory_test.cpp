@@ -47,7 +47,7 @@ TEST(RegionMemory, TheClockMayWrap) {
 
 // 30 ms slower where the policy sends it than where `nearest` would.
 void observe_a_slow_choice(select::Trial& trial) {
-    for (std::uint32_t i = 0; i < select::Trial::kLeastChosen * 2; ++i) {
+    for (std::uint32_t i = 0; i < 8 * select::Trial::kLeastControls; ++i) {
         trial.observe(false, 80'000, 1'000);
         if (i % 8 == 0) trial.observe(true, 50'000, 1'000);
     }
