@@ -229,7 +229,7 @@ void Core::start_local(std::uint32_t index, const Claim& claim) {
 }
 
 // Nobody waits for the answer any more. What has not been started is taken back, and a region told
-// so if a trunk leads there; what may have been started runs on, and its end is counted as
+// so; what may have been started runs on, and its end is counted as
 // drop_client_gone. What its client may ask for once more goes on, if it has been started or
 // somebody has asked already.
 void Core::client_gone(std::uint32_t index) {
@@ -293,6 +293,48 @@ bool Core::serve_first(std::uint32_t index) {
     invocation.queue_us = context_.us_from_tsc(context_.now_tsc - invocation.arrived_tsc);
     context_.counters.queued_us_sum.add(invocation.queue_us);
     start_local(index, claim);
+    return true;
+}
+
+// It takes longer than most: a second region, if one may have it. Not here: a slot of this server
+// would have been taken when it came.
+void Core::hedge(std::uint32_t index) {
+    const Invocation& invocation = context_.invocations[index];
+    const Target* target =
+        context_.snapshot->find(invocation.header.function_key.get(), invocation.version_key);
+    select::Choice choice;
+    if (target != nullptr && !context_.snapshot->draining())
+        choice = choose_second(*target, field_of(*target),
+                               {.deadline_us = context_.us_until(invocation.deadline_tsc),
+                                .payload_bytes = invocation.header.payload_bytes.get(),
+                                .hop_count = invocation.header.hop_count,
+                                .tried = invocation.tried,
+                                .spread = random_bits(index)});
+    forwarder_.hedge(index, choice);
+}
+
+// What senders of datagrams want no more, after this turn's requests: a cancel may come in the same
+// burst as what it cancels.
+void Core::take_cancels() {
+    for (const Cancel& each : messages_.cancels()) {
+        const std::uint32_t index = context_.cache.invocation_of(each.tag, each.function_key);
+        const bool taken = index != wire::ReplyCache::kNoInvocation && cancel(index);
+        context_.counters.count(taken ? Reason::cancel_taken : Reason::cancel_late);
+    }
+}
+
+// Takes back a request that waits, and that no other try waits for. What has begun runs on: its end
+// may be wanted yet, by who asks again.
+bool Core::cancel(std::uint32_t index) {
+    Invocation& invocation = context_.invocations[index];
+    if (invocation.progress != Progress::waiting || invocation.exchange != kNoExchange)
+        return false;
+    if (invocation.dedup_entry != kNoDedup && !context_.dedup->withdraw(invocation.dedup_entry))
+        return false;
+    invocation.dedup_entry = kNoDedup;
+    wait_no_more(index);
+    context_.cache.forget(invocation.cache_entry);
+    finish(context_, index);
     return true;
 }
 

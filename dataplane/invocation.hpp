@@ -35,6 +35,13 @@ inline constexpr std::uint32_t kNoStream = ~0u;
 
 inline constexpr std::uint32_t kNoDedup = ~0u;
 
+// A forwarded request that is hedged is two records: its own, and its second copy's.
+enum class Pair : std::uint8_t {
+    none,
+    first,   // the request itself: its client is answered from here
+    second,  // with a region only; nobody knows it but its first, whose buffers it uses
+};
+
 enum class Progress : std::uint8_t {
     free,
     local,      // a worker has it
@@ -69,6 +76,9 @@ struct alignas(64) Invocation {
     bool control = false;         // of the control group
     bool hold_reply = false;      // the answer goes into `reply`, not out
     bool reserved = false;        // counted in Shared::reservations
+    bool at_region = false;       // forwarded: `region` has it; else only its second copy's has
+    Pair pair = Pair::none;
+    bool overdue = false;  // it takes longer than most (forward/usual_latency.hpp)
     AfterTail after_tail = AfterTail::release;
     std::uint8_t copies = 0;    // sent to the region that has it now
     std::uint32_t refused = 0;  // bit c: that region refused copy c, unexecuted
@@ -89,10 +99,13 @@ struct alignas(64) Invocation {
     std::uint64_t started_tsc = 0;   // handed to the worker, or sent to the region
     std::uint64_t deadline_tsc = 0;  // the client's
     std::uint64_t tried = 0;         // bit r: region r was asked
+    std::uint64_t resend_tsc = 0;    // forwarded by datagram: when it is sent again
+    std::uint64_t hedge_tsc = 0;     // when a second region is asked, too; 0: never
     std::uint64_t sequence = 0;      // of the request in its slot
     Channel* channel = nullptr;
     std::uint32_t slot = 0;                  // in the channel
     std::uint32_t table_slot = 0;            // in the capacity entry
+    std::uint32_t partner = kNoInvocation;   // of the pair
     std::uint32_t next = kNoInvocation;      // free list, queue of waiting ones, or of those
                                              // to be decided again
     std::uint32_t previous = kNoInvocation;  // queue of waiting ones

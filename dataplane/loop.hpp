@@ -108,6 +108,9 @@ class Core {
     bool is_wanted(Invocation& invocation);
     bool serve_first(std::uint32_t index);
     void decide_again(std::uint32_t index);
+    void hedge(std::uint32_t index);
+    void take_cancels();
+    bool cancel(std::uint32_t index);
     void handover_bells();
     void ring_workers();
     void take_completions();

@@ -28,9 +28,10 @@ enum class Why : std::uint8_t {
     returning,  // outside the share that it gets, and there was no other
     control,    // the nearest, for the control group (select/trial.hpp)
     reverted,   // the nearest, because the policy's choices had proved slower
+    hedge,      // asked second, because the first took longer than usual; its answer came first
 };
-inline constexpr std::string_view kWhyNames[] = {"none",      "policy",  "only",
-                                                 "returning", "control", "reverted"};
+inline constexpr std::string_view kWhyNames[] = {"none",    "policy",   "only", "returning",
+                                                 "control", "reverted", "hedge"};
 
 struct Selection {
     Why why = Why::none;

@@ -146,6 +146,7 @@ struct ServerInfo {
     select::Settings selection;
     NoRegion no_region = NoRegion::queue;
     RetryLimits retries;
+    std::uint32_t hedge_percent = 5;  // of requests that go to regions; 0: none are hedged
     limits::SourceLimits source_limits;
     // Whose datagrams may invoke, and in a region whose trunks; unless everybody's may.
     bool anyone_invokes = true;

@@ -240,6 +240,7 @@ std::uint32_t Core::collect() {
 
 std::uint32_t Core::waiting() {
     std::uint32_t started = 0;
+    take_cancels();
     // From the end: a queue that becomes empty is replaced by the last one, which had its turn.
     for (std::uint32_t i = waiting_.queues(); i-- > 0;) {
         while (i < waiting_.queues() && started < kStartsPerTurn &&
@@ -265,6 +266,7 @@ std::uint32_t Core::timers() {
                 dispatcher_.on_tail_timer(index);
                 break;
             case Progress::forwarded:
+                if (forwarder_.wants_hedge(index)) hedge(index);
                 forwarder_.on_timer(index);
                 break;
             case Progress::waiting:

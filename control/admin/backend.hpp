@@ -105,6 +105,7 @@ struct ExplainView {
     Decision decision;
     LocalView local;
     std::vector<CandidateView> candidates;
+    std::optional<std::uint8_t> second;  // region that is asked, too, if the first takes long
 };
 
 struct CoreView {

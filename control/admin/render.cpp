@@ -296,6 +296,7 @@ json to_json(const ExplainView& v) {
         out["region"] = v.candidates[v.decision.region].region;
     if (v.decision.verdict == Verdict::forward)
         out["chosen"] = kWhyNames[static_cast<std::size_t>(v.decision.selection.why)];
+    if (v.second && *v.second < v.candidates.size()) out["hedge"] = v.candidates[*v.second].region;
     return out;
 }
 

@@ -51,6 +51,7 @@ struct Selection {  // [selection]; only in a POP
     select::Settings settings;
     NoRegion no_region = NoRegion::queue;
     RetryLimits retries;
+    std::uint32_t hedge_percent = 5;  // of requests that go to regions; 0: none are hedged
     std::vector<SelectionRule> rules;
 };
 

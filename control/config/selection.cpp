@@ -66,6 +66,7 @@ void read_selection(Reader& top, Selection& s, Problems& problems) {
     r.word("no_region", s.no_region, kNoRegion);
     r.integer("retry_percent", s.retries.percent, 0, 100);
     r.integer("retry_min_per_s", s.retries.min_per_s, 0, 1'000'000);
+    r.integer("hedge_percent", s.hedge_percent, 0, 50);
     std::size_t index = 0;
     r.list("rule", kRulesMax, "[[selection.rule]] tables", [&](const toml::node& node) {
         if (!node.is_table())

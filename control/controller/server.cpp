@@ -115,6 +115,7 @@ Status Server::make_shared() {
     info.selection = config_.selection.settings;
     info.no_region = config_.selection.no_region;
     info.retries = config_.selection.retries;
+    info.hedge_percent = config_.selection.hedge_percent;
     info.trunks = {.per_region = config_.trunks_to_regions(),
                    .regions = static_cast<std::uint32_t>(config_.regions.size()),
                    .accepted = config_.trunks_from_pops()};

@@ -241,6 +241,11 @@ void Controller::add_candidates(const Target& target, const Request& request,
     for (std::uint32_t r = 0; r < regions_.size(); ++r)
         view.candidates[r].candidate = judge(target, static_cast<std::uint8_t>(r), field, request);
     view.decision = decide(target, view.local, field, request);
+    if (view.decision.verdict != Verdict::forward || shared_.server.hedge_percent == 0) return;
+    Request again = request;
+    again.tried = std::uint64_t{1} << view.decision.region;
+    const select::Choice second = choose_second(target, field, again);
+    if (second.found()) view.second = second.region;
 }
 
 // The very decision that the packet path would take now, for a request with the function's own

@@ -107,4 +107,15 @@ Decision decide(const Target& target, const LocalView& local, const Field& field
     return refuse(Reason::refused_no_capacity, no_region);
 }
 
+select::Choice choose_second(const Target& target, const Field& field, const Request& request) {
+    if (target.retry != RetryPolicy::idempotent || target.place == Place::pop ||
+        request.deadline_us == 0)
+        return {};
+    select::Function function = function_of(target, field);
+    function.explore = false;  // the first copy was the control group's, or was not
+    const select::Choice choice =
+        select::select_region(field.settings, function, field.regions, now_of(field, request));
+    return choice.returning ? select::Choice{} : choice;
+}
+
 }  // namespace skerry

@@ -83,4 +83,8 @@ constexpr bool may_run_here(const Target& target, bool is_pop) {
 Decision decide(const Target& target, const LocalView& local, const Field& field,
                 const Request& request);
 
+// The region for a second copy of a request that one has (`request.tried` bars it): by the same
+// rules, never one that is only just coming back, and none unless the function is idempotent.
+select::Choice choose_second(const Target& target, const Field& field, const Request& request);
+
 }  // namespace skerry

@@ -31,12 +31,11 @@ bool Forwarder::send_by_trunk(std::uint32_t index) {
     if (invocation.stream == kNoStream) return false;
     invocation.sends = 1;
     invocation.copies = 1;
-    context_.timers.arm(index, invocation.deadline_tsc);
+    wait(index);
     return true;
 }
 
 void Forwarder::client_gone(std::uint32_t index) {
-    if (context_.invocations[index].stream == kNoStream) return;
     context_.counters.count(Reason::drop_client_gone);
     end(index);
 }
@@ -57,17 +56,26 @@ void Forwarder::stream_answered(std::uint32_t index, wire::Header& reply, rte_mb
         go_elsewhere(index);
         return;
     }
-    learn(invocation, invocation.region, reply);
-    answer_relayed(context_, invocation, reply, payload);
-    end(index);
+    learn(index, invocation.region, reply);
+    left(invocation);
+    const std::uint32_t first = take_answer(index);
+    answer_relayed(context_, context_.invocations[first], reply, payload);
+    end(first);
 }
 
 void Forwarder::stream_overflowed(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
     invocation.stream = kNoStream;
     context_.counters.regions[invocation.region].answered.add();
-    answer_header(context_, invocation, Reason::failed_answer_no_room);
-    end(index);
+    if (other_copy_runs(invocation)) {
+        context_.invocations[first_of(index)].maybe_repeated = true;
+        go_elsewhere(index);
+        return;
+    }
+    left(invocation);
+    const std::uint32_t first = first_of(index);
+    answer_header(context_, context_.invocations[first], Reason::failed_answer_no_room);
+    end(first);
 }
 
 void Forwarder::stream_lost(std::uint32_t index, bool may_run) {

@@ -13,25 +13,36 @@ namespace skerry {
 
 void Forwarder::start(std::uint32_t index, std::uint8_t region) {
     Invocation& invocation = context_.invocations[index];
+    invocation.hedge_tsc = 0;
+    if (invocation.attempts++ == 0) {
+        budget_.deposit(context_.now_ms);
+        hedges_.deposit();
+        invocation.hedge_tsc = hedge_instant(invocation, region);
+    } else {
+        context_.counters.fail_overs.add();
+    }
+    invocation.overdue = false;
+    context_.counters.functions[invocation.function].forwarded.add();
+    begin(index, region);
+}
+
+// One copy, to one region.
+void Forwarder::begin(std::uint32_t index, std::uint8_t region) {
+    Invocation& invocation = context_.invocations[index];
     SKERRY_CHECK(invocation.request != nullptr && region < context_.snapshot->regions().size());
     RegionNumbers numbers;
     invocation.cookie = context_.shared.region_numbers[region].read(numbers) ? numbers.cookie : 0;
     invocation.progress = Progress::forwarded;
     invocation.region = region;
+    invocation.at_region = true;
     invocation.tried |= std::uint64_t{1} << region;
     invocation.sends = 0;
     invocation.accepted = false;
     invocation.copies = 0;
     invocation.refused = 0;
-    if (invocation.attempts++ == 0) {
-        budget_.deposit(context_.now_ms);
-    } else {
-        context_.counters.fail_overs.add();
-    }
     invocation.started_tsc = context_.now_tsc;
     ++pending_;
     memory_.sent(region);
-    context_.counters.functions[invocation.function].forwarded.add();
     context_.counters.regions[region].sent.add();
     context_.counters.sent[invocation.function][region].add();
     if (send_by_trunk(index)) return;
@@ -69,11 +80,7 @@ void Forwarder::send(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
     const std::uint32_t payload_bytes = invocation.header.payload_bytes.get();
     wire::Header header = request_header(invocation);
-    const std::uint64_t token =
-        Token{static_cast<std::uint8_t>(context_.core), index, invocation.generation}.pack();
-    header.request_id_hi.set(forwarded_id(token, invocation.region));
-    header.request_id_lo.set(token);
-    header.cookie.set(invocation.cookie);
+    name_it(header, index);
     send_to_region(context_, invocation.region, header, invocation.message + 1, payload_bytes);
     ++invocation.sends;
     if (invocation.copies < kCopies) ++invocation.copies;
@@ -89,7 +96,7 @@ std::uint32_t Forwarder::retransmit_us(std::uint8_t region) const {
 }
 
 void Forwarder::arm(std::uint32_t index) {
-    const Invocation& invocation = context_.invocations[index];
+    Invocation& invocation = context_.invocations[index];
     std::uint32_t wait_us = retransmit_us(invocation.region);
     if (invocation.accepted) {
         wait_us = std::max(2 * wait_us, kMinPoll_us);
@@ -97,22 +104,25 @@ void Forwarder::arm(std::uint32_t index) {
         // A function that is just quick to refuse a guess: each wait doubles the one before.
         wait_us <<= std::min<std::uint32_t>(invocation.sends, kSends) - 1;
     }
-    context_.timers.arm(
-        index, std::min(context_.now_tsc + context_.tsc_from_us(wait_us), invocation.deadline_tsc));
+    invocation.resend_tsc = context_.now_tsc + context_.tsc_from_us(wait_us);
+    wait(index);
+}
+
+// For what is due first.
+void Forwarder::wait(std::uint32_t index) {
+    const Invocation& invocation = context_.invocations[index];
+    std::uint64_t due_tsc = invocation.deadline_tsc;
+    if (invocation.at_region && invocation.stream == kNoStream)
+        due_tsc = std::min(due_tsc, invocation.resend_tsc);
+    if (invocation.hedge_tsc != 0) due_tsc = std::min(due_tsc, invocation.hedge_tsc);
+    context_.timers.arm(index, due_tsc);
 }
 
 void Forwarder::on_timer(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
-    if (context_.now_tsc >= invocation.deadline_tsc) {
-        if (invocation.sends > 1) context_.counters.regions[invocation.region].silent.add();
-        answer_header(context_, invocation, Reason::failed_deadline_region);
-        end(index);
-        return;
-    }
-    if (invocation.stream != kNoStream) {  // too early
-        context_.timers.arm(index, invocation.deadline_tsc);
-        return;
-    }
+    if (context_.now_tsc >= invocation.deadline_tsc) return on_deadline(index);
+    const bool by_datagram = invocation.at_region && invocation.stream == kNoStream;
+    if (!by_datagram || context_.now_tsc < invocation.resend_tsc) return wait(index);
     if (invocation.sends < kSends) {
         context_.counters.retransmits.add();
         send(index);
@@ -122,27 +132,40 @@ void Forwarder::on_timer(std::uint32_t index) {
     on_silence(index);
 }
 
+void Forwarder::on_deadline(std::uint32_t index) {
+    Invocation& invocation = context_.invocations[index];
+    if (invocation.at_region && invocation.sends > 1)
+        context_.counters.regions[invocation.region].silent.add();
+    // Its first has the same deadline.
+    if (invocation.pair == Pair::second) return end_second(invocation.partner);
+    answer_header(context_, invocation, Reason::failed_deadline_region);
+    end(index);
+}
+
 void Forwarder::on_silence(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
     const bool may_repeat = invocation.retry == RetryPolicy::idempotent ||
                             (invocation.retry == RetryPolicy::unstarted && !invocation.accepted);
     if (may_repeat) {
-        invocation.maybe_repeated = true;
+        context_.invocations[first_of(index)].maybe_repeated = true;
         go_elsewhere(index);
         return;
     }
+    left(invocation);
     answer_header(context_, invocation, Reason::failed_outcome_unknown);
     end(index);
 }
 
 void Forwarder::go_elsewhere(std::uint32_t index) {
-    context_.timers.cancel(index);
     Invocation& invocation = context_.invocations[index];
     SKERRY_CHECK(invocation.stream == kNoStream);
+    left(invocation);
+    if (invocation.pair == Pair::second) return second_failed(index);
+    if (invocation.pair == Pair::first) return wait(index);  // its second copy has it
+    context_.timers.cancel(index);
     invocation.progress = Progress::elsewhere;
     invocation.next = kNoInvocation;
     --pending_;
-    memory_.ended(invocation.region);
     (elsewhere_ == kNoInvocation ? elsewhere_ : context_.invocations[last_elsewhere_].next) = index;
     last_elsewhere_ = index;
 }
@@ -157,11 +180,55 @@ std::uint32_t Forwarder::take_elsewhere(std::array<std::uint32_t, kElsewhereLimi
 }
 
 void Forwarder::end(std::uint32_t index) {
-    const std::uint32_t stream = std::exchange(context_.invocations[index].stream, kNoStream);
-    if (stream != kNoStream) trunks_->cancel(stream);
+    if (context_.invocations[index].pair == Pair::first) end_second(index);
+    withdraw(index);
     --pending_;
-    memory_.ended(context_.invocations[index].region);
     finish(context_, index);
+}
+
+void Forwarder::left(Invocation& invocation) {
+    if (!invocation.at_region) return;
+    invocation.at_region = false;
+    memory_.ended(invocation.region);
+}
+
+void Forwarder::withdraw(std::uint32_t index) {
+    Invocation& invocation = context_.invocations[index];
+    if (!invocation.at_region) return;
+    left(invocation);
+    const std::uint32_t stream = std::exchange(invocation.stream, kNoStream);
+    if (stream != kNoStream) {
+        trunks_->cancel(stream);
+    } else {
+        // Where it still waits when the deadline has come, it ends by itself.
+        if (context_.now_tsc >= invocation.deadline_tsc) return;
+        send_cancel(index);
+    }
+    context_.counters.count(Reason::cancel_sent);
+}
+
+// Once: what is lost costs an execution that might have been saved.
+void Forwarder::send_cancel(std::uint32_t index) {
+    const Invocation& invocation = context_.invocations[index];
+    wire::Header header{};
+    header.magic.set(wire::kMagic);
+    header.version = wire::kVersion;
+    header.kind = static_cast<std::uint8_t>(wire::Kind::cancel);
+    header.flags.set(wire::flag::forwarded);
+    header.function_key = invocation.header.function_key;
+    header.hop_count = static_cast<std::uint8_t>(invocation.header.hop_count + 1);
+    name_it(header, index);
+    send_to_region(context_, invocation.region, header, nullptr, 0);
+}
+
+// As the region knows it.
+void Forwarder::name_it(wire::Header& header, std::uint32_t index) const {
+    const Invocation& invocation = context_.invocations[index];
+    const std::uint64_t token =
+        Token{static_cast<std::uint8_t>(context_.core), index, invocation.generation}.pack();
+    header.request_id_hi.set(forwarded_id(token, invocation.region));
+    header.request_id_lo.set(token);
+    header.cookie.set(invocation.cookie);
 }
 
 // SipHash under a key that nobody is told: an id can be answered by who has seen it, no one else.
@@ -212,7 +279,8 @@ void Forwarder::on_message(rte_mbuf* mbuf, wire::Header* header, std::uint32_t m
         on_reply(index, from, mbuf, header, message_bytes);
         return;
     }
-    if (from != context_.invocations[index].region) {
+    const Invocation& invocation = context_.invocations[index];
+    if (from != invocation.region || !invocation.at_region) {
         context_.counters.count(Reason::drop_stale_reply);
     } else if (kind == wire::Kind::accepted) {
         on_accepted(index);
@@ -263,25 +331,30 @@ void Forwarder::count_answer(const Invocation& invocation, std::uint8_t region,
 }
 
 // What an answer says of the region, and of the policy that chose it.
-void Forwarder::learn(const Invocation& invocation, std::uint8_t region,
-                      const wire::Header& reply) {
+void Forwarder::learn(std::uint32_t index, std::uint8_t region, const wire::Header& reply) {
+    const Invocation& invocation = context_.invocations[index];
     if (const std::uint32_t run_us = reply.run_us.get(); run_us != 0) {
         FunctionCounters& function = context_.counters.functions[invocation.function];
         function.region_done.add();
         function.region_run_us_sum.add(run_us);
     }
-    if (region == invocation.region)
-        memory_.took(region, context_.us_from_tsc(context_.now_tsc - invocation.started_tsc),
-                     context_.now_ms);
-    const std::uint8_t baseline = invocation.selection.baseline;
-    if (baseline == select::Choice::kNone || (!invocation.control && baseline == region)) return;
-    select::Trial& trial = memory_.trial(invocation.function, invocation.header.function_key.get());
+    const Invocation& first = context_.invocations[first_of(index)];
+    const std::uint32_t took_us = context_.us_from_tsc(context_.now_tsc - invocation.started_tsc);
+    if (region == invocation.region) memory_.took(region, took_us, context_.now_ms);
+    // A second copy is seen to its end only when it was quick.
+    if (region == invocation.region && invocation.retry == RetryPolicy::idempotent &&
+        !invocation.overdue && invocation.pair != Pair::second)
+        usual(invocation, region).answered(took_us);
+    // What was chosen is judged by when there was an answer, whoever it came from.
+    const std::uint8_t chosen = invocation.pair == Pair::second ? first.region : region;
+    const std::uint8_t baseline = first.selection.baseline;
+    if (baseline == select::Choice::kNone || (!first.control && baseline == chosen)) return;
+    select::Trial& trial = memory_.trial(first.function, first.header.function_key.get());
     const bool before = trial.reverted(context_.now_ms);
     // From its arrival: what a choice that failed has cost is part of it.
-    trial.observe(
-        invocation.control,
-        static_cast<float>(context_.us_from_tsc(context_.now_tsc - invocation.arrived_tsc)),
-        context_.now_ms);
+    trial.observe(first.control,
+                  static_cast<float>(context_.us_from_tsc(context_.now_tsc - first.arrived_tsc)),
+                  context_.now_ms);
     if (!before && trial.reverted(context_.now_ms)) context_.counters.reverts.add();
 }
 
@@ -290,12 +363,14 @@ void Forwarder::on_reply(std::uint32_t index, std::uint8_t from, rte_mbuf* mbuf,
     Invocation& invocation = context_.invocations[index];
     count_answer(invocation, from, *header);
     if (!is_refusal(*header)) {
-        learn(invocation, from, *header);
-        answer_relayed(context_, invocation, mbuf, header, message_bytes);
-        end(index);
+        learn(index, from, *header);
+        if (from == invocation.region) left(invocation);
+        const std::uint32_t first = take_answer(index);
+        answer_relayed(context_, context_.invocations[first], mbuf, header, message_bytes);
+        end(first);
         return;
     }
-    if (from == invocation.region) {
+    if (from == invocation.region && invocation.at_region) {
         on_refusal(index, *header);
     } else {
         context_.counters.count(Reason::drop_stale_reply);  // that region was given up before
@@ -312,7 +387,7 @@ void Forwarder::on_refusal(std::uint32_t index, const wire::Header& header) {
     } else if (!invocation.accepted && header.copy + 1 == invocation.copies &&
                invocation.retry != RetryPolicy::never) {
         // The earlier copies were lost, most likely; what came of them nobody has said.
-        invocation.maybe_repeated = true;
+        context_.invocations[first_of(index)].maybe_repeated = true;
         go_elsewhere(index);
     } else {
         context_.counters.count(Reason::drop_stale_reply);

@@ -18,6 +18,11 @@
 // Of a request that went by trunk there is one copy, and nothing is sent again: the trunk's end is
 // its region's silence. Before all of it had been sent, that leaves no doubt, whatever the policy.
 //
+// A request of an idempotent function that takes longer than 19 of 20 do may be hedged: a second
+// copy goes to another region, once, and the first answer wins (hedges.cpp, decision 32). Each copy
+// is a record of its own, with a timer of its own, and what is said above holds for it; a region's
+// refusal or silence only ends that copy while the other one is with a region.
+//
 // A refusal is about one copy (Header::copy). It is the region's word only when every copy that was
 // sent has been refused, or the region says that it withdraws what it had taken in: an earlier copy
 // may have been refused by a server that had room for a later one. A challenge is the same: a
@@ -29,9 +34,11 @@
 #include <optional>
 
 #include "dataplane/context.hpp"
+#include "dataplane/forward/hedge_budget.hpp"
 #include "dataplane/forward/region_memory.hpp"
 #include "dataplane/forward/retry_budget.hpp"
 #include "dataplane/forward/trunks.hpp"
+#include "dataplane/forward/usual_latency.hpp"
 
 namespace skerry {
 
@@ -62,11 +69,16 @@ class Forwarder final : public StreamOwner {
     static constexpr std::uint32_t kElsewhereLimit = 512;
     // A region that challenges again and again gets no more than this of one request.
     static constexpr std::uint8_t kCopies = 16;
+    // Sooner than this no request is hedged, however quick its function is (Dean and Barroso's
+    // 10 ms); one that usually takes longer than this is not hedged at all.
+    static constexpr std::uint32_t kHedgeMin_us = 10'000;
+    static constexpr std::uint32_t kHedgeMax_us = 5'000'000;
 
     explicit Forwarder(Context& context)
         : context_(context),
           budget_(context.shared.server.retries, context.shared.server.core_count,
-                  static_cast<std::uint32_t>(rte_rdtsc() / (context.tsc_hz / 1000))) {}
+                  static_cast<std::uint32_t>(rte_rdtsc() / (context.tsc_hz / 1000))),
+          hedges_(context.shared.server.hedge_percent) {}
 
     // Before the core runs; none: everything goes by datagram.
     void use(Trunks* trunks) { trunks_ = trunks; }
@@ -91,8 +103,14 @@ class Forwarder final : public StreamOwner {
     void on_message(rte_mbuf* mbuf, wire::Header* header, std::uint32_t message_bytes,
                     const net::Path& path);
     void on_timer(std::uint32_t index);
-    // Nobody waits for its answer any more: it ends, if its region can be told so.
+    // Nobody waits for its answer any more: it ends, and its region is told so.
     void client_gone(std::uint32_t index);
+
+    // Asked when its timer is due. True: it is time for its second copy, which may go out if
+    // there is a region for it: hedge() is to be called.
+    bool wants_hedge(std::uint32_t index);
+    // The region that was chosen for the second copy, which has not had the request; or none.
+    void hedge(std::uint32_t index, const select::Choice& choice);
 
     // StreamOwner
     void stream_accepted(std::uint32_t index) override;
@@ -105,6 +123,7 @@ class Forwarder final : public StreamOwner {
     std::uint32_t take_elsewhere(std::array<std::uint32_t, kElsewhereLimit>& out);
 
   private:
+    void begin(std::uint32_t index, std::uint8_t region);
     void send(std::uint32_t index);
     bool send_by_trunk(std::uint32_t index);
     bool fits_datagram(const Invocation& invocation) const;
@@ -119,11 +138,31 @@ class Forwarder final : public StreamOwner {
                info(static_cast<ReplyStatus>(header.status)).retry == Retry::unstarted;
     }
     void take_load(std::uint8_t region, const wire::Header& reply);
-    void learn(const Invocation& invocation, std::uint8_t region, const wire::Header& reply);
+    void learn(std::uint32_t index, std::uint8_t region, const wire::Header& reply);
     void arm(std::uint32_t index);
+    void wait(std::uint32_t index);
     void go_elsewhere(std::uint32_t index);
+    // Of the request itself, not of its second copy.
     void end(std::uint32_t index);
+    // The region has nothing of it any more; or is told that nobody wants it.
+    void left(Invocation& invocation);
+    void withdraw(std::uint32_t index);
+    void send_cancel(std::uint32_t index);
+    void name_it(wire::Header& header, std::uint32_t index) const;
+    void on_deadline(std::uint32_t index);
     void on_silence(std::uint32_t index);
+
+    // hedges.cpp
+    std::uint64_t hedge_instant(const Invocation& invocation, std::uint8_t region);
+    UsualLatency& usual(const Invocation& invocation, std::uint8_t region) {
+        return usual_.of(invocation.function, invocation.header.function_key.get(), region);
+    }
+    std::uint32_t first_of(std::uint32_t index) const;
+    bool other_copy_runs(const Invocation& invocation) const;
+    std::uint32_t take_answer(std::uint32_t index);
+    void end_second(std::uint32_t first);
+    void second_failed(std::uint32_t second);
+
     void on_reply(std::uint32_t index, std::uint8_t from, rte_mbuf* mbuf, wire::Header* header,
                   std::uint32_t message_bytes);
     void on_refusal(std::uint32_t index, const wire::Header& header);
@@ -140,6 +179,8 @@ class Forwarder final : public StreamOwner {
     Trunks* trunks_ = nullptr;
     RegionMemory memory_;
     RetryBudget budget_;
+    HedgeBudget hedges_;
+    UsualLatencies usual_;
     // Linked by Invocation::next, in the order in which they came.
     std::uint32_t elsewhere_ = kNoInvocation;
     std::uint32_t last_elsewhere_ = kNoInvocation;

@@ -37,6 +37,11 @@ class RegionMemory {
         average = sample > average ? sample : average * old + sample * (1 - old);
         answered_ms_[region] = now_ms;
     }
+    // It has not answered yet, after so long, and will not be waited for.
+    void takes_longer_than(std::uint8_t region, std::uint32_t us, std::uint32_t now_ms) {
+        if (static_cast<float>(us) > response_us_[region] * kept_part(region, now_ms))
+            took(region, us, now_ms);
+    }
     // As of now: it fades, so that a region that was slow is tried again. 0: nothing is known.
     std::int32_t response_us(std::uint8_t region, std::uint32_t now_ms) const {
         return static_cast<std::int32_t>(

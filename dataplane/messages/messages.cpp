@@ -8,13 +8,14 @@ namespace {
 
 bool is_answer(const wire::Header& header) {
     const auto kind = static_cast<wire::Kind>(header.kind);
-    return kind != wire::Kind::invoke && kind != wire::Kind::probe;
+    return kind != wire::Kind::invoke && kind != wire::Kind::probe && kind != wire::Kind::cancel;
 }
 
 }  // namespace
 
 std::uint32_t Messages::take(std::span<Datagram> datagrams, Arrival* arrivals) {
     std::uint32_t sorted = 0;
+    cancel_count_ = 0;
     for (Datagram& datagram : datagrams)
         if (sort(datagram, arrivals[sorted])) ++sorted;
     std::uint32_t admitted = 0;
@@ -56,16 +57,7 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
                                                                   header->qualifier.get());
                 arrival.tag = context_.cache.tag(
                     datagram.path(), {header->request_id_hi.get(), header->request_id_lo.get()});
-                // Copies of a request must meet in one cache. A port that does not keep a source on
-                // one queue (a kernel's packet fan-out, under pressure) leaves the choice to us.
-                if (!context_.shared.server.ports[datagram.path().port].sticky) [[unlikely]] {
-                    const auto owner =
-                        static_cast<std::uint32_t>(arrival.tag % context_.shared.server.core_count);
-                    if (owner != context_.core) {
-                        hand_over(datagram.mbuf, owner);
-                        return false;
-                    }
-                }
+                if (is_elsewhere(datagram, arrival.tag)) return false;
                 arrival.cache_entry = 0;
                 arrival.dedup_entry = kNoDedup;
                 arrival.exchange = kNoExchange;
@@ -78,6 +70,9 @@ bool Messages::sort(Datagram& datagram, Arrival& arrival) {
             case wire::Kind::accepted:
             case wire::Kind::challenge:
                 to_forwarder(datagram);
+                return false;
+            case wire::Kind::cancel:
+                on_cancel(datagram);
                 return false;
             case wire::Kind::probe:
                 prober_.on_probe(datagram);
@@ -121,6 +116,35 @@ void Messages::on_fragment(Datagram& datagram) {
     rte_pktmbuf_free(datagram.mbuf);
 }
 
+// Copies of a request must meet in one cache, and what cancels it, too. A port that does not keep a
+// source on one queue (a kernel's packet fan-out, under pressure) leaves the choice to us. True: it
+// has been handed over.
+bool Messages::is_elsewhere(const Datagram& datagram, std::uint64_t tag) {
+    const ServerInfo& server = context_.shared.server;
+    if (server.ports[datagram.path().port].sticky) [[likely]]
+        return false;
+    const auto owner = static_cast<std::uint32_t>(tag % server.core_count);
+    if (owner == context_.core) return false;
+    hand_over(datagram.mbuf, owner);
+    return true;
+}
+
+// Never answered: who sent it does not wait.
+void Messages::on_cancel(Datagram& datagram) {
+    const wire::Header& header = *datagram.header();
+    const std::uint64_t tag = context_.cache.tag(
+        datagram.path(), {header.request_id_hi.get(), header.request_id_lo.get()});
+    if (is_elsewhere(datagram, tag)) return;
+    if (!cookie_is_good(datagram.path().peer, header.cookie.get())) {
+        context_.counters.count(Reason::drop_cancel);
+    } else if (cancel_count_ == kCancels) {
+        context_.counters.count(Reason::cancel_late);
+    } else {
+        cancels_[cancel_count_++] = {tag, header.function_key.get()};
+    }
+    rte_pktmbuf_free(datagram.mbuf);
+}
+
 void Messages::to_forwarder(Datagram& datagram) {
     const Token token = Token::unpack(datagram.header()->request_id_lo.get());
     if (token.core == context_.core) {
@@ -146,11 +170,9 @@ void Messages::hand_over(rte_mbuf* mbuf, std::uint32_t core) {
 
 // A client that has proved its address sends more than one request: what was worked out for an
 // address is kept until another one takes its place.
-bool Messages::cookie_is_good(const Arrival& arrival) {
+bool Messages::cookie_is_good(const net::IpAddress& source, std::uint64_t cookie) {
     const ServerInfo& server = context_.shared.server;
     if (!server.require_cookie) return true;
-    const net::IpAddress& source = arrival.path.peer;
-    const std::uint64_t cookie = arrival.header->cookie.get();
     Proved& known = proved_[(source.high() ^ source.low() ^ source.low() >> 56) % kProved];
     if (known.source == source && known.epoch == context_.cookie_epoch && known.cookie == cookie)
         [[likely]]
@@ -166,7 +188,7 @@ bool Messages::cookie_is_good(const Arrival& arrival) {
 // the reply cache.
 bool Messages::admit(Arrival& arrival) {
     wire::Header* header = arrival.header;
-    if (!cookie_is_good(arrival)) [[unlikely]] {
+    if (!cookie_is_good(arrival.path.peer, header->cookie.get())) [[unlikely]] {
         const ServerInfo& server = context_.shared.server;
         context_.counters.count(Reason::challenge_sent);
         send_header(context_, arrival.mbuf, header, arrival.path, wire::Kind::challenge,

@@ -30,6 +30,7 @@ enum class Kind : std::uint8_t {
     probe_reply = 4,
     challenge = 5,  // "prove your address": carries the cookie to send with the request
     accepted = 6,   // "I have started it": sent when the request asked for it
+    cancel = 7,     // "nobody wants it any more": a request that still waits is forgotten
 };
 
 namespace flag {

@@ -77,13 +77,26 @@ ReplyCache::Found ReplyCache::found(std::uint32_t entry, std::uint64_t function_
             .reply_bytes = cell.bytes};
 }
 
+std::uint32_t ReplyCache::find(std::uint64_t tag) const {
+    const std::uint32_t home = bucket(tag);
+    const std::uint32_t entry = find_in(home, tag);
+    if (entry == kNoCell && spilled_[home / kWays] != 0) [[unlikely]]
+        return find_in(second_bucket(tag), tag);
+    return entry;
+}
+
+std::uint32_t ReplyCache::invocation_of(std::uint64_t tag, std::uint64_t function_key) const {
+    const std::uint32_t entry = find(tag);
+    if (entry == kNoCell) return kNoInvocation;
+    const Found it = found(entry, function_key);
+    return it.seen == Seen::in_flight ? it.invocation : kNoInvocation;
+}
+
 ReplyCache::Found ReplyCache::find_or_reserve(std::uint64_t tag, std::uint64_t function_key,
                                               std::uint32_t now_ms) {
     const std::uint32_t home = bucket(tag);
     const std::uint32_t second = second_bucket(tag);
-    std::uint32_t entry = find_in(home, tag);
-    if (entry == kNoCell && spilled_[home / kWays] != 0) [[unlikely]]
-        entry = find_in(second, tag);
+    std::uint32_t entry = find(tag);
     if (entry != kNoCell) return found(entry, function_key);
 
     entry = reusable_in(home, now_ms);

@@ -59,6 +59,8 @@ class ReplyCache {
     }
 
     Found find_or_reserve(std::uint64_t tag, std::uint64_t function_key, std::uint32_t now_ms);
+    // Of a request that is being worked on; kNoInvocation of any other.
+    std::uint32_t invocation_of(std::uint64_t tag, std::uint64_t function_key) const;
     void bind(std::uint32_t entry, std::uint32_t invocation) { cells_[entry].where = invocation; }
     // The request was refused without being executed: forget it, it may be sent again.
     void forget(std::uint32_t entry);
@@ -90,6 +92,7 @@ class ReplyCache {
         return bucket(tag) ^ (flip & mask_ & ~(kWays - 1));
     }
     std::uint32_t find_in(std::uint32_t bucket, std::uint64_t tag) const;
+    std::uint32_t find(std::uint64_t tag) const;
     std::uint32_t reusable_in(std::uint32_t bucket, std::uint32_t now_ms) const;
     void unspill(std::uint32_t entry);
     Found found(std::uint32_t entry, std::uint64_t function_key) const;

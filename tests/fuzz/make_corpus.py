@@ -123,6 +123,7 @@ def messages():
     yield "reply", message(2, b"answer")
     yield "challenge", message(5)
     yield "accepted", message(6)
+    yield "cancel", message(7, flags=1)
     yield "forwarded", message(flags=3)
     yield "want-tail", message(payload=b"hello", flags=0x40)
     yield "version-2", message(version=2)

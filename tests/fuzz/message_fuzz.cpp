@@ -91,6 +91,7 @@ class Course {
         path.peer.bytes[15] = event[2];
         path.peer_udp = event[1];
         const std::uint64_t tag = cache_.tag(path, {who, 0});
+        look_up(tag);
         switch (event[0] % 4) {
             case 0:
                 now_ms_ += amount;
@@ -108,6 +109,15 @@ class Course {
     }
 
   private:
+    // What a cancel finds.
+    void look_up(std::uint64_t tag) const {
+        const auto known = remembered_.find(tag);
+        const bool in_flight = known != remembered_.end() && !known->second.answered;
+        SKERRY_CHECK(
+            cache_.invocation_of(tag, 1) ==
+            (in_flight ? static_cast<std::uint32_t>(tag) & 0xffff : ReplyCache::kNoInvocation));
+        SKERRY_CHECK(cache_.invocation_of(tag, 2) == ReplyCache::kNoInvocation);
+    }
     void arrive(std::uint64_t tag) {
         const auto found = cache_.find_or_reserve(tag, 1, now_ms_);
         const auto known = remembered_.find(tag);
@@ -118,6 +128,7 @@ class Course {
                              (known->second.answered && late(known->second)));
                 forget_entry(found.entry);
                 remembered_[tag] = {.entry = found.entry};
+                cache_.bind(found.entry, static_cast<std::uint32_t>(tag) & 0xffff);
                 break;
             case Seen::in_flight:
                 SKERRY_CHECK(known != remembered_.end() && !known->second.answered);

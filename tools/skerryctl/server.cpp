@@ -46,6 +46,8 @@ void print_explained(const json& e) {
                 printable(field(e, "reason")).c_str());
     std::printf("policy: %s%s\n", printable(field(e, "policy")).c_str(),
                 region.empty() ? "" : printable(", chosen: " + field(e, "chosen")).c_str());
+    if (const std::string second = field(e, "hedge"); !second.empty())
+        std::printf("if it takes longer than usual: %s, too\n", printable(second).c_str());
     const json& local = member(e, "local");
     std::printf("here: slot free: %s, may queue: %s, draining: %s\n",
                 field(local, "slot_free").c_str(), field(local, "may_queue").c_str(),

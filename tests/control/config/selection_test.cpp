@@ -52,14 +52,17 @@ constexpr std::uint64_t kNorth = 1, kSouth = 2, kWest = 4, kAll = 7;
 
 TEST(Selection, TheRetryBudgetIsRead) {
     const Config config = parsed(
-        "[selection]\nretry_percent = 0\nretry_min_per_s = 3\n"
+        "[selection]\nretry_percent = 0\nretry_min_per_s = 3\nhedge_percent = 0\n"
         "[outliers]\ninterval_ms = 500\nfailure_percent = 0\n");
     EXPECT_EQ(config.selection.retries.percent, 0u);
     EXPECT_EQ(config.selection.retries.min_per_s, 3u);
+    EXPECT_EQ(config.selection.hedge_percent, 0u);
     EXPECT_EQ(config.outliers.interval_ms, 500u);
     EXPECT_EQ(config.outliers.failure_percent, 0u);
     EXPECT_EQ(config.outliers.panic_percent, 50u);
     EXPECT_NE(errors_of("[selection]\nretry_percent = 101\n").find("selection.retry_percent"),
+              std::string::npos);
+    EXPECT_NE(errors_of("[selection]\nhedge_percent = 51\n").find("selection.hedge_percent"),
               std::string::npos);
 }
 
@@ -70,6 +73,7 @@ TEST(Selection, TheDefaultsAreThoseOfTheHeader) {
     EXPECT_EQ(config.selection.no_region, NoRegion::queue);
     EXPECT_EQ(config.selection.retries.percent, 20u);
     EXPECT_EQ(config.selection.retries.min_per_s, 10u);
+    EXPECT_EQ(config.selection.hedge_percent, 5u);
     EXPECT_TRUE(config.selection.rules.empty());
     EXPECT_EQ(config.regions[0].weight_percent, 100u);
     EXPECT_EQ(config.regions[1].weight_percent, 25u);

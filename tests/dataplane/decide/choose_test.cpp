@@ -72,6 +72,35 @@ TEST_F(Choose, SaysWhyAndFromHowMany) {
     EXPECT_EQ(why().why, Why::returning);
 }
 
+TEST_F(Choose, TheRegionForASecondCopy) {
+    regions[0].rtt_us = 50;
+    request.tried = 0b001;
+    target.retry = RetryPolicy::idempotent;
+    const auto second = [&] { return choose_second(target, Regions(regions).field(), request); };
+    regions[1].rtt_us = 60;
+    EXPECT_EQ(second().region, 1);
+    target.barred = 0b010;
+    EXPECT_EQ(second().region, 2);
+    target.holders = 0b011;
+    EXPECT_FALSE(second().found());
+    target.barred = 0;
+    EXPECT_EQ(second().region, 1);
+    regions[1].weight_permille = 10;
+    request.spread = share(500);
+    EXPECT_FALSE(second().found()) << "only just coming back";
+    regions[1].weight_permille = 1000;
+    for (const RetryPolicy retry : {RetryPolicy::unstarted, RetryPolicy::never}) {
+        target.retry = retry;
+        EXPECT_FALSE(second().found());
+    }
+    target.retry = RetryPolicy::idempotent;
+    target.place = Place::pop;
+    EXPECT_FALSE(second().found());
+    target.place = Place::region;
+    request.deadline_us = 0;
+    EXPECT_FALSE(second().found());
+}
+
 TEST_F(Choose, NearestWhereThePolicyWasSlowerOrForTheControlGroup) {
     regions[0] = {.rtt_us = 50, .expected_cold_us = 900};
     Regions columns(regions);
