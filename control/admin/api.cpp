@@ -68,6 +68,10 @@ Answer deploy(const Call& call, const std::string& name, std::string_view query,
                              "the artifact is too large, or did not come whole",
                              {"at most " + std::to_string(catalog::kMaxArchiveBytes) + " bytes"}});
     if (!request.ok) return error_answer(request.error);
+    if (!request.value.origin.empty())
+        return archive.empty()
+                   ? view_answer(backend.deploy(request.value, {}))
+                   : error_answer({400, "two-artifacts", "a body and an origin", {"one of them"}});
     if (archive.empty())
         return error_answer({400,
                              "no-artifact",
@@ -88,6 +92,10 @@ Answer post_version(const Call& call, const std::string& name, std::string_view 
 Answer post_pushed_version(const Call& call, const std::string& name, std::string_view query,
                            Backend& backend) {
     return deploy(call, name, query, Api::management, backend);
+}
+
+Answer get_fetches(const Call&, const std::string&, std::string_view, Backend& backend) {
+    return json_answer(fetches_json(backend.fetches()));
 }
 
 Answer get_logs(const Call& call, const std::string& name, std::string_view query,
@@ -180,6 +188,7 @@ constexpr Route kAdminRoutes[] = {
     {"POST", "/v1/functions/*/versions", post_version, true},
     {"POST", "/v1/functions/*/aliases", post_alias, true},
     {"DELETE", "/v1/functions/*/aliases", delete_alias, true},
+    {"GET", "/v1/fetches", get_fetches, false},
     {"GET", "/v1/regions", get_regions, false},
     {"GET", "/v1/regions/*", get_region, false},
     {"GET", "/v1/explain/*", get_explain, false},

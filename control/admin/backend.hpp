@@ -49,10 +49,13 @@ struct StatusView {
 struct VersionView {
     std::string version;
     std::vector<std::string> held_by;  // region names
+    std::string signed_by;             // fingerprint of the key; empty: it is not signed
+    bool verified = false;             // by a key that is trusted here, and well
     std::uint32_t workers = 0;
     std::uint32_t free_slots = 0;
     // Of its workers here: "ready", "starting", "backing off" (starts fail, and the next try is not
-    // before next_try_ms), "idle" (there are none, and none is needed); empty: it can't run here.
+    // before next_try_ms), "untrusted" (it must not be executed here, see last_error), "idle"
+    // (there are none, and none is needed); empty: it can't run here.
     std::string state;
     std::uint32_t failed_starts = 0;  // in a row
     std::uint64_t next_try_ms = 0;
@@ -64,9 +67,28 @@ struct VersionView {
     placement::StartSummary cold_start;
 };
 
+// What a region has of the function.
+struct RegionState {
+    std::string region;
+    std::string version;                      // that it is to have
+    std::string state;                        // "pending", "replicating", "current", "failed"
+    std::string error;                        // why it has failed, the last time
+    std::uint64_t sent_bytes = 0, bytes = 0;  // of the archive, while it is replicated
+};
+
+// An archive that is fetched from its origin, or was.
+struct FetchView {
+    std::string function, origin, digest;  // the URL without its query
+    std::string state;                     // "fetching", "fetched", "failed"
+    std::string error;
+    std::uint64_t received_bytes = 0, bytes = 0;  // 0: not known yet
+    std::uint32_t tries = 0;
+};
+
 struct FunctionView {
     catalog::Function function;
     std::vector<VersionView> versions;
+    std::vector<RegionState> region_states;
     double rate_per_s = 0;
     bool popular = false;
     std::uint64_t arrivals = 0, local = 0, forwarded = 0;
@@ -118,6 +140,10 @@ struct DeployRequest {
     catalog::Policy policy;
     std::string digest;  // management API: what the bytes must hash to; empty: whatever they do
     catalog::Runtime runtime{};
+    // Of the version, as signing::parse() takes it; empty: none, or the one that the version has.
+    std::string signature{};
+    std::string
+        origin{};  // the URL that the archive is fetched from; empty: it comes with the call
 };
 
 struct RegionOutcome {
@@ -251,6 +277,8 @@ class Backend {
     // Blocks until the version is installed, replicated, warm and current, or until that failed.
     virtual ApiResult<DeployOutcome> deploy(const DeployRequest& request,
                                             std::string_view archive) = 0;
+    // Those under way, and the last ones that have ended.
+    virtual std::vector<FetchView> fetches() = 0;
     virtual ApiResult<EraseOutcome> erase(const std::string& name) = 0;
     // Points the alias at the version (16 to 64 hex digits), or, with none, takes it away. Blocks
     // until every core has seen it. The digest it stands for now, or stood for.

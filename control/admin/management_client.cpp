@@ -258,15 +258,19 @@ std::uint32_t ManagementClient::push_timeout_ms(std::size_t archive_bytes) const
     return timeout_ms_ + start_timeout_ms_ + static_cast<std::uint32_t>(upload_ms);
 }
 
-Status ManagementClient::push(const DeployRequest& request, std::string_view archive) const {
+Status ManagementClient::push(const DeployRequest& request, std::string_view archive,
+                              std::atomic<std::uint64_t>* sent) const {
     auto http = make_request(
         "POST", "/v1/functions/" + request.name + "/versions?" + render_deploy(request));
     http.set_header("Content-Type", "application/octet-stream");
     // From where it is: a copy for each region could be some GiB.
     http.content_length_ = archive.size();
-    http.content_provider_ = [archive](std::size_t offset, std::size_t length,
-                                       httplib::DataSink& sink) {
-        return sink.write(archive.data() + offset, std::min(length, kWriteBytes));
+    http.content_provider_ = [archive, sent](std::size_t offset, std::size_t length,
+                                             httplib::DataSink& sink) {
+        const std::size_t size = std::min(length, kWriteBytes);
+        if (!sink.write(archive.data() + offset, size)) return false;
+        if (sent != nullptr) sent->store(offset + size, std::memory_order_relaxed);
+        return true;
     };
     const Patience patience{timeout_ms_ / 2, push_timeout_ms(archive.size())};
     auto reply = call(address_, tls_, patience, *cancelled_, std::move(http));

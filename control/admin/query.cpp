@@ -156,9 +156,9 @@ std::vector<std::string> parameter_names(Api api) {
     std::vector<std::string> names;
     for (const auto& number : kNumbers) names.emplace_back(number.key);
     for (const char* name : {"single_use", "templates", "egress", "runtime", "handler",
-                             "environment", "place", "retry", "regions"})
+                             "environment", "place", "retry", "regions", "digest", "signature"})
         names.emplace_back(name);
-    if (api == Api::management) names.emplace_back("digest");
+    if (api == Api::admin) names.emplace_back("origin");
     return names;
 }
 
@@ -182,7 +182,18 @@ std::optional<ApiError> take(const std::string& key, const std::string& value, A
     if (key == "place") return take_word("place", value, kPlaces, request.policy.place);
     if (key == "retry") return take_word("retry", value, kRetries, request.policy.retry);
     if (key == "regions") return take_regions(value, request.policy.regions);
-    if (key == "digest" && api == Api::management) return take_digest(value, request.digest);
+    if (key == "signature") {
+        if (!signing::parse(value))
+            return bad("bad-value", "signature: found " + shown(value),
+                       {"ed25519.KEY.SIGNATURE, as skerryctl artifact sign writes it"});
+        request.signature = value;
+        return std::nullopt;
+    }
+    if (key == "digest") return take_digest(value, request.digest);
+    if (key == "origin" && api == Api::admin) {
+        request.origin = value;  // judged when it is asked
+        return std::nullopt;
+    }
     return bad("unknown-parameter", "no parameter is called " + shown(key), parameter_names(api));
 }
 
@@ -236,7 +247,7 @@ ApiResult<DeployRequest> parse_deploy(const std::string& name, std::string_view 
                            catalog::validate(limits, request.runtime)};
     for (const Status& valid : good)
         if (!valid) return R::failure(bad("bad-value", valid.error().text));
-    if (api == Api::management && request.digest.empty())
+    if ((api == Api::management || !request.origin.empty()) && request.digest.empty())
         return R::failure(bad("missing-parameter", "digest is missing",
                               {"a SHA-256: 64 characters of 0-9 and a-f"}));
     return {std::move(request), true, {}};
@@ -322,13 +333,18 @@ std::string render_deploy(const DeployRequest& request) {
             query += (i == 0 ? "" : ",") + request.policy.regions[i];
     }
     if (!request.digest.empty()) query += "&digest=" + request.digest;
+    if (!request.signature.empty()) query += "&signature=" + request.signature;
     return query;
 }
 
 std::string settings_id(const catalog::Limits& limits, const catalog::Policy& policy,
-                        const catalog::Runtime& runtime) {
-    const DeployRequest settings{
-        .name = {}, .limits = limits, .policy = policy, .digest = {}, .runtime = runtime};
+                        const catalog::Runtime& runtime, const std::string& signature) {
+    const DeployRequest settings{.name = {},
+                                 .limits = limits,
+                                 .policy = policy,
+                                 .digest = {},
+                                 .runtime = runtime,
+                                 .signature = signature};
     return catalog::sha256_hex(render_deploy(settings)).substr(0, 16);
 }
 

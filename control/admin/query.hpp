@@ -40,9 +40,9 @@ ApiResult<DeployRequest> parse_deploy(const std::string& name, std::string_view 
 // came later than the others are left out where they have their defaults: a server that does not
 // know them takes the rest.
 std::string render_deploy(const DeployRequest& request);
-// Differs when limits, policy or runtime do: 16 hex digits, the same on every server whose deploys
-// have the same parameters.
+// Differs when limits, policy, runtime or the signature do: 16 hex digits, the same on every server
+// whose deploys have the same parameters.
 std::string settings_id(const catalog::Limits& limits, const catalog::Policy& policy,
-                        const catalog::Runtime& runtime);
+                        const catalog::Runtime& runtime, const std::string& signature = {});
 
 }  // namespace skerry::admin

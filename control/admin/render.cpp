@@ -178,6 +178,8 @@ json to_json(const FunctionView& v) {
                             {"handler", build.runtime.handler},
                             {"environment", environment_json(build.runtime)},
                             {"held_by", version.held_by},
+                            {"signed_by", version.signed_by},
+                            {"verified", version.verified},
                             {"workers", version.workers},
                             {"free_slots", version.free_slots},
                             {"state", version.state},
@@ -191,6 +193,14 @@ json to_json(const FunctionView& v) {
                             {"denied", version.denied},
                             {"cold_start", cold_start_json(version.cold_start)}});
     }
+    json region_states = json::array();
+    for (const RegionState& each : v.region_states)
+        region_states.push_back({{"region", each.region},
+                                 {"version", each.version},
+                                 {"state", each.state},
+                                 {"error", each.error},
+                                 {"sent_bytes", each.sent_bytes},
+                                 {"bytes", each.bytes}});
     const catalog::Limits& l = v.function.limits;
     const catalog::Runtime runtime = v.function.build_of(v.function.current).runtime;
     return {{"name", v.function.name},
@@ -216,6 +226,7 @@ json to_json(const FunctionView& v) {
               {"single_use", l.single_use},
               {"templates", l.templates},
               {"egress", l.egress}}},
+            {"region_states", std::move(region_states)},
             {"runtime", runtime::kind_name(runtime.kind)},
             {"handler", runtime.handler},
             {"environment", environment_json(runtime)},

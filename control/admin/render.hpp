@@ -11,6 +11,7 @@
 namespace skerry::admin {
 
 nlohmann::json to_json(const StatusView& view);
+nlohmann::json fetches_json(const std::vector<FetchView>& fetches);
 nlohmann::json to_json(const FunctionView& view);
 nlohmann::json to_json(const RegionView& view);
 nlohmann::json to_json(const ExplainView& view);

@@ -38,7 +38,9 @@ class ManagementClient {
     ManagementClient(std::string address, Tls tls, std::uint32_t timeout_ms,
                      std::uint32_t start_timeout_ms = 0);
     Result<HeldVersions> versions() const;
-    Status push(const DeployRequest& request, std::string_view archive) const;
+    // `sent`: counts the bytes up, if there is one.
+    Status push(const DeployRequest& request, std::string_view archive,
+                std::atomic<std::uint64_t>* sent = nullptr) const;
     Status erase(const std::string& name) const;
     // Its bytes, which hash to the digest. ENOENT: it is not there.
     Result<std::string> artifact(const std::string& digest) const;

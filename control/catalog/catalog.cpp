@@ -38,6 +38,7 @@ void complete_versions(const Function* before, Function& function) {
     if (all.empty() && before != nullptr) {
         all = before->versions;
         function.builds.insert(before->builds.begin(), before->builds.end());
+        function.signatures.insert(before->signatures.begin(), before->signatures.end());
     }
     if (std::find(all.begin(), all.end(), function.current) == all.end())
         all.push_back(function.current);
@@ -115,6 +116,7 @@ void forget_oldest(Function& function) {
         std::erase_if(function.published,
                       [&](const Publication& each) { return each.version == *oldest; });
         function.builds.erase(*oldest);
+        function.signatures.erase(*oldest);
         function.versions.erase(oldest);
     }
 }

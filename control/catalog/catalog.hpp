@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/catalog/runtime.hpp"
+#include "control/signing/signature.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "sandbox/base/result.hpp"
 
@@ -102,6 +103,8 @@ struct Function {
     std::vector<std::string> versions;  // digests, oldest first; contains `current`
     // Of the versions that are not simply a native archive; see build_of().
     std::map<std::string, Build> builds;
+    // Of the versions that are signed: signing::Signature as text, which nobody has verified.
+    std::map<std::string, std::string> signatures;
     // Names that stand for one of its versions, until they are pointed at another: alias → digest.
     std::map<std::string, std::string> aliases;
     std::map<std::string, AliasDetails> alias_details;  // of those that have any
@@ -117,10 +120,14 @@ struct Function {
     // The newest number of the version; 0: it has none.
     std::uint32_t number_of(const std::string& version) const;
     Build build_of(const std::string& version) const;
+    std::string signature_of(const std::string& version) const;  // empty: it has none
     // Remembers what the version is made of, and returns its digest. Does not add it.
     std::string set_build(const Build& build);
     bool operator==(const Function&) const = default;
 };
+
+// What a signature of the version has to be of.
+signing::Statement statement_of(const std::string& function, const Build& build);
 
 // First 8 bytes, big-endian, of SHA-256(name): Header::function_key. Never 0 (then 1).
 std::uint64_t function_key(const std::string& name);

@@ -109,6 +109,16 @@ std::map<std::string, Build> read_builds(const json& object) {
     return all;
 }
 
+std::map<std::string, std::string> read_signatures(const json& object) {
+    const auto found = object.find("signatures");
+    if (found == object.end()) return {};
+    if (!found->is_object()) throw Damage{"\"signatures\" is not an object"};
+    std::map<std::string, std::string> all;
+    for (const auto& [version, signature] : found->items())
+        all[version] = text(signature, "signatures");
+    return all;
+}
+
 std::map<std::string, std::string> read_aliases(const json& object) {
     const auto found = object.find("aliases");
     if (found == object.end()) return {};  // written before there were any
@@ -177,6 +187,7 @@ Function read_function(const json& object) {
     f.current = text(member(object, "current"), "current");
     f.versions = texts(object, "versions");
     f.builds = read_builds(object);
+    f.signatures = read_signatures(object);
     f.aliases = read_aliases(object);
     f.alias_details = read_alias_details(object);
     f.published = read_published(object);

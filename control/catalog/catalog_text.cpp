@@ -79,6 +79,7 @@ json function_json(const Function& f) {
                    {"published", published_json(f.published)},
                    {"next_number", f.next_number}};
     add_details(object, f.details);
+    if (!f.signatures.empty()) object["signatures"] = f.signatures;
     if (f.reserved) object["reserved"] = *f.reserved;
     return object;
 }

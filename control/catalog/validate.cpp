@@ -91,6 +91,10 @@ Status validate(const Function& f) {
             return Error{EINVAL, "builds: " + version.substr(0, 64) +
                                      " is no version that is kept, or is made of something else"};
     }
+    for (const auto& [version, signature] : f.signatures)
+        if (different.count(version) == 0 || !signing::parse(signature))
+            return Error{EINVAL, "signatures: " + version.substr(0, 64) +
+                                     " is no version that is kept, or has something else"};
     if (Status valid = validate(f.limits, f.build_of(f.current).runtime); !valid) return valid;
     if (f.aliases.size() > kMaxAliases)
         return Error{EINVAL, "aliases: found " + std::to_string(f.aliases.size()) + ", allowed " +

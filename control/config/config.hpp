@@ -218,6 +218,16 @@ struct Store {  // [store]: where a POP's functions are kept, beside its state_d
     std::uint32_t lease_s = 10;             // a member that is silent that long has left
 };
 
+struct Artifacts {                          // [artifacts]: which versions are taken, and where from
+    std::vector<std::string> trusted_keys;  // PEM files, an Ed25519 public key each
+    bool require_signature = false;         // of one of them, of every version
+    // "https://host[:port]": the only ones that artifacts are fetched from, wherever they are;
+    // empty: from any, at public addresses.
+    std::vector<std::string> origins;
+    std::string tls_ca;                   // PEM file, for https; empty: the system's
+    std::uint32_t fetch_timeout_s = 120;  // of one artifact, with all tries
+};
+
 struct Config {
     Role role = Role::pop;
     std::string name;          // 1 … 15 characters of [a-z0-9-]
@@ -238,6 +248,7 @@ struct Config {
     Management management;
     LambdaApi lambda_api;
     Store store;
+    Artifacts artifacts;
     std::vector<Port> ports;
     std::vector<Region> regions;
     std::vector<egress::Network> egress;  // [[egress]]: what functions may be granted

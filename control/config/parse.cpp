@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "control/config/access_keys.hpp"
+#include "control/config/artifacts.hpp"
 #include "control/config/checks.hpp"
 #include "control/config/config.hpp"
 #include "control/config/egress.hpp"
@@ -404,6 +405,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
     read_management(r, config.management, lines, problems);
     read_lambda_api(r, config, problems);
     read_store(r, config.store, lines, problems);
+    read_artifacts(r, config.artifacts, problems);
 
     std::size_t index = 0;
     r.list("port", kMaxPorts, "[[port]] tables", [&](const toml::node& node) {

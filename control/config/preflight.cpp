@@ -13,6 +13,7 @@
 #include "control/config/access_keys.hpp"
 #include "control/config/egress.hpp"
 #include "control/config/preflight_kernel.hpp"
+#include "control/signing/trust.hpp"
 #include "sandbox/base/unique_fd.hpp"
 
 namespace skerry::config {
@@ -239,6 +240,23 @@ Need check_datagrams(const Config& config) {
     return need;
 }
 
+// Whose signatures count.
+Need check_trusted_keys(const Config& config) {
+    const Artifacts& a = config.artifacts;
+    Need need{"artifacts.trusted_keys", "", "", "", Need::ok};
+    const auto trust = signing::Trust::load(a.trusted_keys, a.require_signature);
+    if (!trust) {
+        need.found = trust.error().text;
+        need.needed = "an Ed25519 public key in each file, each key once";
+        need.mend = "openssl pkey -in KEY -pubout -out FILE, or: skerryctl artifact keygen";
+        need.state = Need::failed;
+        return need;
+    }
+    need.found = std::to_string(a.trusted_keys.size()) + " key(s), signatures are " +
+                 (a.require_signature ? "required" : "not required");
+    return need;
+}
+
 // Who may manage functions, and who may listen meanwhile.
 Need check_lambda_api(const Config& config) {
     const std::string& listen = config.lambda_api.listen;
@@ -289,6 +307,9 @@ std::vector<Need> preflight(const Config& config) {
     if (config.role == Role::pop && config.http.port_of(config.role) != 0 &&
         config.http.require_signature)
         needs.push_back(check_datagrams(config));
+    if (!config.artifacts.trusted_keys.empty()) needs.push_back(check_trusted_keys(config));
+    if (!config.artifacts.tls_ca.empty())
+        needs.push_back(check_tls_file("artifacts.tls_ca", config.artifacts.tls_ca, false));
     if (!config.lambda_api.listen.empty()) needs.push_back(check_lambda_api(config));
     const Management& m = config.management;
     if (!m.tls_cert.empty())

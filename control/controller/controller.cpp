@@ -150,6 +150,10 @@ Status Controller::prepare() {
     if (!logs_) return logs_.error();
     auto secrets = config::load_secrets(config_.access_keys);
     if (!secrets) return secrets.error();
+    auto trust =
+        signing::Trust::load(config_.artifacts.trusted_keys, config_.artifacts.require_signature);
+    if (!trust) return trust.error();
+    trust_ = std::move(trust).value();
     shared_.tail_bell_fd = (*logs_)->bell();
     const std::lock_guard lock(mutex_);
     // There is an entry for the current version of each function that there may be.
@@ -206,6 +210,7 @@ void Controller::stop() {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
         for (const admin::ManagementClient& each : fetching_) each.cancel();
+        for (const Fetching& each : fetches_) each.progress->cancelled = true;
     }
     changed_.notify_all();
     sweeper_woken_.notify_all();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,11 +36,13 @@
 #include "control/lambda_api/functions.hpp"
 #include "control/load/own_load_meter.hpp"
 #include "control/logs/collector.hpp"
+#include "control/origin/fetch.hpp"
 #include "control/placement/worker_pool.hpp"
 #include "control/regions/monitor.hpp"
 #include "control/regions/rates.hpp"
 #include "control/routes/compile.hpp"
 #include "control/rules/compile.hpp"
+#include "control/signing/trust.hpp"
 #include "dataplane/auth/access_keys.hpp"
 #include "dataplane/shared.hpp"
 
@@ -90,6 +93,7 @@ class Controller final : public admin::Backend,
     admin::HeldVersions held() override;
     admin::ApiResult<admin::DeployOutcome> deploy(const admin::DeployRequest& request,
                                                   std::string_view archive) override;
+    std::vector<admin::FetchView> fetches() override;
     admin::ApiResult<admin::EraseOutcome> erase(const std::string& name) override;
     admin::ApiResult<admin::AliasOutcome> alias(const std::string& name, const std::string& alias,
                                                 const std::string& version) override;
@@ -128,7 +132,12 @@ class Controller final : public admin::Backend,
     RegionWork on_held(std::uint32_t region, const admin::HeldVersions& held) override;
     bool wants(std::uint32_t region, const admin::DeployRequest& request) override;
     bool buried(std::uint32_t region, const std::string& name) override;
+    std::shared_ptr<std::atomic<std::uint64_t>> on_pushing(std::uint32_t region,
+                                                           const admin::DeployRequest& request,
+                                                           std::uint64_t bytes) override;
     void on_pushed(std::uint32_t region, const admin::DeployRequest& request) override;
+    void on_push_failed(std::uint32_t region, const admin::DeployRequest& request,
+                        const Error& why) override;
     void on_erased(std::uint32_t region, const std::set<std::string>& names) override;
     Result<std::string> archive(const std::string& digest) override;
 
@@ -147,7 +156,19 @@ class Controller final : public admin::Backend,
     struct Possession {
         bool known = false;                     // it has been asked
         std::set<admin::HeldVersion> versions;  // that it has confirmed
+        // Function → what it was told last, until it has confirmed that.
+        struct Push {
+            std::string version, error;                        // no error: it is being told
+            std::shared_ptr<std::atomic<std::uint64_t>> sent;  // bytes of the archive
+            std::uint64_t bytes = 0;
+        };
+        std::map<std::string, Push> pushes;
         bool has(const std::string& function) const;
+    };
+
+    struct Fetching {
+        admin::FetchView view;
+        std::shared_ptr<origin::Progress> progress;
     };
 
     // publish.cpp
@@ -170,6 +191,15 @@ class Controller final : public admin::Backend,
     Result<std::uint32_t> open_entry(const catalog::Function& function, const std::string& digest);
     std::uint32_t cold_cost_us(const catalog::Function& function, const std::string& digest) const;
     bool held_back(std::uint32_t entry) const;
+
+    // fetch.cpp
+    admin::ApiResult<std::string> archive_of(const admin::DeployRequest& request);
+    Result<std::list<Fetching>::iterator> begin_fetch(const admin::DeployRequest& request);
+
+    // trust.cpp
+    Status judge_trust(const catalog::Function& function, const std::string& version) const;
+    std::optional<admin::ApiError> judge_signature(admin::DeployRequest& request);
+    void note_trust(const catalog::Function& function);
 
     // keys.cpp
     void use_access_keys(const std::vector<config::AccessKey>& settings,
@@ -200,7 +230,6 @@ class Controller final : public admin::Backend,
                                               const lambda_api::Edit* edit);
     std::optional<admin::ApiError> judge_deploy(const admin::DeployRequest& request) const;
     admin::ApiResult<admin::DeployOutcome> deploy_version(const admin::DeployRequest& request,
-                                                          const std::string& archive_digest,
                                                           std::string_view archive,
                                                           const lambda_api::Edit* edit);
     std::vector<admin::RegionOutcome> replicate(const Plan& plan, std::string_view archive);
@@ -275,12 +304,16 @@ class Controller final : public admin::Backend,
     // views.cpp
     admin::FunctionView view(const catalog::Function& function);
     void show_workers(std::uint32_t entry, admin::VersionView& version);
+    void show_signature(const catalog::Function& function, const std::string& digest,
+                        admin::VersionView& version) const;
+    void show_regions(const catalog::Function& function, admin::FunctionView& view) const;
     void add_candidates(const Target& target, const Request& request, admin::ExplainView& view);
     std::vector<std::string> last_log(const std::string& name, const std::string& version) const;
 
     const config::Config& config_;
     Shared& shared_;
     catalog::ArtifactStore artifacts_;
+    signing::Trust trust_;  // as prepare() has made it
     const std::vector<RegionInfo> regions_;
     const std::uint64_t started_us_;
     const pid_t warden_pid_;
@@ -297,6 +330,7 @@ class Controller final : public admin::Backend,
     std::mutex mutex_;    // guards everything below
     std::condition_variable changed_;
     catalog::Catalog catalog_;
+    std::list<Fetching> fetches_;                    // oldest first
     Result<std::unique_ptr<logs::Collector>> logs_;  // has a thread of its own
     placement::WorkerPool pool_;
     regions::Monitor monitor_;

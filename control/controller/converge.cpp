@@ -78,8 +78,12 @@ admin::ApiError Controller::store_refusal(const Error& error) {
 // What a region is to be told, for it to have the function's current version.
 admin::DeployRequest Controller::push_of(const catalog::Function& function) {
     catalog::Build build = function.build_of(function.current);
-    return {function.name, function.limits, function.policy, std::move(build.archive),
-            std::move(build.runtime)};
+    return {function.name,
+            function.limits,
+            function.policy,
+            std::move(build.archive),
+            std::move(build.runtime),
+            function.signature_of(function.current)};
 }
 
 RegionWork Controller::on_held(std::uint32_t region, const admin::HeldVersions& held) {
@@ -101,12 +105,16 @@ RegionWork Controller::on_held(std::uint32_t region, const admin::HeldVersions& 
         // While a deploy is under way the region is ahead of the catalog, or about to be.
         if (!replicates_to(function.policy, region) || name == deploying_ || !settled(name))
             continue;
+        // What must not be executed here is brought to nobody from here.
+        if (!deployed_.at(name).refusal_of(function.current).empty()) continue;
         const auto at = there.find(name);
         const bool differs =
             at != there.end() && (at->second->current != function.current ||
                                   at->second->settings != deployed_.at(name).settings);
         if (differs || possession.versions.count({name, function.current}) == 0)
             work.push.push_back(push_of(function));
+        else
+            possession.pushes.erase(name);
     }
     for (const auto& [name, regions] : catalog_.tombstones()) {
         if (regions.count(region_name) == 0 || name == deploying_ || !settled(name)) continue;
@@ -127,6 +135,7 @@ bool Controller::wants(std::uint32_t region, const admin::DeployRequest& request
            settled(request.name) &&
            function->current == catalog::version_of(request.digest, request.runtime) &&
            function->limits == request.limits && function->policy == request.policy &&
+           function->signature_of(function->current) == request.signature &&
            replicates_to(function->policy, region);
 }
 
@@ -137,8 +146,28 @@ bool Controller::buried(std::uint32_t region, const std::string& name) {
            at->second.count(config_.regions[region].name) != 0;
 }
 
+std::shared_ptr<std::atomic<std::uint64_t>> Controller::on_pushing(
+    std::uint32_t region, const admin::DeployRequest& request, std::uint64_t bytes) {
+    auto sent = std::make_shared<std::atomic<std::uint64_t>>(0);
+    const std::lock_guard lock(mutex_);
+    held_[region].pushes[request.name] = {
+        .version = catalog::version_of(request.digest, request.runtime),
+        .error = {},
+        .sent = sent,
+        .bytes = bytes};
+    return sent;
+}
+
+void Controller::on_push_failed(std::uint32_t region, const admin::DeployRequest& request,
+                                const Error& why) {
+    const std::lock_guard lock(mutex_);
+    const auto push = held_[region].pushes.find(request.name);
+    if (push != held_[region].pushes.end()) push->second.error = why.text;
+}
+
 void Controller::on_pushed(std::uint32_t region, const admin::DeployRequest& request) {
     const std::lock_guard lock(mutex_);
+    held_[region].pushes.erase(request.name);
     held_[region].versions.insert(
         {request.name, catalog::version_of(request.digest, request.runtime)});
     publish_soon_ = true;

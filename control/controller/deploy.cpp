@@ -55,6 +55,7 @@ catalog::Function next_function(const catalog::Function* before, const DeployReq
     next.limits = request.limits;
     next.policy = request.policy;
     next.current = next.set_build({request.digest, request.runtime});
+    if (!request.signature.empty()) next.signatures[next.current] = request.signature;
     std::erase(next.versions, next.current);
     next.versions.push_back(next.current);
     catalog::forget_oldest(next);
@@ -108,7 +109,10 @@ std::optional<admin::ApiError> Controller::judge_deploy(const DeployRequest& req
 
 ApiResult<DeployOutcome> Controller::deploy(const DeployRequest& request,
                                             std::string_view archive) {
-    return deploy_edited(request, archive, nullptr);
+    if (request.origin.empty()) return deploy_edited(request, archive, nullptr);
+    const auto fetched = archive_of(request);
+    if (!fetched.ok) return ApiResult<DeployOutcome>::failure(fetched.error);
+    return deploy_edited(request, fetched.value, nullptr);
 }
 
 // What the edit says of what there is, before anything is done for it.
@@ -122,15 +126,17 @@ std::optional<admin::ApiError> Controller::judge_edit(const std::string& name,
     return (*edit)(before, next);
 }
 
-ApiResult<DeployOutcome> Controller::deploy_edited(const DeployRequest& request,
+ApiResult<DeployOutcome> Controller::deploy_edited(const DeployRequest& asked,
                                                    std::string_view archive,
                                                    const lambda_api::Edit* edit) {
-    if (auto refusal = judge_deploy(request))
+    if (auto refusal = judge_deploy(asked))
         return ApiResult<DeployOutcome>::failure(std::move(*refusal));
     const std::string found = catalog::sha256_hex(archive);
-    if (!request.digest.empty() && request.digest != found)
+    if (!asked.digest.empty() && asked.digest != found)
         return refuse(409, "digest-mismatch",
-                      "the bytes hash to " + found + ", announced was " + request.digest);
+                      "the bytes hash to " + found + ", announced was " + asked.digest);
+    DeployRequest request = asked;
+    request.digest = found;
     const Turn::Taken taken = turn_.take(kTurnPatience);
     if (taken == Turn::Taken::closed) return refuse(503, "stopping", "this server is stopping");
     if (taken == Turn::Taken::busy)
@@ -139,34 +145,33 @@ ApiResult<DeployOutcome> Controller::deploy_edited(const DeployRequest& request,
     if (auto refusal = judge_fleet()) return ApiResult<DeployOutcome>::failure(std::move(*refusal));
     if (auto refusal = judge_edit(request.name, edit))
         return ApiResult<DeployOutcome>::failure(std::move(*refusal));
+    if (auto refusal = judge_signature(request))
+        return ApiResult<DeployOutcome>::failure(std::move(*refusal));
     const auto digest = artifacts_.install(archive, request.runtime);
     if (!digest)
         return catalog::is_archives_fault(digest.error())
                    ? refuse(422, "bad-artifact", digest.error().text)
                    : refuse(507, "storage", digest.error().text);
-    if (fleet_ == nullptr) return deploy_version(request, *digest, archive, edit);
+    if (fleet_ == nullptr) return deploy_version(request, archive, edit);
     if (const Status mine = fleet_->announce(request.name); !mine)
         return mine.error().code == EBUSY
                    ? refuse(409, "busy", mine.error().text)
                    : ApiResult<DeployOutcome>::failure(store_refusal(mine.error()));
-    auto outcome = deploy_version(request, *digest, archive, edit);
+    auto outcome = deploy_version(request, archive, edit);
     fleet_->withdraw(request.name);
     return outcome;
 }
 
 ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request,
-                                                    const std::string& archive_digest,
                                                     std::string_view archive,
                                                     const lambda_api::Edit* edit) {
     DeployOutcome outcome;
     outcome.function = request.name;
-    DeployRequest made = request;
-    made.digest = archive_digest;
     Plan plan;
     Lock lock(mutex_);
     const catalog::Function* before = catalog_.find(request.name);
     if (before != nullptr) plan.before = *before;
-    plan.next = next_function(before, made);
+    plan.next = next_function(before, request);
     plan.edit = edit;
     outcome.version = plan.next.current;
     if (before != nullptr && before->current != outcome.version) outcome.previous = before->current;
@@ -325,6 +330,7 @@ std::uint64_t Controller::commit(const Plan& plan) {
         own_load_.reset(*plan.index);
     }
     deployed.settings = settings_of(next);
+    note_trust(next);
     std::map<std::string, std::uint32_t> entries;
     if (may_have_workers(next.policy))
         for (const std::string& digest : next.versions) {

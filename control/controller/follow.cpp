@@ -81,6 +81,11 @@ void Controller::on_fleet_changed() {
 
 Status Controller::take_over(const std::string& name, std::uint64_t revision,
                              const fleet::Record* record) {
+    // A version that is not trusted here is not even fetched: the one before it goes on.
+    if (record != nullptr)
+        if (const Status good = judge_trust(record->function, record->function.current); !good)
+            return Error{good.error().code, "its version " + record->function.current +
+                                                " is not taken: " + good.error().text};
     if (record != nullptr)
         if (const Status fetched = fetch_artifacts(*record); !fetched) return fetched;
     const Turn::Taken taken = turn_.take(kTurnPatience);
@@ -99,7 +104,7 @@ Status Controller::fetch_artifacts(const fleet::Record& record) {
     const catalog::Function& function = record.function;
     for (const std::string& version : function.versions) {
         const catalog::Build build = function.build_of(version);
-        if (artifacts_.holds(build.archive)) continue;
+        if (artifacts_.holds(build.archive) || !judge_trust(function, version)) continue;
         const Status fetched = fetch_artifact(build, record.by);
         if (fetched) continue;
         if (version == function.current || catalog::is_aliased(function, version)) return fetched;

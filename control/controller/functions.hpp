@@ -15,8 +15,18 @@ namespace skerry::control {
 struct Deployed {
     std::uint32_t index = 0;                       // < kMaxFunctions
     std::map<std::string, std::uint32_t> entries;  // digest → capacity entry, where it may run here
-    std::string settings;                          // admin::settings_id(): limits, policy, runtime
+    std::string settings;  // admin::settings_id(): limits, policy, runtime, signature
+    // Of each version: what was judged, and why it must not be executed here; empty: it may.
+    struct Judged {
+        std::string signature, refusal;
+    };
+    std::map<std::string, Judged> judged;
     bool popular = false;
+
+    std::string refusal_of(const std::string& version) const {
+        const auto at = judged.find(version);
+        return at == judged.end() ? std::string() : at->second.refusal;
+    }
     std::uint32_t busy_looks =
         0;  // consecutive looks that found no free slot of the current version
 };

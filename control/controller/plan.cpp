@@ -51,6 +51,7 @@ Status Controller::make_plan(Lock& lock, Plan& plan) {
     }
     for (const std::string& digest : next.versions) {
         if (digest == next.current || there.count(digest) != 0 || !holds(next, digest)) continue;
+        if (plan.before && !deployed_.at(next.name).refusal_of(digest).empty()) continue;
         const auto opened = open_entry(next, digest);
         if (!opened) break;
         plan.opened[digest] = *opened;

@@ -27,6 +27,7 @@ std::uint32_t Controller::workers_max(const catalog::Limits& limits) const {
 
 Result<std::uint32_t> Controller::open_entry(const catalog::Function& function,
                                              const std::string& digest) {
+    if (const Status trusted = judge_trust(function, digest); !trusted) return trusted.error();
     const catalog::Limits& limits = function.limits;
     catalog::Build build = function.build_of(digest);
     const bool api = runtime::speaks_runtime_api(build.runtime.kind);
@@ -57,7 +58,8 @@ Result<std::uint32_t> Controller::open_entry(const catalog::Function& function,
 // The settings of what is current, as its peers compare them.
 std::string Controller::settings_of(const catalog::Function& function) {
     return admin::settings_id(function.limits, function.policy,
-                              function.build_of(function.current).runtime);
+                              function.build_of(function.current).runtime,
+                              function.signature_of(function.current));
 }
 
 bool Controller::holds(const catalog::Function& function, const std::string& version) const {
@@ -74,7 +76,12 @@ Status Controller::adopt(const catalog::Function& function) {
     deployed.settings = settings_of(function);
     rates_.reset(*index, monotonic_us());
     own_load_.reset(*index);
-    if (!holds(function, function.current))
+    note_trust(function);
+    const std::string refusal = deployed.refusal_of(function.current);
+    if (!refusal.empty())
+        spdlog::error("{}: its current version {} is not started: {}", function.name,
+                      function.current, refusal);
+    else if (!holds(function, function.current))
         spdlog::warn("{}: the artifact of its current version {} is not there; deploy it again",
                      function.name, function.current);
     else if (may_have_workers(function.policy)) {
@@ -92,7 +99,9 @@ std::uint32_t Controller::adopt_old_versions(const catalog::Function& function) 
     std::uint32_t without = 0;
     Deployed& deployed = deployed_.at(function.name);
     for (const std::string& digest : function.versions) {
-        if (deployed.entries.count(digest) != 0 || !holds(function, digest)) continue;
+        if (deployed.entries.count(digest) != 0 || !holds(function, digest) ||
+            !deployed.refusal_of(digest).empty())
+            continue;
         const auto entry = open_entry(function, digest);
         if (entry)
             deployed.entries.emplace(digest, *entry);
@@ -151,7 +160,9 @@ void Controller::add_targets(const catalog::Function& function, std::vector<Targ
         target.function_key = catalog::function_key(function.name);
         target.version_key = catalog::version_key(digest);
         target.qualifier = target.version_key;
-        target.holders = holders(function, digest);
+        // What must not be executed here is not sent to others either.
+        const bool trusted = deployed.refusal_of(digest).empty();
+        target.holders = trusted ? holders(function, digest) : 0;
         target.barred = config::barred_regions(config_, function.name, function.policy.regions);
         target.function = deployed.index;
         target.timeout_us = function.limits.timeout_ms * 1000;
@@ -160,7 +171,7 @@ void Controller::add_targets(const catalog::Function& function, std::vector<Targ
         target.place = function.policy.place;
         target.retry = function.policy.retry;
         const auto entry = deployed.entries.find(digest);
-        if (entry != deployed.entries.end() && !held_back(entry->second))
+        if (trusted && entry != deployed.entries.end() && !held_back(entry->second))
             target.entry = entry->second;
         to.push_back(target);
         names.push_back({function.name, digest, digest, function.number_of(digest), lambda});

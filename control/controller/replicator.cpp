@@ -19,7 +19,8 @@ constexpr std::chrono::milliseconds kLongestRetry{10'000};
 constexpr std::chrono::milliseconds kUrgentPatience{5000};
 
 std::string what(const admin::DeployRequest& request) {
-    return request.digest + admin::settings_id(request.limits, request.policy, request.runtime);
+    return request.digest +
+           admin::settings_id(request.limits, request.policy, request.runtime, request.signature);
 }
 
 }  // namespace
@@ -53,8 +54,16 @@ Status Replicator::push(const admin::DeployRequest& request, std::string_view ar
     const auto mine = urgent_turn();
     if (!mine)
         return Error{EBUSY, "it has not answered an earlier call yet; it gets this when it does"};
-    const Status pushed = client_.push(request, archive);
-    if (pushed) sync_.on_pushed(region_, request);
+    return tell(request, archive);
+}
+
+Status Replicator::tell(const admin::DeployRequest& request, std::string_view archive) {
+    const auto sent = sync_.on_pushing(region_, request, archive.size());
+    const Status pushed = client_.push(request, archive, sent.get());
+    if (pushed)
+        sync_.on_pushed(region_, request);
+    else
+        sync_.on_push_failed(region_, request, pushed.error());
     return pushed;
 }
 
@@ -140,12 +149,9 @@ bool Replicator::push_one(const admin::DeployRequest& request, Time& again) {
     }
     const auto mine = turn();
     if (!sync_.wants(region_, request)) return true;
-    const Status pushed = client_.push(request, *bytes);
+    const Status pushed = tell(request, *bytes);
     again = pace_.sent(request.name, what(request), Clock::now());
-    if (pushed) {
-        sync_.on_pushed(region_, request);
-        return true;
-    }
+    if (pushed) return true;
     spdlog::warn("region {}: {} was not taken: {}", region_, request.name, pushed.error().text);
     return false;
 }

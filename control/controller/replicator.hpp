@@ -7,6 +7,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -35,6 +36,12 @@ class RegionSync {
     // Asked right before each call: what was decided a while ago may be wrong by now.
     virtual bool wants(std::uint32_t region, const admin::DeployRequest& request) = 0;
     virtual bool buried(std::uint32_t region, const std::string& name) = 0;
+    // Before each push, and when it has failed. Who is told counts up what has been sent of the
+    // archive's bytes.
+    virtual std::shared_ptr<std::atomic<std::uint64_t>> on_pushing(
+        std::uint32_t region, const admin::DeployRequest& request, std::uint64_t bytes) = 0;
+    virtual void on_push_failed(std::uint32_t region, const admin::DeployRequest& request,
+                                const Error& why) = 0;
     virtual void on_pushed(std::uint32_t region, const admin::DeployRequest& request) = 0;
     // It holds no version of these any more.
     virtual void on_erased(std::uint32_t region, const std::set<std::string>& names) = 0;
@@ -62,6 +69,7 @@ class Replicator {
 
     void run();
     Done sync_once(Time& again);
+    Status tell(const admin::DeployRequest& request, std::string_view archive);
     bool push_one(const admin::DeployRequest& request, Time& again);
     Status erase_all(const std::vector<std::string>& names);
     std::unique_lock<std::timed_mutex> turn();

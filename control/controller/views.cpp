@@ -121,6 +121,42 @@ ApiResult<logs::Page> Controller::logs(const std::string& name, const logs::Ques
     return {std::move(*page), true, {}};
 }
 
+void Controller::show_signature(const catalog::Function& function, const std::string& digest,
+                                admin::VersionView& version) const {
+    const std::string refusal = deployed_.at(function.name).refusal_of(digest);
+    if (const auto signature = signing::parse(function.signature_of(digest))) {
+        version.signed_by = signature->key;
+        version.verified = refusal.empty() && trust_.knows(signature->key);
+    }
+    if (refusal.empty()) return;
+    version.state = "untrusted";
+    version.last_error = refusal;
+}
+
+// Where each region that is to have the function is with it.
+void Controller::show_regions(const catalog::Function& function, admin::FunctionView& view) const {
+    for (std::uint32_t r = 0; r < held_.size(); ++r) {
+        const auto push = held_[r].pushes.find(function.name);
+        const bool told = push != held_[r].pushes.end();
+        if (!replicates_to(function.policy, r) && !told) continue;
+        admin::RegionState state{.region = config_.regions[r].name,
+                                 .version = told ? push->second.version : function.current,
+                                 .state = "pending",
+                                 .error = {}};
+        if (told && push->second.error.empty()) {
+            state.state = "replicating";
+            state.sent_bytes = push->second.sent->load(std::memory_order_relaxed);
+            state.bytes = push->second.bytes;
+        } else if (told) {
+            state.state = "failed";
+            state.error = push->second.error;
+        } else if (held_[r].versions.count({function.name, function.current}) != 0) {
+            state.state = "current";
+        }
+        view.region_states.push_back(std::move(state));
+    }
+}
+
 admin::FunctionView Controller::view(const catalog::Function& function) {
     const Deployed& deployed = deployed_.at(function.name);
     admin::FunctionView view;
@@ -135,8 +171,10 @@ admin::FunctionView Controller::view(const catalog::Function& function) {
         if (entry != deployed.entries.end()) {
             show_workers(entry->second, version);
         }
+        show_signature(function, digest, version);
         view.versions.push_back(std::move(version));
     }
+    show_regions(function, view);
     view.rate_per_s = rates_.rate_per_s(deployed.index);
     view.popular = deployed.popular;
     view.arrivals = sum(shared_, deployed.index, &FunctionCounters::arrivals);
@@ -299,6 +337,8 @@ admin::HeldVersions Controller::held() {
         held.catalog_epoch = catalog_.epoch();
         for (const auto& [name, function] : catalog_.functions()) {
             for (const std::string& version : function.versions) {
+                // What must not be executed here is as good as not here: a POP brings it again.
+                if (!deployed_.at(name).refusal_of(version).empty()) continue;
                 held.versions.push_back({name, version});
                 archives[version] = function.build_of(version).archive;
             }

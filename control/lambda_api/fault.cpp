@@ -29,6 +29,9 @@ constexpr Known kKnown[] = {
     {"no-runtime", 400, "InvalidParameterValueException"},
     {"no-egress", 400, "InvalidParameterValueException"},
     {"start-failed", 400, "InvalidParameterValueException"},
+    {"unsigned", 400, "CodeVerificationFailedException"},
+    {"untrusted-key", 400, "CodeVerificationFailedException"},
+    {"bad-signature", 400, "InvalidCodeSignatureException"},
     {"stopping", 503, "ServiceException"},
 };
 
@@ -36,7 +39,8 @@ constexpr Known kKnown[] = {
 
 bool has_capital_message(const std::string& type) {
     return type == "ResourceNotFoundException" || type == "ServiceException" ||
-           type == "InvalidZipFileException";
+           type == "InvalidZipFileException" || type == "CodeVerificationFailedException" ||
+           type == "InvalidCodeSignatureException";
 }
 
 Fault bad_value(const std::string& message) {

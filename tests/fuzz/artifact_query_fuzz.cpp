@@ -33,5 +33,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SKERRY_CHECK(again.value.limits == request.limits && again.value.policy == request.policy);
     SKERRY_CHECK(again.value.digest == request.digest);
     SKERRY_CHECK(again.value.runtime == request.runtime);
+    SKERRY_CHECK(again.value.signature == request.signature);
     return 0;
 }

@@ -19,7 +19,8 @@ SETTINGS = {"family": "4", "idle": "sleep", "cores": "1", "reply_cache_entries":
             "standby_native": "2", "standby_python3": "2", "standby_nodejs": "2", "require_signature": "false",
             "allow_origin": "", "invoke_from": "",  # of the POP: a list of networks
             "fleet": "",  # a file with its [store]: the POP is a member of a fleet
-            "more": ""}  # a file that goes to the end of the POP's configuration
+            "more": "",  # a file that goes to the end of the POP's configuration
+            "more_regions": ""}  # and of the regions'
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -135,6 +136,8 @@ management = "{plan.management(region)}:{MANAGEMENT_PORT}"
         for key in ("fleet", "more"):
             if settings[key]:
                 text += pathlib.Path(settings[key]).read_text()
+    elif settings["more_regions"]:
+        text += pathlib.Path(settings["more_regions"]).read_text()
     return text
 
 

@@ -21,6 +21,15 @@ struct DeployOptions {
     std::string runtime = "native";        // among the parameters too, when it was given
     // As the query of the API; only what was given, since the server has the defaults.
     std::vector<std::pair<std::string, std::string>> parameters;
+    std::string sha256;          // of the artifact; needed where it is a URL
+    std::string sign_key;        // file of a private key; at most one of the two
+    std::string signature_file;  // what sign_artifact() has written
+};
+
+struct SignOptions {
+    DeployOptions subject;   // what is signed, and by what
+    std::string output;      // a new file; empty: standard output
+    std::string public_key;  // file; to verify
 };
 
 struct AliasOptions {
@@ -81,6 +90,13 @@ struct InvokeOptions {
 
 int status(const Common& common);
 int deploy(const Common& common, const DeployOptions& options);
+// PATH and PATH.pub, neither of which may be there.
+int make_key(const Common& common, const std::string& path);
+int sign_artifact(const Common& common, const SignOptions& options);
+// The bytes that a signature has to be of, for keys that no file has.
+int show_statement(const Common& common, const SignOptions& options);
+int list_fetches(const Common& common);
+int verify_artifact(const Common& common, const SignOptions& options);
 int list_functions(const Common& common);
 int describe_function(const Common& common, const std::string& name);
 int delete_function(const Common& common, const std::string& name);

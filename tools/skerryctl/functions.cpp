@@ -1,11 +1,8 @@
 // skerryctl function …
-#include <optional>
-
 #include "control/admin/base64url.hpp"
-#include "control/catalog/runtime.hpp"
 #include "tools/skerryctl/admin_client.hpp"
-#include "tools/skerryctl/artifact.hpp"
 #include "tools/skerryctl/commands.hpp"
+#include "tools/skerryctl/signing.hpp"
 
 namespace skerry::ctl {
 namespace {
@@ -13,21 +10,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kShortDigest = 12;
-
-// The variables as the API takes them. Judged here too: a long one would not reach the server.
-std::optional<Failure> pack(const std::vector<std::string>& given, std::string& packed) {
-    catalog::Variables variables;
-    for (const std::string& one : given) {
-        const auto equals = one.find('=');
-        if (equals == std::string::npos)
-            return Failure{kExitUsage, "bad-value", "--env: found \"" + one + "\"", {"NAME=value"}};
-        variables.emplace_back(one.substr(0, equals), one.substr(equals + 1));
-    }
-    auto made = catalog::pack_environment(std::move(variables));
-    if (!made) return Failure{kExitUsage, "bad-value", "--env: " + made.error().text, {}};
-    packed = std::move(*made);
-    return std::nullopt;
-}
 
 std::string function_path(const std::string& name) {
     return "/v1/functions/" + percent_encoded(name);
@@ -67,11 +49,36 @@ void print_workers(const json& v) {
         std::printf("%s: %s worker(s) ended for the CPU time of an invocation\n", shown.c_str(),
                     field(v, "cpu_limit").c_str());
     if (field(v, "last_error").empty()) return;
+    if (field(v, "state") == "untrusted") {
+        std::printf("%s: is not started: %s\n", shown.c_str(),
+                    printable(field(v, "last_error")).c_str());
+        return;
+    }
     std::printf("%s: %s start(s) in a row failed, the next is tried in %s ms: %s\n", shown.c_str(),
                 field(v, "failed_starts").c_str(), field(v, "next_try_ms").c_str(),
                 printable(field(v, "last_error")).c_str());
     for (const auto& line : list_of(v, "last_log"))
         if (line.is_string()) std::printf("  %s\n", printable(line.get<std::string>()).c_str());
+}
+
+// The key's first digits; in brackets when it is none that is trusted there.
+std::string signer(const json& v) {
+    const std::string key = field(v, "signed_by").substr(0, kShortDigest);
+    return key.empty() || field(v, "verified") == "true" ? key : "(" + key + ")";
+}
+
+void print_regions(const json& f) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& r : list_of(f, "region_states")) {
+        std::string state = field(r, "state");
+        if (state == "replicating")
+            state += " " + field(r, "sent_bytes") + "/" + field(r, "bytes") + " bytes";
+        rows.push_back({field(r, "region"), field(r, "version").substr(0, kShortDigest), state,
+                        field(r, "error")});
+    }
+    if (rows.empty()) return;
+    std::printf("\n");
+    print_table({"REGION", "VERSION", "STATE", "WHY"}, rows);
 }
 
 void print_function(const json& f) {
@@ -88,30 +95,38 @@ void print_function(const json& f) {
     for (const auto& v : list_of(f, "versions"))
         rows.push_back({field(v, "version") == field(f, "current") ? "*" : "", field(v, "version"),
                         field(v, "state"), field(v, "workers"), field(v, "free_slots"),
-                        field(v, "held_by")});
+                        field(v, "held_by"), signer(v)});
     std::printf("\n");
-    print_table({"", "VERSION", "STATE", "WORKERS", "FREE", "HELD BY"}, rows);
+    print_table({"", "VERSION", "STATE", "WORKERS", "FREE", "HELD BY", "SIGNED BY"}, rows);
+    print_regions(f);
     for (const auto& v : list_of(f, "versions")) print_workers(v);
 }
 
 }  // namespace
 
 int deploy(const Common& common, const DeployOptions& options) {
-    const auto kind = runtime::kind_of(options.runtime);
-    auto artifact = make_artifact(options.artifact, kind && runtime::needs_handler(*kind));
-    if (!artifact)
-        return report({kExitUsage, "bad-artifact", artifact.error().text, {}}, common.json);
-    std::string environment;
-    if (auto failure = pack(options.environment, environment)) return report(*failure, common.json);
+    Subject subject;
+    if (auto failure = make_subject(options, subject)) return report(*failure, common.json);
+    std::string signature;
+    if (auto failure = signature_for(options, subject, signature))
+        return report(*failure, common.json);
     std::string target = function_path(options.name) + "/versions";
     char separator = '?';
     for (const auto& [key, value] : options.parameters) {
         target += separator + key + "=" + percent_encoded(value);
         separator = '&';
     }
-    if (!environment.empty())
-        target += separator + std::string("environment=") + admin::base64url(environment);
-    const Answer answer = AdminClient(common.admin).post(target, *artifact);
+    const auto add = [&](const char* key, const std::string& value) {
+        if (!value.empty()) target += separator + std::string(key) + "=" + value;
+        if (!value.empty()) separator = '&';
+    };
+    add("environment", admin::base64url(subject.environment));
+    add("signature", signature);
+    if (is_url(options.artifact)) {
+        add("digest", percent_encoded(subject.digest));
+        add("origin", percent_encoded(options.artifact));
+    }
+    const Answer answer = AdminClient(common.admin).post(target, subject.bytes);
     if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
     const json& done = std::get<json>(answer);
     if (common.json) {
@@ -125,6 +140,23 @@ int deploy(const Common& common, const DeployOptions& options) {
         std::printf("  %s: %s\n", printable(field(region, "name")).c_str(),
                     error.empty() ? "has it" : printable("does not have it: " + error).c_str());
     }
+    return kExitOk;
+}
+
+int list_fetches(const Common& common) {
+    const Answer answer = AdminClient(common.admin).get("/v1/fetches");
+    if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure, common.json);
+    const json& all = std::get<json>(answer);
+    if (common.json) {
+        print_json(all);
+        return kExitOk;
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& f : list_of(all, "fetches"))
+        rows.push_back({field(f, "function"), field(f, "digest").substr(0, kShortDigest),
+                        field(f, "state"), field(f, "received_bytes") + "/" + field(f, "bytes"),
+                        field(f, "tries"), field(f, "origin"), field(f, "error")});
+    print_table({"FUNCTION", "DIGEST", "STATE", "BYTES", "TRIES", "ORIGIN", "WHY"}, rows);
     return kExitOk;
 }
 

@@ -18,6 +18,7 @@ using Run = std::function<int()>;
 struct Options {
     Common common;
     DeployOptions deploy;
+    SignOptions sign;
     InvokeOptions invoke;
     AliasOptions alias;
     LogsOptions logs;
@@ -47,18 +48,65 @@ CLI::App* add_verb(CLI::App& parent, const char* name, const char* help) {
     return verb;
 }
 
+// What a version is made of, beside its limits and where it may run.
+void add_version_options(CLI::App& verb, DeployOptions& options) {
+    verb.add_option("--artifact", options.artifact,
+                    "a folder with an executable bootstrap or with the handler's file, a zip or "
+                    "tar of one, one executable or handler's file; or the URL of a zip or tar, "
+                    "with --sha256");
+    verb.add_option("--sha256", options.sha256, "what the artifact hashes to");
+    verb.add_option_function<std::string>(
+        "--runtime",
+        [&options](const std::string& value) {
+            options.runtime = value;
+            options.parameters.emplace_back("runtime", value);
+        },
+        "native, provided, python3 or nodejs (native)");
+    pass_on(verb, options, "--handler", "handler", "file.function, of python3 and nodejs");
+    verb.add_option("--env", options.environment,
+                    "NAME=value, a variable of the function's environment; may be repeated")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void add_artifact_verbs(CLI::App& app, Options& o, Run& run) {
+    CLI::App* artifact = add_verb(app, "artifact", "Keys and signatures, and what is fetched");
+    artifact->require_subcommand(1);
+    CLI::App* keygen = add_verb(*artifact, "keygen", "An Ed25519 key: FILE, and FILE.pub");
+    keygen->add_option("file", o.name, "where there is nothing yet")->required();
+    keygen->final_callback([&] { run = [&] { return make_key(o.common, o.name); }; });
+    add_verb(*artifact, "fetches", "Artifacts that this server fetches from their origins")
+        ->final_callback([&] { run = [&] { return list_fetches(o.common); }; });
+    const auto about = [&](const char* verb, const char* help,
+                           int (*command)(const Common&, const SignOptions&)) {
+        CLI::App* added = add_verb(*artifact, verb, help);
+        added->add_option("name", o.sign.subject.name, "the function's name")->required();
+        add_version_options(*added, o.sign.subject);
+        added->final_callback(
+            [&o, &run, command] { run = [&o, command] { return command(o.common, o.sign); }; });
+        return added;
+    };
+    CLI::App* sign = about("sign", "A signature of one function's version", sign_artifact);
+    sign->add_option("--sign-key", o.sign.subject.sign_key, "file of the private key, in PEM")
+        ->required();
+    sign->add_option("--output", o.sign.output, "a new file for the signature (standard output)");
+    about("statement", "What a signature has to be of, byte for byte", show_statement);
+    CLI::App* verify = about("verify", "Whether a signature is good", verify_artifact);
+    verify->add_option("--signature", o.sign.subject.signature_file, "file")->required();
+    verify->add_option("--key", o.sign.public_key, "file of the public key, in PEM")->required();
+}
+
 void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     CLI::App* function = add_verb(app, "function", "Functions: deploy, list, describe, delete");
     function->require_subcommand(1);
     CLI::App* deploy =
         add_verb(*function, "deploy", "Make a version current: replicated, warm, then switched");
     deploy->add_option("name", o.deploy.name, "the function's name")->required();
-    deploy
-        ->add_option(
-            "--artifact", o.deploy.artifact,
-            "a folder with an executable bootstrap or with the handler's file, a zip or tar "
-            "of one, or one executable or handler's file")
-        ->required();
+    add_version_options(*deploy, o.deploy);
+    deploy->add_option("--sign-key", o.deploy.sign_key,
+                       "file of a private key, in PEM: the version is signed by it");
+    deploy->add_option("--signature", o.deploy.signature_file,
+                       "file that skerryctl artifact sign has written");
     pass_on(*deploy, o.deploy, "--memory-mib", "memory_mib", "memory of a worker (128)");
     pass_on(*deploy, o.deploy, "--timeout-ms", "timeout_ms", "longest invocation (3000)");
     pass_on(*deploy, o.deploy, "--concurrency", "concurrency", "invocations a worker takes (1)");
@@ -68,19 +116,6 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     pass_on(*deploy, o.deploy, "--retry", "retry", "unstarted, idempotent or never (unstarted)");
     pass_on(*deploy, o.deploy, "--regions", "regions",
             "a,b: names or tags of regions, only there (all)");
-    deploy->add_option_function<std::string>(
-        "--runtime",
-        [&](const std::string& value) {
-            o.deploy.runtime = value;
-            o.deploy.parameters.emplace_back("runtime", value);
-        },
-        "native, provided, python3 or nodejs (native)");
-    pass_on(*deploy, o.deploy, "--handler", "handler", "file.function, of python3 and nodejs");
-    deploy
-        ->add_option("--env", o.deploy.environment,
-                     "NAME=value, a variable of the function's environment; may be repeated")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     pass_on(*deploy, o.deploy, "--cpu-percent", "cpu_percent",
             "most it may use of one CPU; 0: all (0)");
     pass_on(*deploy, o.deploy, "--cpu-weight", "cpu_weight", "its share against others (100)");
@@ -282,6 +317,7 @@ int main(int argc, char** argv) {
     app.add_flag("--json", options.common.json, "one JSON document instead of text");
     add_server_verbs(app, options, run);
     add_function_verbs(app, options, run);
+    add_artifact_verbs(app, options, run);
     add_route_verbs(app, options, run);
     add_rule_verbs(app, options, run);
     add_region_verbs(app, options, run);

@@ -43,6 +43,7 @@ class MemoryBackend : public Backend {
         if (digest != catalog::sha256_hex(artifact)) return Error{ENOENT, "it is not here"};
         return lies ? "something else" : artifact;
     }
+    std::vector<FetchView> fetches() override { return {}; }
     std::vector<FunctionView> functions() override {
         const std::lock_guard lock(mutex_);
         std::vector<FunctionView> all;
@@ -145,8 +146,9 @@ class MemoryBackend : public Backend {
         for (const auto& [name, view] : functions_) {
             const catalog::Function& f = view.function;
             for (const auto& version : f.versions) all.versions.push_back({name, version});
-            all.functions.push_back(
-                {name, f.current, settings_id(f.limits, f.policy, f.build_of(f.current).runtime)});
+            all.functions.push_back({name, f.current,
+                                     settings_id(f.limits, f.policy, f.build_of(f.current).runtime,
+                                                 f.signature_of(f.current))});
         }
         return all;
     }
@@ -169,6 +171,8 @@ class MemoryBackend : public Backend {
         view.function.policy = request.policy;
         view.function.current =
             view.function.set_build({catalog::sha256_hex(archive), request.runtime});
+        if (!request.signature.empty())
+            view.function.signatures[view.function.current] = request.signature;
         view.function.versions.push_back(outcome.version);
         ++epoch_;
         return {outcome, true, {}};

@@ -39,7 +39,11 @@ TEST(DeployQuery, DefaultsAndValues) {
 
 TEST(DeployQuery, RefusesTheRest) {
     EXPECT_EQ(code_of("memory=1"), "unknown-parameter");
-    EXPECT_EQ(code_of("digest=" + kDigest), "unknown-parameter") << "not in the admin API";
+    EXPECT_EQ(code_of("digest=" + kDigest), "");
+    EXPECT_EQ(code_of("origin=https%3A%2F%2Fa%2Fb.zip&digest=" + kDigest), "");
+    EXPECT_EQ(code_of("origin=https%3A%2F%2Fa%2Fb.zip"), "missing-parameter") << "whose digest?";
+    EXPECT_EQ(code_of("origin=https%3A%2F%2Fa%2Fb.zip&digest=" + kDigest, Api::management),
+              "unknown-parameter");
     for (const char* bad :
          {"memory_mib=15", "memory_mib=4097", "memory_mib=", "memory_mib=1e2", "memory_mib=-1",
           "memory_mib=+128", "memory_mib= 128", "memory_mib=99999999999999999999", "place=here",
@@ -63,7 +67,22 @@ TEST(DeployQuery, SaysWhatIsAllowed) {
     parsed = parse_deploy("f", "memory_mib=1", Api::admin);
     EXPECT_EQ(parsed.error.allowed, (std::vector<std::string>{"16 to 4096"}));
     parsed = parse_deploy("f", "x=1", Api::admin);
-    EXPECT_EQ(parsed.error.allowed.size(), 24u);
+    EXPECT_EQ(parsed.error.allowed.size(), 27u);
+}
+
+TEST(DeployQuery, ASignatureIsTakenAndTellsServersApart) {
+    const std::string signature = "ed25519." + kDigest + "." + kDigest + kDigest;
+    EXPECT_EQ(code_of("signature=" + signature), "");
+    EXPECT_EQ(code_of("signature=" + signature + "0"), "bad-value");
+    EXPECT_EQ(code_of("signature="), "bad-value");
+    auto parsed =
+        parse_deploy("f", "digest=" + kDigest + "&signature=" + signature, Api::management);
+    ASSERT_TRUE(parsed.ok);
+    EXPECT_EQ(parsed.value.signature, signature);
+    const auto again = parse_deploy("f", render_deploy(parsed.value), Api::management);
+    ASSERT_TRUE(again.ok);
+    EXPECT_EQ(again.value.signature, signature);
+    EXPECT_NE(settings_id({}, {}, {}, signature), settings_id({}, {}, {}));
 }
 
 TEST(DeployQuery, TheManagementApiNeedsADigest) {

@@ -37,6 +37,15 @@ class PlayedController : public RegionSync {
         const std::lock_guard lock(mutex);
         return tombstones.count(name) != 0;
     }
+    std::shared_ptr<std::atomic<std::uint64_t>> on_pushing(std::uint32_t,
+                                                           const admin::DeployRequest&,
+                                                           std::uint64_t) override {
+        return sent;
+    }
+    void on_push_failed(std::uint32_t, const admin::DeployRequest&, const Error& why) override {
+        const std::lock_guard lock(mutex);
+        failures.push_back(why.text);
+    }
     void on_pushed(std::uint32_t, const admin::DeployRequest& request) override {
         const std::lock_guard lock(mutex);
         pushed.push_back(request.digest);
@@ -72,7 +81,9 @@ class PlayedController : public RegionSync {
     std::map<std::string, admin::DeployRequest> wanted;
     std::map<std::string, std::string> archives;
     std::set<std::string> tombstones;
-    std::vector<std::string> pushed;
+    std::vector<std::string> pushed, failures;
+    const std::shared_ptr<std::atomic<std::uint64_t>> sent =
+        std::make_shared<std::atomic<std::uint64_t>>(0);
     bool deploying = false;
     int looks = 0, reads = 0;
 };
