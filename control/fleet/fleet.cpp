@@ -32,6 +32,7 @@ Fleet::~Fleet() {
 
 void Fleet::start(const std::string& fleet_id) {
     known_id_ = fleet_id;
+    seen_revision_ = read_seen();
     threads_.emplace_back([this] { watch_main(); });
     threads_.emplace_back([this] { keep_main(); });
     threads_.emplace_back([this] { apply_main(); });

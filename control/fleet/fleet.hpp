@@ -48,7 +48,8 @@ struct Options {
     std::string prefix;
     Member self;
     std::uint32_t lease_s = 10;
-    std::string seen_file;  // its mtime: when the fleet's state was last confirmed
+    // Its mtime: when the fleet's state was last confirmed; in it, etcd's revision then.
+    std::string seen_file;
 };
 
 struct Change {
@@ -126,6 +127,8 @@ class Fleet {
     Status confirm();
     void note_confirmation(const Status& confirmed);
     double seen_age_s() const;
+    std::uint64_t read_seen() const;
+    void write_seen(std::uint64_t revision) const;
 
     // applier.cpp
     void apply_main();
@@ -142,7 +145,9 @@ class Fleet {
     std::condition_variable woken_;
     bool stopping_ = false;
     Mirror mirror_;
-    std::string known_id_;     // the fleet of what is here
+    std::string known_id_;  // the fleet of what is here
+    // That this server had heard of before it was restarted; 0 after the first list.
+    std::uint64_t seen_revision_ = 0;
     bool joined_ = false;      // known_id_ is the mirror's, and all of ours is in etcd
     bool watching_ = false;    // no event was missed that we know of
     bool resumable_ = false;   // what is mirrored was confirmed since the last watch began

@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cinttypes>
+#include <cstdio>
 
 #include "control/fleet/fleet.hpp"
 #include "sandbox/base/unique_fd.hpp"
@@ -101,9 +104,33 @@ void Fleet::note_confirmation(const Status& confirmed) {
         woken_.notify_all();
     }
     tell_if_changed(was_fresh);
-    if (!confirmed || !fresh()) return;
+    std::uint64_t revision = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!confirmed || !is_fresh_locked()) return;
+        revision = mirror_.revision();
+    }
+    write_seen(revision);
+}
+
+// 20 digits, so that it is written over in place. What a crash leaves of it is as good as nothing.
+void Fleet::write_seen(std::uint64_t revision) const {
+    char text[24];
+    const int size = std::snprintf(text, sizeof text, "%020" PRIu64 "\n", revision);
     const UniqueFd file(open(options_.seen_file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-    if (file) futimens(file.get(), nullptr);
+    if (!file) return;
+    if (pwrite(file.get(), text, static_cast<std::size_t>(size), 0) == size)
+        futimens(file.get(), nullptr);
+}
+
+std::uint64_t Fleet::read_seen() const {
+    char text[24] = "";
+    std::uint64_t revision = 0;
+    const UniqueFd file(open(options_.seen_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const ssize_t size = file ? read(file.get(), text, sizeof text) : 0;
+    if (size != 21) return 0;
+    const auto [end, error] = std::from_chars(text, text + 20, revision);
+    return error == std::errc{} && end == text + 20 ? revision : 0;
 }
 
 // By the calendar: it is to be right after a restart, too.

@@ -107,8 +107,13 @@ Result<std::uint64_t> Fleet::list() {
     // What was here before this server joined is the fleet's, too, if it has nothing of that name.
     // What it had as a member, and the fleet has not, was deleted.
     const bool joining = id->value != known_id_;
-    // A cluster that was restored from a backup counts from there.
-    const bool went_back = question.revision < mirror_.revision();
+    // A cluster that was restored from a backup counts from there. What it does not have was made
+    // after the backup, as far as anybody knows: it is contributed again, not deleted.
+    const bool went_back = question.revision < std::max(mirror_.revision(), seen_revision_);
+    if (went_back)
+        spdlog::warn("fleet: etcd has gone back to revision {}: restored from a backup?",
+                     question.revision);
+    seen_revision_ = 0;
     if (joining) joined_ = false;
     if (joining || went_back) {
         have_.clear();
@@ -116,9 +121,9 @@ Result<std::uint64_t> Fleet::list() {
         waiting_.clear();
         mirror_.clear();
     }
-    mirror_.begin(all, question.revision, joining ? std::set<std::string>() : here);
+    mirror_.begin(all, question.revision, joining || went_back ? std::set<std::string>() : here);
     contributions_.clear();
-    if (joining)
+    if (joining || went_back)
         for (const std::string& name : here)
             if (mirror_.functions().count(name) == 0 ||
                 !mirror_.functions().at(name).record.has_value())

@@ -158,7 +158,7 @@ lease_s = 3
 
     def invoke(self, name, node, *words):
         pop = self.plan.pop if node == "pop" else f"{POP2}:4600"
-        done = self.run(self.skerryctl, "--json", "invoke", name, "--pop", pop, "--payload", "x", *words)
+        done = self.run(self.skerryctl, "--json", "invoke", name, "--pop", pop, "--payload", '"x"', *words)
         equal(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(done.stdout)
 
@@ -343,6 +343,94 @@ def test_an_etcd_that_has_lost_everything_is_filled_by_its_members(lab):
     found = lab.functions("pop2")
     del found["anew"]
     equal(found, before)
+
+
+def python(lab, word):
+    folder = lab.new_folder()
+    (folder / "app.py").write_text(f"def handle(event, context):\n    return '{word}'\n")
+    return folder
+
+
+def test_a_follower_whose_version_does_not_start(lab):
+    end(lab.plan.dir / "pop2.pid")
+    path = lab.plan.dir / "pop2.toml"
+    whole = path.read_text()
+    none = lab.new_folder()
+    (none / "native").symlink_to(lab.plan.build / "runtimes/native")
+    path.write_text(re.sub(r'runtimes_dir = ".*"', f'runtimes_dir = "{none}"', whole))
+    start(lab.plan, "pop2")
+    wait_until_up(lab.plan, ["pop2"])
+    lab.fresh("pop2")
+    words = ("--artifact", python(lab, "one"), "--runtime", "python3", "--handler", "app.handle", "--warm-min", "1")
+    version = lab.ctl("function", "deploy", "snake", *words)["version"]
+    # It is the fleet's, so it is current there as well; its requests go where it does start.
+    lab.agree("a version that does not start at pop2")
+    shown = lab.ctl("function", "describe", "snake", node="pop2")["versions"][0]
+    assert shown["state"] == "backing off" and shown["last_error"], shown
+    eventually(lambda: lab.ctl("explain", "snake", node="pop2")["verdict"] == "forward", "pop2 sends it to the region")
+    equal(lab.invoke("snake", "pop2")["version"], version[:16])
+    equal(lab.look("pop2")["pending"], [])
+    end(lab.plan.dir / "pop2.pid")
+    path.write_text(whole)
+    start(lab.plan, "pop2")
+    wait_until_up(lab.plan, ["pop2"])
+    eventually(lambda: lab.ctl("function", "describe", "snake", node="pop2")["versions"][0]["state"] == "ready", "it starts there, too")
+    lab.ctl("function", "delete", "snake")
+    lab.agree("that it is gone")
+
+
+def test_an_artifact_that_no_member_can_give(lab):
+    first = lab.deploy("lost", "echo", "--place", "pop", release_txt="a")["version"]
+    lab.agree("its first version")
+    end(lab.plan.dir / "pop2.pid")
+    folder = lab.artifact("echo", release_txt="b")
+    second = lab.ctl("function", "deploy", "lost", "--artifact", folder, "--place", "pop")["version"]
+    blob = lab.plan.node_dir("pop") / f"artifacts/{second}.blob"
+    blob.unlink()
+    start(lab.plan, "pop2")
+    wait_until_up(lab.plan, ["pop2"])
+    eventually(lambda: [each for each in lab.look("pop2")["pending"] if each["function"] == "lost" and second in each["why"]],
+               "pop2 says what it lacks")
+    # The one before it goes on, there; it can't be changed from there; and all others are as ever.
+    equal(lab.invoke("lost", "pop2")["version"], first[:16])
+    equal(lab.refused("pop2", "function", "alias", "lost", "x", "--version", first)["code"], "conflict")
+    equal(lab.invoke("shared", "pop2")["status"], "ok")
+    lab.ctl("function", "deploy", "lost", "--artifact", folder, "--place", "pop")
+    lab.agree("what was deployed once more")
+    equal(lab.invoke("lost", "pop2")["version"], second[:16])
+    equal(lab.look("pop2")["pending"], [])
+
+
+def test_etcd_is_restored_from_an_older_backup(lab):
+    def copy(to, suffix):
+        for name in MEMBERS:
+            lab.kill_member(name)
+            shutil.rmtree(lab.plan.dir / f"{name}.{to}", ignore_errors=True)
+            shutil.copytree(lab.plan.dir / f"{name}.{suffix}", lab.plan.dir / f"{name}.{to}")
+        for name in MEMBERS:
+            lab.start_member(name)
+        lab.log_in()
+
+    lab.fresh("pop", "pop2")
+    version = lab.deploy("older", "echo", release_txt="o")["version"]
+    lab.agree("what the backup has")
+    copy("backup", "data")
+    lab.fresh("pop", "pop2")
+    lab.deploy("since", "echo", release_txt="c")
+    lab.ctl("function", "alias", "older", "since", "--version", version)
+    lab.agree("what came after the backup")
+    # One of them has seen the newer state, and is away while the older one comes back.
+    end(lab.plan.dir / "pop2.pid")
+    copy("data", "backup")
+    start(lab.plan, "pop2")
+    wait_until_up(lab.plan, ["pop2"])
+    lab.fresh("pop", "pop2")
+    eventually(lambda: "since" not in lab.functions("pop")["older"][2], "what the backup has is as it has it")
+    lab.agree("one state")
+    for node in ("pop", "pop2"):
+        equal(lab.invoke("since", node)["status"], "ok", "what it has not is not lost")
+    lab.deploy("after", "echo", "--place", "pop")
+    lab.agree("what was deployed after that")
 
 
 if __name__ == "__main__":
