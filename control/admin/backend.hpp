@@ -19,6 +19,8 @@
 #include "control/placement/start_phases.hpp"
 #include "control/routes/route.hpp"
 #include "control/rules/rule.hpp"
+#include "control/worth/idle_times.hpp"
+#include "control/worth/plan.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/decide/decide.hpp"
 #include "dataplane/load/region_loads.hpp"
@@ -85,12 +87,24 @@ struct FetchView {
     std::uint32_t tries = 0;
 };
 
+// What the last plan was told of a function's current version, and said of it (control/worth).
+struct PlacementView {
+    bool here = false;  // it may have workers here at all; else nothing below is told
+    worth::Candidate asked;
+    worth::Verdict verdict;
+    worth::KeepAlive keep;
+    double hour_per_s = 0;  // what this hour of the week has usually been; 0: unknown
+    std::uint64_t memory_mib = 0, memory_max_mib = 0;  // of all workers; the budget, 0: none
+    double cpus_max = 0;                               // the same; 0: none
+};
+
 struct FunctionView {
     catalog::Function function;
     std::vector<VersionView> versions;
     std::vector<RegionState> region_states;
     double rate_per_s = 0;
     bool popular = false;
+    PlacementView placement;
     std::uint64_t arrivals = 0, local = 0, forwarded = 0;
     std::uint64_t throttled = 0;  // refused, over limits.max_per_s
 };
@@ -126,6 +140,7 @@ struct ExplainView {
     std::string policy;
     Decision decision;
     LocalView local;
+    PlacementView placement;
     std::vector<CandidateView> candidates;
     std::optional<std::uint8_t> second;  // region that is asked, too, if the first takes long
 };

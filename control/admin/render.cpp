@@ -108,6 +108,26 @@ json regions_json(const std::vector<RegionOutcome>& outcomes) {
     return regions;
 }
 
+json placement_json(const PlacementView& v) {
+    if (!v.here) return {{"workers", 0}, {"why", worth::text(worth::Why::not_here)}};
+    return {{"workers", v.verdict.workers},
+            {"why", worth::text(v.verdict.why)},
+            {"value_us_per_s", finite(v.verdict.value)},
+            {"next_value_us_per_s", finite(v.verdict.next_value)},
+            {"rate_per_s", finite(v.asked.rate_per_s)},
+            {"steady_per_s", finite(v.asked.steady_per_s)},
+            {"forecast_per_s", finite(v.asked.forecast_per_s)},
+            {"hour_per_s", finite(v.hour_per_s)},
+            {"saved_us", finite(v.asked.saved_us)},
+            {"run_us", finite(v.asked.run_us)},
+            {"start_us", finite(v.asked.start_us)},
+            {"keep_ms", v.keep.keep_us / 1000},
+            {"due_after_ms", v.keep.from_us / 1000},
+            {"memory_mib", v.memory_mib},
+            {"memory_max_mib", v.memory_max_mib},
+            {"cpus_max", finite(v.cpus_max)}};
+}
+
 }  // namespace
 
 std::string hex_id(std::uint64_t id) {
@@ -239,6 +259,7 @@ json to_json(const FunctionView& v) {
             {"reserved", v.function.reserved ? json(*v.function.reserved) : json(nullptr)},
             {"rate_per_s", finite(v.rate_per_s)},
             {"popular", v.popular},
+            {"placement", placement_json(v.placement)},
             {"arrivals", v.arrivals},
             {"throttled", v.throttled},
             {"local", v.local},
@@ -302,6 +323,7 @@ json to_json(const ExplainView& v) {
                   {"may_queue", v.local.may_queue},
                   {"is_pop", v.local.is_pop},
                   {"draining", v.local.draining}}},
+                {"placement", placement_json(v.placement)},
                 {"candidates", std::move(candidates)}};
     if (v.decision.verdict == Verdict::forward && v.decision.region < v.candidates.size())
         out["region"] = v.candidates[v.decision.region].region;

@@ -81,8 +81,13 @@ struct Workers {                       // [workers]
     std::uint32_t max = 64;            // worker processes on this server
     std::uint32_t first_uid = 210000;  // host uids used: first_uid … first_uid + max - 1
     std::uint32_t idle_timeout_ms =
-        30000;                  // a worker above the warm minimum, unused this long, ends
-    std::uint32_t spin_us = 0;  // how long an idle worker spins before it sleeps
+        30000;  // a worker above the warm minimum, unused this long, ends
+    // Where a function's habits are known: no idle worker above the minimum lives longer. At most
+    // idle_timeout_ms: habits do not matter.
+    std::uint32_t idle_max_ms = 600000;
+    std::uint32_t memory_mib = 0;  // that workers may have by their functions' limits; 0: no limit
+    double cpus = 0;               // that kept workers may keep busy; 0: no limit
+    std::uint32_t spin_us = 0;     // how long an idle worker spins before it sleeps
     std::uint32_t start_timeout_ms = 10000;
     // Kept started, for functions of that kind.
     std::uint32_t standby_native = 2, standby_python3 = 2, standby_nodejs = 2;

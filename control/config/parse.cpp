@@ -130,6 +130,9 @@ void read_workers(Reader& top, Workers& w, Lines& lines, Problems& problems) {
     r.integer("max", w.max, 1, 1024);
     r.integer("first_uid", w.first_uid, 1000, (1ll << 31) - 1);
     r.integer("idle_timeout_ms", w.idle_timeout_ms, 100, 86400000);
+    r.integer("idle_max_ms", w.idle_max_ms, 0, 86400000);
+    r.integer("memory_mib", w.memory_mib, 0, 1 << 24);
+    r.number("cpus", w.cpus, 0, 4096);
     r.integer("spin_us", w.spin_us, 0, 1000000);
     r.integer("start_timeout_ms", w.start_timeout_ms, 100, 600000);
     r.integer("standby_native", w.standby_native, 0, 64);

@@ -10,14 +10,12 @@
 #include <random>
 
 #include "control/config/access_keys.hpp"
-#include "control/placement/demand.hpp"
 #include "sandbox/base/check.hpp"
 
 namespace skerry::control {
 namespace {
 
 constexpr std::uint64_t kPlacementPeriod_us = 100'000;
-constexpr std::uint32_t kBusyLooksToGrow = 2;
 constexpr std::uint32_t kManagementTimeout_ms = 15'000;  // a push gets more, for its bytes
 // With the one that has its turn, five of each HTTP server's eight threads.
 constexpr std::uint32_t kMostWaitingDeploys = 4;
@@ -91,6 +89,7 @@ placement::WorkerLimits worker_limits(const config::Config& config, logs::Collec
             .first_uid = config.workers.first_uid,
             .idle_timeout_us = config.workers.idle_timeout_ms * 1000ull,
             .start_timeout_us = config.workers.start_timeout_ms * 1000ull,
+            .memory_mib = config.workers.memory_mib,
             .spin_us = config.workers.spin_us,
             .starts_max = config.workers.starts_max != 0 ? config.workers.starts_max : 2 * cpus,
             .standby = {.native = config.workers.standby_native,
@@ -167,6 +166,7 @@ Status Controller::prepare() {
                      kMaxEntries);
     // With an empty catalog, somebody may be about to restore it.
     sweep_due_ = !catalog_.functions().empty();
+    open_forecasts();
     if (const Status opened = open_routes(); !opened) return opened;
     if (const Status opened = open_rules(); !opened) return opened;
     set_clocks();
@@ -274,46 +274,6 @@ int Controller::step() {
     // A grace period ends when a core has turned once: look again soon.
     if (!reclaimer_.empty()) next_us = std::min(next_us, now_us + 2000);
     return static_cast<int>((next_us - std::min(next_us, now_us) + 999) / 1000);
-}
-
-// How many workers each version should have.
-void Controller::place(std::uint64_t now_us) {
-    std::vector<regions::Tracked> tracked;
-    std::vector<std::uint32_t> indices;
-    for (const auto& [name, function] : catalog_.functions()) {
-        indices.push_back(deployed_.at(name).index);
-        tracked.push_back({.function = indices.back(),
-                           .key = catalog::function_key(name),
-                           .cold_cost_us = cold_cost_us(function, function.current)});
-    }
-    rates_.step(tracked, now_us);
-    own_load_.step(indices, now_us);
-    for (const auto& [name, function] : catalog_.functions()) {
-        Deployed& deployed = deployed_.at(name);
-        for (const auto& [digest, entry] : deployed.entries) {
-            const bool current = digest == function.current;
-            if (current) {
-                const bool busy = pool_.ready(entry) != 0 && pool_.free_slots(entry) == 0;
-                deployed.busy_looks = busy ? deployed.busy_looks + 1 : 0;
-            }
-            const placement::Wish wish =
-                placement::wish({.is_pop = shared_.server.is_pop,
-                                 .current = current,
-                                 .place = function.policy.place,
-                                 .warm_min = function.limits.warm_min,
-                                 .warm_max = function.limits.warm_max,
-                                 .rate_per_s = rates_.rate_per_s(deployed.index),
-                                 .popular_per_s = config_.admission.popular_per_s,
-                                 .was_popular = deployed.popular,
-                                 .all_busy = deployed.busy_looks >= kBusyLooksToGrow,
-                                 .workers = pool_.workers(entry)});
-            if (current) deployed.popular = wish.popular;
-            const bool warming = warming_ == entry + 1;
-            pool_.set_target(entry,
-                             warming ? std::max(wish.minimum, warming_workers_) : wish.minimum,
-                             current || warming || catalog::is_aliased(function, digest));
-        }
-    }
 }
 
 // Regions with another set of versions, entries that can't start, or can again.

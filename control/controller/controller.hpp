@@ -43,6 +43,8 @@
 #include "control/routes/compile.hpp"
 #include "control/rules/compile.hpp"
 #include "control/signing/trust.hpp"
+#include "control/worth/forecast.hpp"
+#include "control/worth/plan.hpp"
 #include "dataplane/auth/access_keys.hpp"
 #include "dataplane/shared.hpp"
 
@@ -200,13 +202,28 @@ class Controller final : public admin::Backend,
     Status judge_trust(const catalog::Function& function, const std::string& version) const;
     std::optional<admin::ApiError> judge_signature(admin::DeployRequest& request);
     void note_trust(const catalog::Function& function);
+    // place.cpp
+    void place(std::uint64_t now_us);
+    void note_habits(std::uint64_t key, Deployed& deployed, double passed_s, std::uint64_t now_us);
+    worth::Candidate candidate(const catalog::Function& function, std::uint64_t key,
+                               const std::string& digest, std::uint32_t entry,
+                               std::uint64_t now_us);
+    double saved_us(const catalog::Function& function, const Deployed& deployed) const;
+    void read_ways(std::uint64_t now_us);
+    worth::Budget budget() const;
+    void follow_plan(const std::vector<worth::Verdict>& verdicts);
+    admin::PlacementView placement_view(const catalog::Function& function) const;
+
+    // forecasts.cpp
+    std::string forecasts_file() const;
+    void open_forecasts();
+    void save_forecasts(Lock& lock);
 
     // keys.cpp
     void use_access_keys(const std::vector<config::AccessKey>& settings,
                          std::vector<auth::AccessKeySpec> specs);
 
     // controller.cpp
-    void place(std::uint64_t now_us);
     void note_changes(std::uint64_t now_us);
     void nudge();
     void set_clocks();
@@ -336,6 +353,18 @@ class Controller final : public admin::Backend,
     regions::Monitor monitor_;
     OwnLoadMeter own_load_;
     regions::Rates rates_;
+    worth::Forecast forecast_;
+    // Of this tick: the candidates and the versions that they are of; µs to each region and back,
+    // with the wait there; less than 0: it can't be used now.
+    std::vector<worth::Candidate> candidates_;
+    struct Planned {
+        const catalog::Function* function;
+        const std::string* digest;
+        std::uint32_t entry;
+    };
+    std::vector<Planned> planned_;
+    std::array<double, kMaxRegions> way_us_{};
+    std::uint64_t placed_us_ = 0;  // last
     Reclaimer reclaimer_;
     // What is published as Shared::access_keys, what it was made of, and what it has replaced since
     // the last snapshot.

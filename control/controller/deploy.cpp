@@ -11,7 +11,6 @@
 
 #include "control/config/region_sets.hpp"
 #include "control/controller/controller.hpp"
-#include "control/placement/demand.hpp"
 
 namespace skerry::control {
 namespace {
@@ -259,12 +258,9 @@ std::vector<admin::RegionOutcome> Controller::replicate(const Plan& plan,
 Status Controller::warm_up(Lock& lock, const Plan& plan) {
     const catalog::Function& function = plan.next;
     const std::uint32_t fit = kSlotsPerEntry / function.limits.concurrency;
-    const std::uint32_t kept = std::min(fit, placement::wish({.is_pop = shared_.server.is_pop,
-                                                              .place = function.policy.place,
-                                                              .warm_min = function.limits.warm_min,
-                                                              .warm_max = function.limits.warm_max,
-                                                              .was_popular = false})
-                                                 .minimum);
+    const std::uint32_t kept = std::min(
+        fit, worth::pinned({.place = function.policy.place, .warm_min = function.limits.warm_min},
+                           shared_.server.is_pop));
     const std::uint32_t workers = std::max(1u, kept);
     // An entry that serves already keeps its limit until the switch, unless that is too low for it.
     if (plan.opened.count(function.current) == 0)
@@ -289,7 +285,8 @@ Status Controller::warm_up(Lock& lock, const Plan& plan) {
         return Error{0, "a worker of it could not be started: " + why};
     return Error{ETIMEDOUT, done ? "no worker became ready"
                                  : "its workers did not become ready in time; is workers.max (" +
-                                       std::to_string(config_.workers.max) + ") reached?"};
+                                       std::to_string(config_.workers.max) +
+                                       ") reached, or workers.memory_mib?"};
 }
 
 // From commit() on every request is for the new version; `publication` tells when that has passed.

@@ -15,6 +15,7 @@ using admin::EraseOutcome;
 
 constexpr std::chrono::seconds kTurnPatience{5};
 constexpr std::chrono::seconds kSweepAgain{1};
+constexpr std::chrono::minutes kSavePeriod{5};  // of the forecasts
 
 ApiResult<EraseOutcome> refuse(int status, const std::string& code, const std::string& message) {
     return ApiResult<EraseOutcome>::failure({status, code, message, {}});
@@ -136,9 +137,16 @@ void Controller::note_ended_workers() {
 
 void Controller::sweep_main() {
     Lock lock(mutex_);
+    auto next_save = std::chrono::steady_clock::now() + kSavePeriod;
     for (;;) {
-        sweeper_woken_.wait(lock, [this] { return stopping_ || sweep_due_; });
+        const bool woken =
+            sweeper_woken_.wait_until(lock, next_save, [this] { return stopping_ || sweep_due_; });
+        if (stopping_ || !woken) {
+            save_forecasts(lock);
+            next_save = std::chrono::steady_clock::now() + kSavePeriod;
+        }
         if (stopping_) return;
+        if (!woken) continue;
         sweep_due_ = false;
         lock.unlock();
         const bool done = sweep();

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "control/worth/idle_times.hpp"
+#include "control/worth/plan.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 
 namespace skerry::control {
@@ -29,6 +31,12 @@ struct Deployed {
     }
     std::uint32_t busy_looks =
         0;  // consecutive looks that found no free slot of the current version
+    // What the last plan was told of the current version, and said of it.
+    worth::Candidate asked;
+    worth::Verdict verdict;
+    std::optional<std::uint64_t> arrived;  // requests that its habits know of
+    worth::IdleTimes idle;
+    worth::KeepAlive keep;
 };
 
 // An entry that is closed, or about to be: what its workers use is there until they have ended.

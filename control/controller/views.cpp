@@ -1,5 +1,6 @@
 // What the admin API shows of the controller.
 #include <rte_cycles.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -157,6 +158,21 @@ void Controller::show_regions(const catalog::Function& function, admin::Function
     }
 }
 
+admin::PlacementView Controller::placement_view(const catalog::Function& function) const {
+    const Deployed& deployed = deployed_.at(function.name);
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return {.here = deployed.entries.count(function.current) != 0,
+            .asked = deployed.asked,
+            .verdict = deployed.verdict,
+            .keep = deployed.keep,
+            .hour_per_s = forecast_.rate_per_s(catalog::function_key(function.name),
+                                               static_cast<double>(now.tv_sec)),
+            .memory_mib = pool_.memory_mib(),
+            .memory_max_mib = config_.workers.memory_mib,
+            .cpus_max = config_.workers.cpus};
+}
+
 admin::FunctionView Controller::view(const catalog::Function& function) {
     const Deployed& deployed = deployed_.at(function.name);
     admin::FunctionView view;
@@ -177,6 +193,7 @@ admin::FunctionView Controller::view(const catalog::Function& function) {
     show_regions(function, view);
     view.rate_per_s = rates_.rate_per_s(deployed.index);
     view.popular = deployed.popular;
+    view.placement = placement_view(function);
     view.arrivals = sum(shared_, deployed.index, &FunctionCounters::arrivals);
     view.throttled = sum(shared_, deployed.index, &FunctionCounters::throttled);
     view.local = sum(shared_, deployed.index, &FunctionCounters::local);
@@ -312,6 +329,7 @@ ApiResult<admin::ExplainView> Controller::explain(const std::string& name) {
     const Request request{.deadline_us = target->timeout_us + 1'000'000};
     view.local.no_region = shared_.server.no_region;
     view.policy = select::name(shared_.server.selection.policy);
+    view.placement = placement_view(*function);
     add_candidates(*target, request, view);
     return {std::move(view), true, {}};
 }

@@ -74,14 +74,31 @@ void WorkerPool::forgive(std::uint32_t entry) {
     entries_[entry].failure.clear();
 }
 
-// All workers are taken: the one that has been idle longest, and above its function's minimum,
-// ends. Its place is free when its process has ended; until then no second one ends for it.
-void WorkerPool::make_room(std::uint32_t for_entry, std::uint64_t now_us) {
+// Whether one more worker of the version is within the memory that there is. If not, room is made,
+// or it is said that there never will be any.
+bool WorkerPool::has_memory(std::uint32_t index, std::uint64_t now_us) {
+    const std::uint64_t own_mib = entries_[index].spec.memory_mib;
+    if (limits_.memory_mib == 0 || memory_mib() + own_mib <= limits_.memory_mib) return true;
+    if (own_mib > limits_.memory_mib)
+        start_failed(index,
+                     "a worker has " + std::to_string(own_mib) +
+                         " MiB, and all of this server's together workers.memory_mib = " +
+                         std::to_string(limits_.memory_mib),
+                     now_us);
+    else
+        make_room(index, true, now_us);
+    return false;
+}
+
+// All workers, or all their memory, are taken: the one that has been idle longest, and above its
+// function's minimum, ends. Its place is free when its process has ended; until then no second one
+// ends for it.
+void WorkerPool::make_room(std::uint32_t for_entry, bool of_memory, std::uint64_t now_us) {
     const auto ending = std::count_if(workers_.begin(), workers_.end(), [](const auto& pair) {
         return pair.second->state == Worker::State::ending;
     });
     if (room_wanted_++ < static_cast<std::uint64_t>(ending)) return;
-    if (end_one_standby()) return;
+    if (!of_memory && end_one_standby()) return;
     std::vector<Worker*> idle;
     for (auto& [id, worker] : workers_)
         if (worker->state == Worker::State::ready && worker->entry != for_entry &&
@@ -123,11 +140,12 @@ void WorkerPool::introduce_channel(Worker& worker, const VersionSpec& spec) {
 
 bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
     Entry& entry = entries_[index];
+    if (!has_memory(index, now_us)) return false;
     if (Worker* standby = standby_for(entry, now_us); standby != nullptr)
         if (assign(*standby, index, now_us) || warden_busy_) return !warden_busy_;
     const auto place = std::find(index_used_.begin(), index_used_.end(), false);
     if (place == index_used_.end()) {
-        make_room(index, now_us);  // for the next step: its process has to end first
+        make_room(index, false, now_us);  // for the next step: its process has to end first
         return false;
     }
     auto worker = std::make_unique<Worker>();

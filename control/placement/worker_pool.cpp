@@ -121,6 +121,14 @@ std::uint32_t WorkerPool::free_slots() const {
     return total;
 }
 
+std::uint64_t WorkerPool::memory_mib() const {
+    std::uint64_t total = 0;
+    for (const auto& [id, worker] : workers_)
+        if (worker->entry != kNoEntry && !worker->is_template)
+            total += entries_[worker->entry].spec.memory_mib;
+    return total;
+}
+
 // What could execute at once: the slots of workers that are there or on their way, and one for each
 // that could be started. Those that stand by make room.
 std::uint32_t WorkerPool::slots() const {
@@ -132,8 +140,11 @@ std::uint32_t WorkerPool::slots() const {
         ++taken;
         total += std::max(1u, entries_[worker->entry].spec.concurrency);
     }
-    return static_cast<std::uint32_t>(total + limits_.max -
-                                      std::min<std::uint64_t>(limits_.max, taken));
+    std::uint64_t more = limits_.max - std::min<std::uint64_t>(limits_.max, taken);
+    if (limits_.memory_mib != 0)  // of the usual size
+        more = std::min(more, (limits_.memory_mib - std::min(limits_.memory_mib, memory_mib())) /
+                                  VersionSpec{}.memory_mib);
+    return static_cast<std::uint32_t>(total + more);
 }
 
 std::string WorkerPool::start_failure(std::uint32_t entry) const {
@@ -166,7 +177,10 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
         serve_wanted(i, now_us);
         // One that has just become ready for somebody who waits is idle only until a core looks.
         if (shared_.capacity->entries[i].wanted.load(SK_RELAXED) == 0)
-            end_idle(i, now_us, entry.keep_idle ? limits_.idle_timeout_us : 0);
+            end_idle(i, now_us,
+                     !entry.keep_idle     ? 0
+                     : entry.idle_us != 0 ? entry.idle_us
+                                          : limits_.idle_timeout_us);
         if (entry.failures != 0 && entry.not_before_us > now_us)
             next_us = std::min(next_us, entry.not_before_us);
     }

@@ -6,9 +6,9 @@
 // for a while. A version whose workers fail to start, or end at once, is tried again with longer
 // and longer pauses, until one of its workers lived for a second.
 //
-// Limits: kMaxEntries versions, WorkerLimits::max workers in all. When all are taken and a function
-// is waited for, the worker that has been idle longest and is above its minimum makes room. Control
-// thread only.
+// Limits: kMaxEntries versions, WorkerLimits::max workers in all, and WorkerLimits::memory_mib of
+// memory. When all are taken and a function is waited for, the worker that has been idle longest
+// and is above its minimum makes room. Control thread only.
 #pragma once
 
 #include <poll.h>
@@ -37,6 +37,7 @@ struct WorkerLimits {
     std::uint32_t first_uid = 210000;
     std::uint64_t idle_timeout_us = 30'000'000;
     std::uint64_t start_timeout_us = 10'000'000;
+    std::uint64_t memory_mib = 0;  // of all workers of functions, by their limits; 0: no limit
     std::uint32_t spin_us = 0;
     std::uint32_t starts_max = 0;   // at once, of all versions; 0: as many as there may be workers
     StandbyCounts standby = {};     // kept waiting for a function
@@ -87,6 +88,10 @@ class WorkerPool {
     // `minimum` workers are kept. `keep_idle`: those above it live for the idle timeout; otherwise
     // (an old version) they end at once when they have nothing to do.
     void set_target(std::uint32_t entry, std::uint32_t minimum, bool keep_idle);
+    // Of this entry, instead of the idle timeout; 0: that again.
+    void set_patience(std::uint32_t entry, std::uint64_t idle_us) {
+        entries_[entry].idle_us = idle_us;
+    }
 
     // Takes news from the warden and from workers, and does what is to be done. Returns when it
     // wants to be called next, at the latest.
@@ -107,6 +112,7 @@ class WorkerPool {
     std::uint32_t workers(std::uint32_t entry) const;
     std::uint32_t ready(std::uint32_t entry) const;
     std::uint32_t free_slots(std::uint32_t entry) const;
+    std::uint64_t memory_mib() const;  // that its workers have by their limits, templates excepted
     std::uint32_t free_slots() const;
     std::uint32_t slots() const;
     // Why the last start failed, while starts are held back for it; empty: all is well.
@@ -136,6 +142,7 @@ class WorkerPool {
         bool closing = false;
         std::uint32_t minimum = 0;
         bool keep_idle = true;
+        std::uint64_t idle_us = 0;   // of workers above the minimum; 0: the idle timeout
         std::uint64_t allotted = 0;  // slots that belong to a worker
         std::uint64_t start_us = 0;
         std::uint32_t failures = 0;  // consecutive starts that failed, or crashes right after
@@ -159,7 +166,8 @@ class WorkerPool {
     void take_retired();
     void serve_wanted(std::uint32_t entry, std::uint64_t now_us);
     void end_idle(std::uint32_t entry, std::uint64_t now_us, std::uint64_t patience_us);
-    void make_room(std::uint32_t for_entry, std::uint64_t now_us);
+    void make_room(std::uint32_t for_entry, bool of_memory, std::uint64_t now_us);
+    bool has_memory(std::uint32_t entry, std::uint64_t now_us);
     bool start(std::uint32_t entry, std::uint64_t now_us);
     Status order(const Entry& entry, Worker& worker);
     Status make_memory(const VersionSpec& spec, Worker& worker) const;

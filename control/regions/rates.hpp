@@ -37,6 +37,12 @@ class Rates {
 
     // Arrivals a second at this server.
     double rate_per_s(std::uint32_t function) const { return arrivals_[function].rate; }
+    // The same over the longer time.
+    double steady_per_s(std::uint32_t function) const { return slow_[function].rate; }
+    // All arrivals that have been counted, as of the last step.
+    std::uint64_t arrived(std::uint32_t function) const { return arrivals_[function].seen; }
+    // Of an execution, wherever it was; 0: none is known of.
+    double run_us(std::uint32_t function) const { return runs_[function].mean_us; }
 
   private:
     struct Rate {

@@ -4,7 +4,8 @@
 #include <array>
 #include <cmath>
 
-#include "control/placement/demand.hpp"
+#include "control/worth/plan.hpp"
+#include "dataplane/capacity/capacity_table.hpp"
 #include "dataplane/select/lanes.hpp"
 
 namespace skerry::sim {
@@ -150,22 +151,11 @@ void Engine::report(std::int64_t now_us) {
         }
         regions_[r].publish(now_us);
     }
-    // POPs look through what they keep every ten seconds or so.
+    // POPs plan what they keep every ten seconds or so.
     const std::size_t look = static_cast<std::size_t>(now_us / (report_us_));
     const std::size_t every = std::max<std::size_t>(1, 10'000 / s_.regions.report_ms);
-    for (std::size_t p = look % every; p < pops_.size(); p += every) {
-        auto& kept = pops_[p].kept;
-        std::erase_if(kept, [&](std::uint32_t f) {
-            PopFunction& mine = pop_functions_.at(static_cast<std::uint32_t>(p), f);
-            const float rate = mine.fast * halved(seconds(now_us) - mine.at_s,
-                                                  static_cast<float>(s_.pops.half_life_s));
-            mine.kept = placement::wish({.rate_per_s = rate,
-                                         .popular_per_s = s_.pops.popular_per_s,
-                                         .was_popular = true})
-                            .popular;
-            return !mine.kept;
-        });
-    }
+    for (std::size_t p = look % every; p < pops_.size(); p += every)
+        plan_pop(static_cast<std::uint32_t>(p), now_us);
 }
 
 std::uint32_t Engine::take_flight() {
@@ -204,14 +194,70 @@ void Engine::on_arrival(const Arrival& arrival) {
 
 bool Engine::admit(PopSim& pop, PopFunction& mine, const Arrival& arrival) {
     if (mine.kept) return true;
-    if (pop.kept.size() >= s_.pops.workers) return false;
-    const bool popular =
-        placement::wish({.rate_per_s = mine.fast, .popular_per_s = s_.pops.popular_per_s}).popular;
-    if (!popular) return false;
-    mine.kept = true;
-    mine.warm_s = seconds(arrival.at_us) + world_.functions[arrival.function].cold_us * 1e-6f;
-    pop.kept.push_back(arrival.function);
+    if (mine.asks || !worth::is_popular(mine.fast, s_.pops.popular_per_s, false)) return false;
+    const FunctionTraits& traits = world_.functions[arrival.function];
+    const auto memory_mib = static_cast<std::uint64_t>(traits.memory_mib);
+    const bool fits =
+        pop.kept.size() < s_.pops.workers &&
+        (s_.pops.memory_mib == 0 || pop.memory_mib + memory_mib <= s_.pops.memory_mib);
+    if (!fits) {
+        mine.asks = true;
+        pop.asking.push_back(arrival.function);
+        return false;
+    }
+    keep(pop, mine, arrival.function, arrival.at_us);
     return true;
+}
+
+void Engine::keep(PopSim& pop, PopFunction& mine, std::uint32_t function, std::int64_t now_us) {
+    mine.kept = true;
+    mine.warm_s = seconds(now_us) + world_.functions[function].cold_us * 1e-6f;
+    pop.kept.push_back(function);
+    pop.memory_mib += static_cast<std::uint64_t>(world_.functions[function].memory_mib);
+}
+
+// The product's plan, of what the POP keeps and what has asked to be kept. A function has one
+// worker, with as many slots as it needs.
+void Engine::plan_pop(std::uint32_t p, std::int64_t now_us) {
+    PopSim& pop = pops_[p];
+    std::vector<std::uint32_t> functions;
+    functions.swap(pop.kept);
+    const std::size_t kept = functions.size();
+    functions.insert(functions.end(), pop.asking.begin(), pop.asking.end());
+    pop.asking.clear();
+    pop.memory_mib = 0;
+    const auto nearest_us = *std::min_element(pop.regions.rtt_us.begin(),
+                                              pop.regions.rtt_us.begin() + pop.regions.count);
+    std::vector<worth::Candidate> candidates;
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+        const PopFunction& mine = pop_functions_.at(p, functions[i]);
+        const FunctionTraits& traits = world_.functions[functions[i]];
+        const float idle_s = seconds(now_us) - mine.at_s;
+        candidates.push_back(
+            {.key = functions[i],
+             .slots = kSlotsPerEntry,
+             .memory_mib = static_cast<std::uint32_t>(traits.memory_mib),
+             .rate_per_s = mine.fast * halved(idle_s, static_cast<float>(s_.pops.half_life_s)),
+             .steady_per_s = mine.rate * halved(idle_s, rate_half_life_s_),
+             .run_us = world_.usual_run_us(functions[i]),
+             .saved_us = static_cast<double>(nearest_us),
+             .start_us = traits.cold_us,
+             .workers = i < kept ? 1u : 0u,
+             .was_popular = i < kept});
+    }
+    const auto verdicts = worth::plan(candidates, {.popular_per_s = s_.pops.popular_per_s,
+                                                   .workers = s_.pops.workers,
+                                                   .memory_mib = s_.pops.memory_mib,
+                                                   .starts = s_.pops.workers,
+                                                   .horizon_s = keep_s_});
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+        PopFunction& mine = pop_functions_.at(p, functions[i]);
+        const float warm_s = mine.warm_s;
+        mine.kept = mine.asks = false;
+        if (verdicts[i].workers == 0) continue;
+        keep(pop, mine, functions[i], now_us);
+        if (i < kept) mine.warm_s = warm_s;
+    }
 }
 
 // A function that is not warm yet is never waited for: its request goes to a region meanwhile.

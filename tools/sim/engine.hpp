@@ -50,6 +50,8 @@ class Engine {
     void report(std::int64_t now_us);
     void on_arrival(const Arrival& arrival);
     bool admit(PopSim& pop, PopFunction& mine, const Arrival& arrival);
+    void keep(PopSim& pop, PopFunction& mine, std::uint32_t function, std::int64_t now_us);
+    void plan_pop(std::uint32_t pop, std::int64_t now_us);
     bool serve_here(PopSim& pop, PopFunction& mine, std::uint32_t flight);
     void forward(std::uint32_t flight, std::int64_t now_us);
     void on_deliver(std::uint32_t flight, std::int64_t now_us);

@@ -17,7 +17,8 @@ struct PopFunction {
     float sent_s = 0;          // last request forwarded; with sent_to
     std::uint8_t sent_to = 0;  // region + 1; 0: none yet
     bool kept = false;         // admitted: executed here
-    std::uint16_t reserved = 0;
+    bool asks = false;         // popular, and there was no room: it is in PopSim::asking
+    std::uint8_t reserved = 0;
     float warm_s = 0;  // kept: its worker is warm from then on
 };
 static_assert(sizeof(PopFunction) == 24);
@@ -30,10 +31,12 @@ struct PopSim {
     select::Column<float> response_s{};
     select::Column<float> keep_s{};
     select::Column<float> crowding{};
-    std::vector<Prober> probers;      // of regions that faults concern
-    std::vector<std::uint32_t> kept;  // functions
-    std::uint32_t running = 0;        // invocations here
-    double latency_us = 0;            // sum, of what it measured
+    std::vector<Prober> probers;        // of regions that faults concern
+    std::vector<std::uint32_t> kept;    // functions
+    std::vector<std::uint32_t> asking;  // to be kept, when the POP plans the next time
+    std::uint64_t memory_mib = 0;       // of those that are kept
+    std::uint32_t running = 0;          // invocations here
+    double latency_us = 0;              // sum, of what it measured
     std::uint64_t requests = 0;
 };
 

@@ -30,6 +30,7 @@ void read_pops(const toml::table& table, Scenario& s, Problems& problems) {
     in.number("popular_per_s", s.pops.popular_per_s, 1e-6, 1e9);
     in.number("half_life_s", s.pops.half_life_s, 0.1, 1e6);
     in.integer("workers", s.pops.workers, 0, 1'000'000);
+    in.integer("memory_mib", s.pops.memory_mib, 0, 1'000'000'000);
     in.integer("slots", s.pops.slots, 0, 1'000'000);
     in.finish();
 }

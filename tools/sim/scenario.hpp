@@ -47,12 +47,13 @@ struct Scenario {
 
     struct {
         std::uint32_t count = 200;
-        // A function is served at a POP while it is asked for this often there; control/placement's
-        // wish() decides.
+        // A function may be kept at a POP while it is asked for this often there; which of them
+        // are, control/worth's plan() decides.
         double popular_per_s = 5;
-        double half_life_s = 60;     // of that rate
-        std::uint32_t workers = 64;  // functions kept, at most
-        std::uint32_t slots = 256;   // invocations at once
+        double half_life_s = 60;       // of that rate
+        std::uint32_t workers = 64;    // functions kept, at most
+        std::uint32_t memory_mib = 0;  // for them; 0: ample
+        std::uint32_t slots = 256;     // invocations at once
     } pops;
     struct {
         std::uint32_t count = 24;

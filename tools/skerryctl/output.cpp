@@ -105,4 +105,34 @@ void print_table(const std::vector<std::string>& header,
     for (const auto& row : rows) print(row);
 }
 
+void print_placement(const nlohmann::json& placement) {
+    const auto number = [&](const char* key, double scale = 1) {
+        const auto at = placement.is_object() ? placement.find(key) : placement.end();
+        return placement.is_object() && at != placement.end() && at->is_number()
+                   ? at->get<double>() / scale
+                   : 0.0;
+    };
+    std::printf("placement: %s worker(s) kept; %s\n", field(placement, "workers").c_str(),
+                printable(field(placement, "why")).c_str());
+    if (field(placement, "saved_us").empty()) return;
+    std::printf(
+        "  rate: %.2f/s (%.2f/s over longer; expected now %.2f/s; this hour usually %.2f/s)\n",
+        number("rate_per_s"), number("steady_per_s"), number("forecast_per_s"),
+        number("hour_per_s"));
+    std::printf(
+        "  a request runs %.1f ms, and is answered %.1f ms sooner here; a start takes %.1f ms\n",
+        number("run_us", 1e3), number("saved_us", 1e3), number("start_us", 1e3));
+    std::printf("  worth: %.1f ms of waiting saved a second; one more worker: %.1f ms\n",
+                number("value_us_per_s", 1e3), number("next_value_us_per_s", 1e3));
+    if (number("memory_max_mib") != 0)
+        std::printf("  memory of all workers: %.0f of %.0f MiB\n", number("memory_mib"),
+                    number("memory_max_mib"));
+    if (number("keep_ms") != 0)
+        std::printf("  an idle worker lives %.1f s, as its requests come\n",
+                    number("keep_ms", 1e3));
+    if (number("due_after_ms") != 0)
+        std::printf("  its next request is due %.1f s after the last\n",
+                    number("due_after_ms", 1e3));
+}
+
 }  // namespace skerry::ctl

@@ -52,6 +52,7 @@ void print_explained(const json& e) {
     std::printf("here: slot free: %s, may queue: %s, draining: %s\n",
                 field(local, "slot_free").c_str(), field(local, "may_queue").c_str(),
                 field(local, "draining").c_str());
+    print_placement(member(e, "placement"));
     Rows rows;
     for (const auto& c : member(e, "candidates"))
         rows.push_back({field(c, "region"), field(c, "eligibility"), field(c, "cost_us"),

@@ -132,6 +132,9 @@ return_ports = 50000
 max = 8
 first_uid = 300000
 idle_timeout_ms = 1000
+idle_max_ms = 9000
+memory_mib = 4096
+cpus = 1.5
 spin_us = 5
 start_timeout_ms = 2000
 standby_nodejs = 7
@@ -204,6 +207,9 @@ devargs = "0000:03:00.1"
     EXPECT_EQ(d.file_prefix, "lab-a");
     EXPECT_EQ(d.return_ports, 50000);
     EXPECT_EQ(config->workers.first_uid, 300000u);
+    EXPECT_EQ(config->workers.idle_max_ms, 9000u);
+    EXPECT_EQ(config->workers.memory_mib, 4096u);
+    EXPECT_DOUBLE_EQ(config->workers.cpus, 1.5);
     EXPECT_EQ(config->workers.spin_us, 5u);
     EXPECT_EQ(config->workers.standby_nodejs, 7u);
     EXPECT_TRUE(config->workers.core_scheduling);

@@ -249,6 +249,61 @@ TEST_F(Starts, WhoWaitsWhileAllPlacesAreTakenGetsTheOneThatIsIdle) {
     EXPECT_STREQ(ordered_[last_].message.function, "wanted");
 }
 
+TEST_F(Starts, MemoryIsALimitToo) {
+    pool_.reset();
+    pool_ = std::make_unique<WorkerPool>(
+        shared_, *client_, doorbells_,
+        WorkerLimits{.max = 8, .first_uid = 210000, .memory_mib = 300});
+    const auto idle = open(1, 4, "idle"), entry = open(1, 1, "wanted");
+    ready_worker(idle);
+    ready_worker(idle);
+    EXPECT_EQ(pool_->memory_mib(), 256u);
+    EXPECT_EQ(pool_->slots(), 2u) << "and no third one";
+    pool_->set_target(idle, 3, true);
+    step(600'000);
+    EXPECT_EQ(take_orders(), 0u);
+    EXPECT_TRUE(killed_.empty()) << "those that are kept make no room";
+    pool_->set_target(idle, 1, true);
+    table(entry).wanted = 1;
+    step();
+    step();
+    EXPECT_EQ(take_orders(), 0u);
+    ASSERT_EQ(killed_.size(), 1u);
+    exited(killed_[0], 9);
+    step();
+    ASSERT_EQ(take_orders(), 1u);
+    EXPECT_STREQ(ordered_[last_].message.function, "wanted");
+}
+
+TEST_F(Starts, WhatNeedsMoreMemoryThanThereIsFailsAndSaysSo) {
+    pool_.reset();
+    pool_ = std::make_unique<WorkerPool>(
+        shared_, *client_, doorbells_,
+        WorkerLimits{.max = 8, .first_uid = 210000, .memory_mib = 100});
+    const auto entry = open(1, 1);
+    pool_->set_target(entry, 1, true);
+    step();
+    EXPECT_EQ(take_orders(), 0u);
+    EXPECT_NE(pool_->start_failure(entry).find("workers.memory_mib"), std::string::npos);
+}
+
+TEST_F(Starts, APatienceOfItsOwn) {
+    const auto one = open(1, 2, "one"), two = open(1, 2, "two");
+    const auto first = ready_worker(one);
+    ready_worker(two);
+    pool_->set_target(one, 0, true);
+    pool_->set_target(two, 0, true);
+    pool_->set_patience(one, 2'000'000);
+    step(1'000'000);
+    step(1'500'000);
+    take_orders();
+    EXPECT_EQ(killed_, std::vector<std::uint64_t>{first});
+    pool_->set_patience(two, 0);  // the server's, half a minute
+    step(20'000'000);
+    take_orders();
+    EXPECT_EQ(killed_.size(), 1u);
+}
+
 TEST_F(Starts, ALongRequestOfTheOldestDoesNotKeepTheOthersPlaces) {
     pool_.reset();
     make_pool(2);
