@@ -66,6 +66,7 @@ constexpr Number kNumbers[] = {
     {"cold_cost_ms", &catalog::Limits::cold_cost_ms, 0, 900000},
     {"cpu_percent", &catalog::Limits::cpu_percent, 0, 6400, true},
     {"cpu_weight", &catalog::Limits::cpu_weight, 1, 10000, true},
+    {"latency_weight", &catalog::Limits::latency_weight, 1, 10000, true},
     {"cpu_ms", &catalog::Limits::cpu_ms, 0, 900000, true},
     {"max_per_s", &catalog::Limits::max_per_s, 0, limits::kRateMax, true},
     {"max_burst", &catalog::Limits::max_burst, 0, limits::kBurstMax, true},

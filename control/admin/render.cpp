@@ -237,6 +237,7 @@ json to_json(const FunctionView& v) {
               {"cold_cost_ms", l.cold_cost_ms},
               {"cpu_percent", l.cpu_percent},
               {"cpu_weight", l.cpu_weight},
+              {"latency_weight", l.latency_weight},
               {"cpu_ms", l.cpu_ms},
               {"max_per_s", l.max_per_s},
               {"max_burst", l.max_burst},

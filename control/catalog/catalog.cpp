@@ -144,6 +144,7 @@ Status validate(const Limits& l) {
         in_range("cold_cost_ms", l.cold_cost_ms, 0, 900000),
         in_range("cpu_percent", l.cpu_percent, 0, 6400),
         in_range("cpu_weight", l.cpu_weight, 1, 10000),
+        in_range("latency_weight", l.latency_weight, 1, 10000),
         in_range("cpu_ms", l.cpu_ms, 0, 900000),
         in_range("max_per_s", l.max_per_s, 0, limits::kRateMax),
         in_range("max_burst", l.max_burst, 0, limits::kBurstMax),

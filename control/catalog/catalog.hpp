@@ -38,10 +38,11 @@ struct Limits {
     std::uint32_t cold_cost_ms = 0;           // 0: as measured
     std::uint32_t cpu_percent = 0;            // quota in percent of one CPU: 1 … 6400; 0: none
     std::uint32_t cpu_weight = 100;           // share against others: 1 … 10000
-    std::uint32_t cpu_ms = 0;     // CPU time of one invocation: 1 … 900000; 0: no limit
-    std::uint32_t tmp_mib = 16;   // of a worker's /tmp: 1 … 1024
-    std::uint32_t pids_max = 64;  // processes and threads of a worker: 1 … 1024
-    std::uint32_t log_kib = 64;   // kept of what one invocation writes: 1 … 1024
+    std::uint32_t latency_weight = 100;  // of what its callers wait, for placement: 1 … 10000
+    std::uint32_t cpu_ms = 0;            // CPU time of one invocation: 1 … 900000; 0: no limit
+    std::uint32_t tmp_mib = 16;          // of a worker's /tmp: 1 … 1024
+    std::uint32_t pids_max = 64;         // processes and threads of a worker: 1 … 1024
+    std::uint32_t log_kib = 64;          // kept of what one invocation writes: 1 … 1024
     std::uint32_t max_per_s = 0;  // requests, where they enter: 1 … 10^8; 0: as [limits] says
     std::uint32_t max_burst = 0;  // 0: as many as max_per_s
     bool single_use = false;      // a worker serves one invocation, and ends

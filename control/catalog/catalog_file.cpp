@@ -70,10 +70,15 @@ Limits read_limits(const json& object) {
         {"cold_cost_ms", &l.cold_cost_ms}};
     for (const auto& [key, value] : fields)
         *value = static_cast<std::uint32_t>(number(object, key));
-    const std::pair<const char*, std::uint32_t*> newer[] = {
-        {"cpu_percent", &l.cpu_percent}, {"cpu_weight", &l.cpu_weight}, {"cpu_ms", &l.cpu_ms},
-        {"max_per_s", &l.max_per_s},     {"max_burst", &l.max_burst},   {"tmp_mib", &l.tmp_mib},
-        {"pids_max", &l.pids_max},       {"log_kib", &l.log_kib}};
+    const std::pair<const char*, std::uint32_t*> newer[] = {{"cpu_percent", &l.cpu_percent},
+                                                            {"cpu_weight", &l.cpu_weight},
+                                                            {"cpu_ms", &l.cpu_ms},
+                                                            {"max_per_s", &l.max_per_s},
+                                                            {"max_burst", &l.max_burst},
+                                                            {"tmp_mib", &l.tmp_mib},
+                                                            {"pids_max", &l.pids_max},
+                                                            {"log_kib", &l.log_kib},
+                                                            {"latency_weight", &l.latency_weight}};
     for (const auto& [key, value] : newer) *value = number_or(object, key, *value);
     l.single_use = flag_or(object, "single_use", l.single_use);
     l.templates = flag_or(object, "templates", l.templates);

@@ -123,6 +123,7 @@ worth::Candidate Controller::candidate(const catalog::Function& function, std::u
     const bool busy = pool_.ready(entry) != 0 && pool_.free_slots(entry) == 0;
     deployed.busy_looks = busy ? deployed.busy_looks + 1 : 0;
     if (limits.cpu_percent != 0) asked.cpus = std::min(1.0, limits.cpu_percent / 100.0);
+    asked.weight = limits.latency_weight / 100.0;
     asked.rate_per_s = rates_.rate_per_s(deployed.index);
     asked.steady_per_s = rates_.steady_per_s(deployed.index);
     asked.run_us = rates_.run_us(deployed.index);

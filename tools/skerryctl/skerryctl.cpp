@@ -119,6 +119,8 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     pass_on(*deploy, o.deploy, "--cpu-percent", "cpu_percent",
             "most it may use of one CPU; 0: all (0)");
     pass_on(*deploy, o.deploy, "--cpu-weight", "cpu_weight", "its share against others (100)");
+    pass_on(*deploy, o.deploy, "--latency-weight", "latency_weight",
+            "what its callers' waiting counts against others', for placement (100)");
     pass_on(*deploy, o.deploy, "--cpu-ms", "cpu_ms",
             "CPU time of one invocation; 0: no limit but its time's (0)");
     pass_on(*deploy, o.deploy, "--max-per-s", "max_per_s",

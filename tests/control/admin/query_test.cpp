@@ -67,7 +67,7 @@ TEST(DeployQuery, SaysWhatIsAllowed) {
     parsed = parse_deploy("f", "memory_mib=1", Api::admin);
     EXPECT_EQ(parsed.error.allowed, (std::vector<std::string>{"16 to 4096"}));
     parsed = parse_deploy("f", "x=1", Api::admin);
-    EXPECT_EQ(parsed.error.allowed.size(), 27u);
+    EXPECT_EQ(parsed.error.allowed.size(), 28u);
 }
 
 TEST(DeployQuery, ASignatureIsTakenAndTellsServersApart) {
@@ -107,19 +107,21 @@ TEST(DeployQuery, WhatIsRenderedIsReadAgain) {
 
 TEST(DeployQuery, RuntimeHandlerAndEnvironment) {
     const std::string packed("A=1\0B=\xc3\xa4 =\0", 11);
-    auto parsed = parse_deploy("f",
-                               "runtime=python3&handler=app.main&single_use=true&cpu_percent=150&"
-                               "cpu_weight=7&cpu_ms=250&max_per_s=70&max_burst=8&tmp_mib=32&pids_"
-                               "max=9&log_kib=3&egress=internet&"
-                               "environment=" +
-                                   base64url(packed),
-                               Api::admin);
+    auto parsed = parse_deploy(
+        "f",
+        "runtime=python3&handler=app.main&single_use=true&cpu_percent=150&"
+        "cpu_weight=7&latency_weight=300&cpu_ms=250&max_per_s=70&max_burst=8&tmp_mib=32&pids_"
+        "max=9&log_kib=3&egress=internet&"
+        "environment=" +
+            base64url(packed),
+        Api::admin);
     ASSERT_TRUE(parsed.ok) << parsed.error.message;
     EXPECT_EQ(parsed.value.runtime, (catalog::Runtime{runtime::Kind::python3, "app.main", packed}));
     const catalog::Limits& l = parsed.value.limits;
     EXPECT_TRUE(l.single_use);
     EXPECT_EQ(l.cpu_percent, 150u);
     EXPECT_EQ(l.cpu_weight, 7u);
+    EXPECT_EQ(l.latency_weight, 300u);
     EXPECT_EQ(l.cpu_ms, 250u);
     EXPECT_EQ(l.max_per_s, 70u);
     EXPECT_EQ(l.max_burst, 8u);
@@ -161,6 +163,7 @@ TEST(DeployQuery, RefusesRuntimesThatDoNotFit) {
                             "runtime=provided&concurrency=64",
                             "cpu_percent=6401",
                             "cpu_weight=0",
+                            "latency_weight=0",
                             "cpu_ms=900001",
                             "tmp_mib=0",
                             "pids_max=1025",

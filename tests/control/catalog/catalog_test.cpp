@@ -83,6 +83,7 @@ TEST(CatalogRules, NamesAndLimits) {
     EXPECT_TRUE(broken([](Limits& l) { l.max_payload_bytes = 6291457; }));
     EXPECT_TRUE(broken([](Limits& l) { l.cpu_percent = 6401; }));
     EXPECT_TRUE(broken([](Limits& l) { l.cpu_weight = 0; }));
+    EXPECT_TRUE(broken([](Limits& l) { l.latency_weight = 0; }));
     EXPECT_TRUE(broken([](Limits& l) { l.cpu_ms = 900001; }));
     EXPECT_TRUE(broken([](Limits& l) { l.tmp_mib = 1025; }));
     EXPECT_TRUE(broken([](Limits& l) { l.pids_max = 0; }));

@@ -115,6 +115,7 @@ TEST_F(RuntimeFolders, TheCatalogKeepsWhatVersionsAreMadeOf) {
     Function f = made_of("f", {native, python});
     f.limits.cpu_percent = 50;
     f.limits.cpu_weight = 10;
+    f.limits.latency_weight = 20;
     f.limits.cpu_ms = 40;
     f.limits.max_per_s = 100;
     f.limits.max_burst = 7;
