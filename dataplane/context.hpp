@@ -94,6 +94,9 @@ struct Context {
     std::uint32_t own_load_ms = 0;
     bool own_load_known = false;
 
+    // Forwarded requests of each tenant, of this core.
+    std::array<std::uint32_t, kMaxTenants> forwarded_of{};
+
     // Requests that are tried again. None: there are no such.
     Dedup* dedup = nullptr;
 

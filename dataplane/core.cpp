@@ -134,14 +134,16 @@ bool Core::within_rate(const Arrival& arrival) {
 
 // Claims a slot if the request may run here, and asks the policy. A claim that the policy did not
 // want is given back.
-Decision Core::judge(const Target& target, const Request& request, Claim& claim) {
+Decision Core::judge(const Target& target, std::uint8_t tenant, const Request& request,
+                     Claim& claim, bool& share_used) {
     const ServerInfo& server = context_.shared.server;
     const bool here = may_run_here(target, server.is_pop) && !context_.snapshot->draining() &&
                       request.deadline_us != 0;
-    if (here) claim = dispatcher_.claim(target.entry);
+    if (here) claim = claim_for(target.entry, tenant, share_used);
     const LocalView local{
         .slot_free = claim.channel != nullptr,
-        .may_queue = waiting_.has_room(target.entry),
+        .may_queue = has_waiting_room(target.entry, tenant),
+        .share_used = share_used,
         .is_pop = server.is_pop,
         .draining = context_.snapshot->draining(),
         .trunk_payload_bytes = server.trunks.per_region == 0 ? 0 : trunk::kPayloadBytesMax,
@@ -153,14 +155,14 @@ Decision Core::judge(const Target& target, const Request& request, Claim& claim)
                            : field_of(target),
                        request);
     if (claim.channel != nullptr && decision.verdict != Verdict::local) {
-        dispatcher_.release(target.entry, claim);
+        give_back(target.entry, claim);
         claim = {};
     }
     return decision;
 }
 
 // Takes the request in: from here on it ends with an answer.
-std::uint32_t Core::open(const Arrival& arrival) {
+std::uint32_t Core::open(const Arrival& arrival, const Entry& entry) {
     const std::uint32_t index = context_.invocations.allocate();
     if (index == kNoInvocation) return index;
     Invocation& invocation = context_.invocations[index];
@@ -175,6 +177,9 @@ std::uint32_t Core::open(const Arrival& arrival) {
     invocation.cache_entry = arrival.cache_entry;
     invocation.dedup_entry = arrival.dedup_entry;
     invocation.function = target.function;
+    invocation.reserved = entry.reserved;
+    invocation.in_tenant = entry.in_tenant;
+    invocation.tenant = entry.tenant;
     invocation.entry = target.entry;
     invocation.timeout_us = target.timeout_us;
     invocation.version_key = target.version_key;
@@ -222,6 +227,9 @@ void Core::ring_control() {
 
 void Core::start_local(std::uint32_t index, const Claim& claim) {
     Invocation& invocation = context_.invocations[index];
+    invocation.permit = claim.permit;
+    if (claim.permit != Permit::none) context_.counters.tenants[claim.tenant].executed.add();
+    no_longer_away(context_, invocation);
     dispatcher_.start(index, claim, invocation.message, invocation.request);
     rte_pktmbuf_free(invocation.request);
     invocation.request = nullptr;
@@ -281,11 +289,12 @@ bool Core::serve_first(std::uint32_t index) {
         wait_for_slot(index);
         return true;
     }
-    const Claim claim = dispatcher_.claim(invocation.entry);
+    bool share_used = false;
+    const Claim claim = claim_for(invocation.entry, invocation.tenant, share_used);
     if (claim.channel == nullptr) return false;
     wait_no_more(index);
     if (!dispatcher_.may_take(claim, invocation.message->payload_bytes.get())) {
-        dispatcher_.release(invocation.entry, claim);
+        give_back(invocation.entry, claim);
         refuse_header(context_, invocation, Reason::refused_too_large);
         finish(context_, index);
         return true;
@@ -351,14 +360,15 @@ void Core::decide_again(std::uint32_t index) {
     Decision decision;
     decision.reason = Reason::refused_no_version;
     Claim claim;
+    bool share_used = false;
     if (target != nullptr) {
-        decision = judge(*target,
+        decision = judge(*target, invocation.tenant,
                          {.deadline_us = context_.us_until(invocation.deadline_tsc),
                           .payload_bytes = invocation.header.payload_bytes.get(),
                           .hop_count = invocation.header.hop_count,
                           .tried = invocation.tried,
                           .spread = random_bits(index)},
-                         claim);
+                         claim, share_used);
         invocation.entry = target->entry;
         remember(invocation, decision);
     }
@@ -368,7 +378,7 @@ void Core::decide_again(std::uint32_t index) {
                 start_local(index, claim);
                 return;
             }
-            dispatcher_.release(invocation.entry, claim);
+            give_back(invocation.entry, claim);
             decision.reason = Reason::refused_too_large;
             break;
         case Verdict::forward:
@@ -376,12 +386,15 @@ void Core::decide_again(std::uint32_t index) {
             if (!forwarder_.has_room()) break;
             decision.reason = Reason::refused_retry_budget;
             if (!forwarder_.may_fail_over()) break;
+            note_forwarded(invocation, share_used);
             forwarder_.start(index, decision.region);
             return;
         case Verdict::queue:
+            no_longer_away(context_, invocation);
             wait_for_slot(index);
             return;
         case Verdict::refuse:
+            count_refusal(invocation.tenant, decision.reason);
             break;
     }
     if (invocation.maybe_repeated) {

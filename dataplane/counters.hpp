@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "dataplane/capacity/tenants.hpp"
 #include "dataplane/reasons.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 
@@ -63,6 +64,13 @@ struct FunctionCounters {
     Counter throttled;  // over the function's rate
 };
 
+struct TenantCounters {
+    Counter over_limit;  // refused, over the tenant's limit
+    Counter over_share;  // refused, for want of a permit
+    Counter spilled;     // forwarded, for want of a permit
+    Counter executed;    // got a permit
+};
+
 struct RegionCounters {
     Counter sent;      // requests forwarded, retransmissions not counted
     Counter answered;  // any reply that shows the region alive
@@ -104,6 +112,7 @@ struct alignas(64) CoreCounters {
     Gauge sources_sharing;    // one bucket, for want of a place
     std::array<FunctionCounters, kMaxFunctions> functions;
     std::array<RegionCounters, kMaxRegions> regions;
+    std::array<TenantCounters, kMaxTenants> tenants;
     // Requests sent to region r for function f: what this POP knows of the region's warmth.
     std::array<std::array<Counter, kMaxRegions>, kMaxFunctions> sent;
 

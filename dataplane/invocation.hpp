@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "dataplane/capacity/tenants.hpp"
 #include "dataplane/dispatch/channel.hpp"
 #include "dataplane/net/frame.hpp"
 #include "dataplane/selection.hpp"
@@ -70,13 +71,18 @@ struct alignas(64) Invocation {
 
     Progress progress = Progress::free;
     RetryPolicy retry = RetryPolicy::unstarted;
-    bool cold = false;            // waited for a worker to be started
-    bool accepted = false;        // the region said that it has it
-    bool maybe_repeated = false;  // an earlier region fell silent with it
-    bool control = false;         // of the control group
-    bool hold_reply = false;      // the answer goes into `reply`, not out
-    bool reserved = false;        // counted in Shared::reservations
-    bool at_region = false;       // forwarded: `region` has it; else only its second copy's has
+    bool cold = false;             // waited for a worker to be started
+    bool accepted = false;         // the region said that it has it
+    bool maybe_repeated = false;   // an earlier region fell silent with it
+    bool control = false;          // of the control group
+    bool hold_reply = false;       // the answer goes into `reply`, not out
+    bool reserved = false;         // counted in Shared::reservations
+    bool in_tenant = false;        // counted in Shared::tenants as in hand
+    bool away = false;             // … and as away: spilled to a region
+    bool forward_counted = false;  // in Context::forwarded_of
+    Permit permit = Permit::none;  // to execute here
+    std::uint8_t tenant = 0;
+    bool at_region = false;        // forwarded: `region` has it; else only its second copy's has
     Pair pair = Pair::none;
     bool overdue = false;  // it takes longer than most (forward/usual_latency.hpp)
     AfterTail after_tail = AfterTail::release;

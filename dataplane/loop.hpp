@@ -92,14 +92,34 @@ class Core {
         std::uint32_t index;
         Decision decision;
         Claim claim;
+        bool share_used;
     };
     bool within_rate(const Arrival& arrival);
-    Decision judge(const Target& target, const Request& request, Claim& claim);
+    Decision judge(const Target& target, std::uint8_t tenant, const Request& request, Claim& claim,
+                   bool& share_used);
+    // admission.cpp
+    // What an invocation is counted in, from open() to finish().
+    struct Entry {
+        bool let_in = false;
+        bool reserved = false;   // in Shared::reservations
+        bool in_tenant = false;  // in Shared::tenants
+        std::uint8_t tenant = 0;
+        Reason refusal = Reason::refused_no_capacity;
+    };
+    std::uint8_t tenant_of(const Target& target) const;
+    Entry enter(const Target& target, std::uint8_t tenant);
+    void leave(const Target& target, const Entry& entry);
+    Claim claim_for(std::uint32_t entry, std::uint8_t tenant, bool& share_used);
+    void give_back(std::uint32_t entry, const Claim& claim);
+    bool has_waiting_room(std::uint32_t entry, std::uint8_t tenant) const;
+    bool may_forward(std::uint8_t tenant) const;
+    void note_forwarded(Invocation& invocation, bool share_used);
+    void count_refusal(std::uint8_t tenant, Reason reason);
     const select::Candidates& candidates();
     Field field_of(const Target& target);
     void remember(Invocation& invocation, const Decision& decision);
     std::uint64_t random_bits(std::uint64_t more);
-    std::uint32_t open(const Arrival& arrival);
+    std::uint32_t open(const Arrival& arrival, const Entry& entry);
     void wait_for_slot(std::uint32_t index);
     void wait_no_more(std::uint32_t index);
     void ring_control();

@@ -8,6 +8,7 @@
 //   own_load          control               cores          relaxed atomics
 //   warmth            control               cores          relaxed atomics
 //   capacity          cores, control        cores, control capacity_table.hpp
+//   tenants           cores, control        cores, control capacity/tenants.hpp
 //   neighbours        cores                 cores          one atomic word an entry
 //   counters[core]    that core             control        relaxed atomics
 //   function_buckets  cores                 cores          limits/shared_bucket.hpp
@@ -34,6 +35,7 @@
 #include "dataplane/auth/access_keys.hpp"
 #include "dataplane/capacity/reservations.hpp"
 #include "dataplane/capacity/slot_table.hpp"
+#include "dataplane/capacity/tenants.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/dedup/store.hpp"
 #include "dataplane/dispatch/channel.hpp"
@@ -123,6 +125,17 @@ struct OwnLoad {
     std::atomic<std::uint32_t> slow_permille{1000};
 };
 
+// Of a tenant: a function belongs to one, and tenants share the server by these.
+struct TenantRules {
+    std::string name;
+    std::uint32_t weight = 1;
+    std::uint32_t reserved = 0;  // permits that are its own
+    std::uint32_t limit = 0;     // invocations in hand at once; 0: no limit
+    // Of what a core can have waiting, and forwarded: so many are this tenant's at most.
+    std::uint32_t queue_limit = 0;
+    std::uint32_t pending_limit = 0;
+};
+
 // Constant after start.
 struct ServerInfo {
     bool is_pop = true;
@@ -148,6 +161,9 @@ struct ServerInfo {
     RetryLimits retries;
     std::uint32_t hedge_percent = 5;  // of requests that go to regions; 0: none are hedged
     limits::SourceLimits source_limits;
+    // By number; none: nobody is counted, and who finds a free slot has it.
+    std::vector<TenantRules> tenants;
+    std::uint32_t common_permits = 0;  // beside those that are reserved for one
     // Whose datagrams may invoke, and in a region whose trunks; unless everybody's may.
     bool anyone_invokes = true;
     std::vector<net::IpPrefix> invoke_from;
@@ -174,6 +190,7 @@ struct Shared {
     std::unique_ptr<WarmthTable> warmth = std::make_unique<WarmthTable>();
     std::unique_ptr<CapacityTable> capacity = std::make_unique<CapacityTable>();
     std::unique_ptr<Reservations> reservations = std::make_unique<Reservations>();
+    std::unique_ptr<Tenants> tenants = std::make_unique<Tenants>();
     net::Neighbours neighbours;
     // By Target::function. One that is deployed anew may begin with what another left.
     std::unique_ptr<std::array<limits::SharedBucket, kMaxFunctions>> function_buckets =

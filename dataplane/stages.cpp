@@ -148,38 +148,34 @@ std::uint32_t Core::decide() {
                               .hop_count = arrival.header->hop_count,
                               .tried = 0,
                               .spread = random_bits(arrival.tag)};
+        const std::uint8_t tenant = tenant_of(*arrival.target);
         Claim claim;
-        Decision decision = judge(*arrival.target, request, claim);
-        if (decision.verdict == Verdict::forward && !forwarder_.has_room())
+        bool share_used = false;
+        Decision decision = judge(*arrival.target, tenant, request, claim, share_used);
+        if (decision.verdict == Verdict::forward && !may_forward(tenant))
             decision = {.reason = Reason::refused_pending_full};
         if (decision.verdict == Verdict::refuse) {
+            count_refusal(tenant, decision.reason);
             refuse(context_, arrival, decision.reason);
             continue;
         }
         if (decision.verdict == Verdict::local &&
             !dispatcher_.may_take(claim, arrival.header->payload_bytes.get())) {
-            dispatcher_.release(arrival.target->entry, claim);
+            give_back(arrival.target->entry, claim);
             refuse(context_, arrival, Reason::refused_too_large);
             continue;
         }
-        const std::uint32_t limit = context_.snapshot->reserved(arrival.target->function);
-        const bool counted = limit != kUnreserved;
-        if (counted && !context_.shared.reservations->enter(arrival.target->function, limit)) {
-            if (claim.channel != nullptr) dispatcher_.release(arrival.target->entry, claim);
-            refuse(context_, arrival, Reason::refused_reserved);
-            continue;
-        }
-        const std::uint32_t index = open(arrival);
-        if (index != kNoInvocation) context_.invocations[index].reserved = counted;
+        const Entry entry = enter(*arrival.target, tenant);
+        const std::uint32_t index = entry.let_in ? open(arrival, entry) : kNoInvocation;
         if (index == kNoInvocation) {
-            if (counted) context_.shared.reservations->leave(arrival.target->function);
-            if (claim.channel != nullptr) dispatcher_.release(arrival.target->entry, claim);
-            refuse(context_, arrival, Reason::refused_no_capacity);
+            if (entry.let_in) leave(*arrival.target, entry);
+            if (claim.channel != nullptr) give_back(arrival.target->entry, claim);
+            refuse(context_, arrival, entry.refusal);
             continue;
         }
         remember(context_.invocations[index], decision);
         // Forwarding has a limit that this burst may use up: start at once, send with the burst.
-        verdicts_[verdict_count_++] = {index, decision, claim};
+        verdicts_[verdict_count_++] = {index, decision, claim, share_used};
         if (decision.verdict == Verdict::queue) wait_for_slot(index);
     }
     return arrival_count_;
@@ -215,7 +211,9 @@ std::uint32_t Core::forward() {
     for (std::uint32_t i = 0; i < verdict_count_; ++i) {
         const Verdicts& verdict = verdicts_[i];
         if (verdict.decision.verdict != Verdict::forward) continue;
-        if (forwarder_.has_room()) {
+        Invocation& invocation = context_.invocations[verdict.index];
+        if (may_forward(invocation.tenant)) {
+            note_forwarded(invocation, verdict.share_used);
             forwarder_.start(verdict.index, verdict.decision.region);
             ++forwarded;
         } else {

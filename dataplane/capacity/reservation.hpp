@@ -1,5 +1,6 @@
-// How many invocations a server has in its hands of one function that may have only so many at
-// once. Shared by all cores; lock-free, a cache line.
+// A count with a limit, of what several cores have in their hands: of one function, which may have
+// only so many invocations at once (Reservation, a cache line), or of a tenant (tenants.hpp).
+// Shared by all cores; lock-free.
 //
 // Contract
 //   enter  any core. Wait-free: one addition, or two: who finds the limit reached takes back what
@@ -15,7 +16,7 @@
 
 namespace skerry {
 
-struct alignas(64) Reservation {
+struct BoundedCount {
     Atomic<std::uint32_t> count{0};
 
     bool enter(std::uint32_t limit) {
@@ -26,6 +27,8 @@ struct alignas(64) Reservation {
     }
     void leave() { count.fetch_sub(1, SK_RELAXED); }
 };
+
+struct alignas(64) Reservation : BoundedCount {};
 
 #ifndef SKERRY_MODEL_CHECK
 static_assert(sizeof(Reservation) == 64 && alignof(Reservation) == 64);

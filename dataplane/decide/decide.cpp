@@ -104,7 +104,8 @@ Decision decide(const Target& target, const LocalView& local, const Field& field
     const bool nobody_asked = request.tried == 0;
     if (no_region && nobody_asked && (!here || local.no_region == NoRegion::refuse))
         return refuse(Reason::refused_no_region, true);
-    return refuse(Reason::refused_no_capacity, no_region);
+    return refuse(local.share_used ? Reason::refused_tenant_share : Reason::refused_no_capacity,
+                  no_region);
 }
 
 select::Choice choose_second(const Target& target, const Field& field, const Request& request) {

@@ -20,7 +20,10 @@ struct LocalView {
     bool slot_free = false;  // a slot has been claimed for this request
     bool may_queue = false;  // workers of this version exist or can be started here, and the queue
                              // of this server has room
-    bool is_pop = false;     // has regions behind it
+    // A slot is free, and the function's tenant may not have it: the server is full, and the tenant
+    // has its share.
+    bool share_used = false;
+    bool is_pop = false;  // has regions behind it
     bool draining = false;
     std::uint32_t trunk_payload_bytes = 0;  // what a trunk carries, if one is up; 0: none is kept
     NoRegion no_region = NoRegion::queue;

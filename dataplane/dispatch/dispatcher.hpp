@@ -23,6 +23,8 @@ struct Claim {
     Channel* channel = nullptr;  // nullptr: none was free
     std::uint32_t slot = 0;
     std::uint32_t table_slot = 0;
+    Permit permit = Permit::none;  // that came with it, and whose it is: admission.cpp
+    std::uint8_t tenant = 0;
 };
 
 class Dispatcher {

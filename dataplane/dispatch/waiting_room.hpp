@@ -2,8 +2,8 @@
 //
 // Owned by one core; bounded by ServerInfo::queue_limit. Entries take turns, so that one function's
 // queue does not starve another's, and no entry fills more than its share of the room: requests
-// with far deadlines for one function must not keep those for others out. Nothing here decides or
-// answers: see loop.cpp, waiting stage.
+// with far deadlines for one function must not keep those for others out. Nor must a tenant's with
+// many functions. Nothing here decides or answers: see loop.cpp, waiting stage.
 #pragma once
 
 #include <algorithm>
@@ -28,6 +28,7 @@ class WaitingRoom {
         return size_ < limit_ && entry < kMaxEntries && queues_[entry].size < share_;
     }
     std::uint32_t size() const { return size_; }
+    std::uint32_t size_of(std::uint32_t tenant) const { return of_tenant_[tenant]; }
 
     // The caller asked has_room(entry). `Invocation::entry` says which queue.
     void join(std::uint32_t index) {
@@ -44,6 +45,7 @@ class WaitingRoom {
         invocation.next = kNoInvocation;
         queue.last = index;
         ++queue.size;
+        ++of_tenant_[invocation.tenant];
         ++size_;
     }
 
@@ -57,6 +59,7 @@ class WaitingRoom {
             invocation.previous;
         invocation.next = invocation.previous = kNoInvocation;
         --queue.size;
+        --of_tenant_[invocation.tenant];
         --size_;
         if (queue.first != kNoInvocation) return;
         const std::uint16_t last = active_[--active_count_];
@@ -81,6 +84,7 @@ class WaitingRoom {
     const std::uint32_t share_;  // of one entry
     std::unique_ptr<Queue[]> queues_;
     std::array<std::uint16_t, kMaxEntries> active_{};
+    std::array<std::uint32_t, kMaxTenants> of_tenant_{};
     std::uint32_t active_count_ = 0;
     std::uint32_t size_ = 0;
 };

@@ -456,6 +456,12 @@ void answer_relayed(Context& context, Invocation& invocation, wire::Header& head
                    wire::kHeaderBytes + payload_bytes);
 }
 
+void no_longer_away(Context& context, Invocation& invocation) {
+    if (invocation.away) context.shared.tenants->back(invocation.tenant);
+    if (invocation.forward_counted) --context.forwarded_of[invocation.tenant];
+    invocation.away = invocation.forward_counted = false;
+}
+
 void finish(Context& context, std::uint32_t index) {
     Invocation& invocation = context.invocations[index];
     context.timers.cancel(index);
@@ -464,6 +470,10 @@ void finish(Context& context, std::uint32_t index) {
     if (invocation.reply != nullptr) rte_pktmbuf_free(invocation.reply);
     invocation.reply = nullptr;
     if (invocation.reserved) context.shared.reservations->leave(invocation.function);
+    if (invocation.permit != Permit::none)
+        context.shared.tenants->give_back(invocation.tenant, invocation.permit);
+    no_longer_away(context, invocation);
+    if (invocation.in_tenant) context.shared.tenants->done(invocation.tenant);
     if (invocation.dedup_entry != kNoDedup) context.dedup->lost(invocation.dedup_entry);
     context.invocations.release(index);
 }

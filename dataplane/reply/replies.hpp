@@ -66,6 +66,9 @@ void answer_relayed(Context& context, Invocation& invocation, rte_mbuf* mbuf, wi
 void answer_relayed(Context& context, Invocation& invocation, wire::Header& header,
                     rte_mbuf* payload);
 
+// It is in no region's hands any more: its tenant has one forwarded request less.
+void no_longer_away(Context& context, Invocation& invocation);
+
 // Frees the invocation and what it holds.
 void finish(Context& context, std::uint32_t index);
 

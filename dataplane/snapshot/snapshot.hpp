@@ -111,10 +111,11 @@ struct FunctionRate {
 
 // What there is beside targets and names.
 struct SnapshotExtras {
-    std::vector<FunctionRate> rates;      // by function; those behind its end have none
-    std::vector<Split> splits;            // Target::split is the place in it, and one
-    std::vector<std::uint32_t> reserved;  // invocations at once, by function; ~0: no limit
-    std::vector<bool> json = {};          // by function: its runtime reads payloads as JSON
+    std::vector<FunctionRate> rates;         // by function; those behind its end have none
+    std::vector<Split> splits;               // Target::split is the place in it, and one
+    std::vector<std::uint32_t> reserved;     // invocations at once, by function; ~0: no limit
+    std::vector<bool> json = {};             // by function: its runtime reads payloads as JSON
+    std::vector<std::uint8_t> tenants = {};  // by function; those behind its end: 0
 };
 
 class Snapshot {
@@ -170,6 +171,10 @@ class Snapshot {
     // Invocations of the function that there may be at once on this server; ~0: no limit.
     std::uint32_t reserved(std::uint32_t function) const {
         return function < extras_.reserved.size() ? extras_.reserved[function] : ~0u;
+    }
+    // Number of the tenant that the function belongs to, < kMaxTenants (capacity/tenants.hpp).
+    std::uint32_t tenant(std::uint32_t function) const {
+        return function < extras_.tenants.size() ? extras_.tenants[function] : 0;
     }
     // What clients of Lambda call the target's version, if they call it anything.
     std::uint32_t version_number(const Target& target) const;

@@ -14,6 +14,7 @@
 
 #include "dataplane/capacity/capacity_table.hpp"
 #include "dataplane/capacity/reservations.hpp"
+#include "dataplane/capacity/tenants.hpp"
 #include "dataplane/dedup/store.hpp"
 #include "dataplane/dispatch/cpu_marks.hpp"
 #include "dataplane/event/rings.hpp"
@@ -68,6 +69,20 @@ void reservations(benchmark::State& state) {
     }
 }
 BENCHMARK(reservations)->Threads(1)->Threads(2)->UseRealTime();
+
+// An invocation of a tenant: in hand, a common permit, both given back.
+void tenants(benchmark::State& state) {
+    static const auto shared = std::make_unique<Tenants>();
+    const auto tenant = static_cast<std::uint32_t>(state.thread_index());
+    for (auto _ : state) {
+        const bool in = shared->admit(tenant, 100);
+        const Permit permit = shared->take(tenant, 0, 100);
+        benchmark::DoNotOptimize(permit);
+        shared->give_back(tenant, permit);
+        if (in) shared->done(tenant);
+    }
+}
+BENCHMARK(tenants)->Threads(1)->Threads(2)->UseRealTime();
 
 void reservations_mutex(benchmark::State& state) {
     static std::mutex mutex;
