@@ -82,7 +82,7 @@ struct alignas(64) Invocation {
     bool forward_counted = false;  // in Context::forwarded_of
     Permit permit = Permit::none;  // to execute here
     std::uint8_t tenant = 0;
-    bool at_region = false;        // forwarded: `region` has it; else only its second copy's has
+    bool at_region = false;  // forwarded: `region` has it; else only its second copy's has
     Pair pair = Pair::none;
     bool overdue = false;  // it takes longer than most (forward/usual_latency.hpp)
     AfterTail after_tail = AfterTail::release;

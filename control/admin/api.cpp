@@ -146,6 +146,10 @@ Answer get_events(const Call&, const std::string&, std::string_view, Backend& ba
     return view_answer(backend.events());
 }
 
+Answer get_tenants(const Call&, const std::string&, std::string_view, Backend& backend) {
+    return json_answer(tenants_json(backend.tenants()));
+}
+
 Answer get_access_keys(const Call&, const std::string&, std::string_view, Backend& backend) {
     return json_answer(access_keys_json(backend.access_keys()));
 }
@@ -206,6 +210,7 @@ constexpr Route kAdminRoutes[] = {
     {"POST", "/v1/drain", post_drain, false},
     {"DELETE", "/v1/drain", delete_drain, false},
     {"GET", "/v1/events", get_events, false},
+    {"GET", "/v1/tenants", get_tenants, false},
     {"GET", "/v1/access-keys", get_access_keys, false},
     {"POST", "/v1/access-keys/reload", post_reload_keys, false},
     {"GET", "/metrics", get_metrics, false},

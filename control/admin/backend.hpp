@@ -126,6 +126,18 @@ struct RegionView {
     std::uint64_t sent = 0, answered = 0, refused = 0, faulty = 0, silent = 0, cold = 0;
 };
 
+struct TenantView {
+    std::string name;
+    std::uint32_t weight = 0, reserved = 0, limit = 0;  // limit 0: none
+    std::uint32_t functions = 0, workers = 0;
+    std::uint32_t in_flight = 0, executing = 0;
+    double share = 0;            // permits it has when all tenants want all they can get
+    std::uint32_t may_use = 0;   // permits it may have now
+    std::uint64_t executed = 0;  // here
+    std::uint64_t over_limit = 0, over_share = 0;  // refused
+    std::uint64_t spilled = 0;                     // forwarded, for want of a permit
+};
+
 struct CandidateView {
     std::string region;
     Candidate candidate;
@@ -250,6 +262,7 @@ struct AccessKeyView {
     std::vector<std::string> functions;
     std::uint64_t not_after_s = 0;  // Unix time; 0: for ever
     bool manage = false;
+    std::string tenant = {};
 };
 
 struct EventsView {
@@ -315,6 +328,8 @@ class Backend {
     virtual ApiResult<RulesOutcome> delete_rule(const std::string& name) = 0;
     virtual ApiResult<RulesOutcome> replace_rules(std::vector<rules::Declared> all) = 0;
     virtual ApiResult<RuleTestResult> test_rules(const RuleTest& test) = 0;
+    // None: invocations are not counted by tenants.
+    virtual std::vector<TenantView> tenants() = 0;
     // Returns the number of invocations still in flight.
     virtual std::uint64_t set_draining(bool draining) = 0;
     // An error where there is no HTTP.

@@ -141,6 +141,32 @@ void add_rules(Families& f, const std::vector<RuleView>& rules) {
     for (const RuleView& each : rules) f.add(each.refused, {{"rule", each.rule.name}});
 }
 
+// At most 64 of them, by the configuration.
+void add_tenants(Families& f, const std::vector<TenantView>& tenants) {
+    const auto each = [&](auto&& value) {
+        for (const TenantView& tenant : tenants) f.add(value(tenant), {{"tenant", tenant.name}});
+    };
+    f.gauge("tenant_in_flight", "Invocations in hand: waiting, executing, forwarded");
+    each([](const TenantView& t) { return std::uint64_t{t.in_flight}; });
+    f.gauge("tenant_executing", "Invocations that are executed here");
+    each([](const TenantView& t) { return std::uint64_t{t.executing}; });
+    f.gauge("tenant_share", "Of them it may have when all tenants want all they can get");
+    each([](const TenantView& t) { return t.share; });
+    f.gauge("tenant_may_use", "Of them it may have now");
+    each([](const TenantView& t) { return std::uint64_t{t.may_use}; });
+    f.gauge("tenant_workers", "Worker processes of its functions");
+    each([](const TenantView& t) { return std::uint64_t{t.workers}; });
+    f.counter("tenant_executed_total", "Executed here");
+    each([](const TenantView& t) { return t.executed; });
+    f.counter("tenant_refused_total", "Refused, over its limit or its share of a full server");
+    for (const TenantView& t : tenants) {
+        f.add(t.over_limit, {{"tenant", t.name}, {"why", "limit"}});
+        f.add(t.over_share, {{"tenant", t.name}, {"why", "share"}});
+    }
+    f.counter("tenant_spilled_total", "Forwarded, over its share of a full server");
+    each([](const TenantView& t) { return t.spilled; });
+}
+
 struct CoreCounter {
     const char* name;
     const char* help;
@@ -377,6 +403,7 @@ std::string metrics_text(Backend& backend) {
     add_server(families, backend);
     add_reasons(families, cores);
     add_rules(families, backend.rules());
+    add_tenants(families, backend.tenants());
     add_cores(families, cores);
     add_stages(families, cores);
     add_regions(families, backend.regions());

@@ -156,7 +156,7 @@ std::optional<ApiError> take_environment(const std::string& value, catalog::Runt
 std::vector<std::string> parameter_names(Api api) {
     std::vector<std::string> names;
     for (const auto& number : kNumbers) names.emplace_back(number.key);
-    for (const char* name : {"single_use", "templates", "egress", "runtime", "handler",
+    for (const char* name : {"single_use", "templates", "egress", "tenant", "runtime", "handler",
                              "environment", "place", "retry", "regions", "digest", "signature"})
         names.emplace_back(name);
     if (api == Api::admin) names.emplace_back("origin");
@@ -172,6 +172,10 @@ std::optional<ApiError> take(const std::string& key, const std::string& value, A
     if (key == "templates") return take_word("templates", value, kFlags, request.limits.templates);
     if (key == "egress") {
         request.limits.egress = value;  // judged with the other limits
+        return std::nullopt;
+    }
+    if (key == "tenant") {  // the same
+        request.limits.tenant = value == catalog::kDefaultTenant ? std::string() : value;
         return std::nullopt;
     }
     if (key == "runtime") return take_kind(value, request.runtime);
@@ -319,6 +323,7 @@ std::string render_deploy(const DeployRequest& request) {
     if (request.limits.single_use) query += "single_use=true&";
     if (!request.limits.templates) query += "templates=false&";
     if (!request.limits.egress.empty()) query += "egress=" + request.limits.egress + "&";
+    if (!request.limits.tenant.empty()) query += "tenant=" + request.limits.tenant + "&";
     const catalog::Runtime& runtime = request.runtime;
     if (runtime.kind != runtime::Kind::native)
         query += "runtime=" + std::string(runtime::kind_name(runtime.kind)) + "&";

@@ -43,10 +43,6 @@ const char* why(const Decision& decision) {
     return decision.reason < Reason::count ? info(decision.reason).name.data() : "unknown";
 }
 
-std::string_view status_name(ReplyStatus status) {
-    return is_known_status(static_cast<std::uint8_t>(status)) ? info(status).name : "none";
-}
-
 json cold_start_json(const placement::StartSummary& summary) {
     json phases = json::object();
     for (std::size_t i = 0; i < placement::kPhaseCount; ++i)
@@ -81,21 +77,6 @@ json splits_json(const catalog::Function& function) {
                 {"number", details.other_number},
                 {"part", static_cast<double>(details.other_weight) / catalog::kWholeWeight}};
     return all;
-}
-
-json stages_of(const CoreCounters& counters) {
-    json stages = json::array();
-    for (std::size_t s = 0; s < kStageCount; ++s) {
-        const std::uint64_t packets = counters.stages[s].packets.get();
-        const std::uint64_t cycles = counters.stages[s].cycles.get();
-        const double each =
-            packets == 0 ? 0 : static_cast<double>(cycles) / static_cast<double>(packets);
-        stages.push_back({{"name", kStageNames[s]},
-                          {"packets", packets},
-                          {"cycles", cycles},
-                          {"cycles_per_packet", each}});
-    }
-    return stages;
 }
 
 json regions_json(const std::vector<RegionOutcome>& outcomes) {
@@ -246,7 +227,8 @@ json to_json(const FunctionView& v) {
               {"log_kib", l.log_kib},
               {"single_use", l.single_use},
               {"templates", l.templates},
-              {"egress", l.egress}}},
+              {"egress", l.egress},
+              {"tenant", l.tenant.empty() ? catalog::kDefaultTenant : l.tenant}}},
             {"region_states", std::move(region_states)},
             {"runtime", runtime::kind_name(runtime.kind)},
             {"handler", runtime.handler},
@@ -321,6 +303,7 @@ json to_json(const ExplainView& v) {
                 {"reason", why(v.decision)},
                 {"local",
                  {{"slot_free", v.local.slot_free},
+                  {"share_used", v.local.share_used},
                   {"may_queue", v.local.may_queue},
                   {"is_pop", v.local.is_pop},
                   {"draining", v.local.draining}}},
@@ -402,6 +385,25 @@ json to_json(const EventsView& view) {
             {"functions", std::move(functions)}};
 }
 
+json tenants_json(const std::vector<TenantView>& tenants) {
+    json list = json::array();
+    for (const TenantView& t : tenants)
+        list.push_back({{"name", t.name},
+                        {"weight", t.weight},
+                        {"reserved", t.reserved},
+                        {"limit", t.limit},
+                        {"functions", t.functions},
+                        {"workers", t.workers},
+                        {"in_flight", t.in_flight},
+                        {"executing", t.executing},
+                        {"share", finite(t.share)},
+                        {"may_use", t.may_use},
+                        {"executed", t.executed},
+                        {"refused", {{"limit", t.over_limit}, {"share", t.over_share}}},
+                        {"spilled", t.spilled}});
+    return {{"tenants", std::move(list)}};
+}
+
 json access_keys_json(const std::vector<AccessKeyView>& keys) {
     json list = json::array();
     for (const AccessKeyView& key : keys) {
@@ -410,6 +412,7 @@ json access_keys_json(const std::vector<AccessKeyView>& keys) {
                     {"functions", key.functions},
                     {"manage", key.manage}};
         if (key.not_after_s != 0) one["not_after_unix_s"] = key.not_after_s;
+        if (!key.tenant.empty()) one["tenant"] = key.tenant;
         list.push_back(std::move(one));
     }
     return {{"access_keys", std::move(list)}};
@@ -456,43 +459,6 @@ json to_json(const ApiError& error) {
     json inner = {{"code", error.code}, {"message", error.message}};
     if (!error.allowed.empty()) inner["allowed"] = error.allowed;
     return {{"error", std::move(inner)}};
-}
-
-json stats_json(const std::vector<CoreView>& cores, std::uint64_t tsc_hz) {
-    json all = json::array();
-    std::array<std::uint64_t, kReasonCount> sums{};
-    for (std::size_t core = 0; core < cores.size(); ++core) {
-        if (cores[core].counters == nullptr) continue;
-        const CoreCounters& c = *cores[core].counters;
-        json reasons = json::object();
-        for (std::size_t r = 0; r < kReasonCount; ++r) {
-            const std::uint64_t count = c.reasons[r].get();
-            sums[r] += count;
-            reasons[std::string(kReasons[r].name)] = count;
-        }
-        all.push_back({{"core", core},
-                       {"turns", c.turns.get()},
-                       {"sleeps", c.sleeps.get()},
-                       {"rx_packets", c.rx_packets.get()},
-                       {"tx_packets", c.tx_packets.get()},
-                       {"in_flight", c.in_flight.get()},
-                       {"waiting", c.waiting.get()},
-                       {"pending", c.pending.get()},
-                       {"trunks", c.trunks.get()},
-                       {"trunk_streams", c.trunk_streams.get()},
-                       {"connections", c.connections.get()},
-                       {"exchanges", c.exchanges.get()},
-                       {"payload_buffers", c.payload_buffers.get()},
-                       {"packet_buffers", c.packet_buffers.get()},
-                       {"stages", stages_of(c)},
-                       {"reasons", std::move(reasons)}});
-    }
-    json reasons = json::object();
-    for (std::size_t r = 0; r < kReasonCount; ++r)
-        reasons[std::string(kReasons[r].name)] = {{"count", sums[r]},
-                                                  {"status", status_name(kReasons[r].status)},
-                                                  {"text", kReasons[r].text}};
-    return {{"tsc_hz", tsc_hz}, {"cores", std::move(all)}, {"reasons", std::move(reasons)}};
 }
 
 json versions_json(const HeldVersions& held) {

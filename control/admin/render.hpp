@@ -26,6 +26,7 @@ nlohmann::json to_json(const RuleTestResult& result);
 nlohmann::json to_json(const EventsView& view);
 nlohmann::json to_json(const ApiError& error);
 nlohmann::json stats_json(const std::vector<CoreView>& cores, std::uint64_t tsc_hz);
+nlohmann::json tenants_json(const std::vector<TenantView>& tenants);
 nlohmann::json access_keys_json(const std::vector<AccessKeyView>& keys);
 nlohmann::json versions_json(const HeldVersions& held);
 

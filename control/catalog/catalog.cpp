@@ -154,6 +154,9 @@ Status validate(const Limits& l) {
     };
     for (const auto& status : all)
         if (!status) return status;
+    if (!l.tenant.empty() && (!is_tenant_name(l.tenant) || l.tenant == kDefaultTenant))
+        return Error{EINVAL, "tenant: found \"" + l.tenant.substr(0, 40) + "\", allowed " +
+                                 kTenantNameAllowed + ", or nothing for the default one"};
     if (l.egress.empty() || is_network_name(l.egress)) return ok();
     return Error{EINVAL, "egress: found \"" + l.egress.substr(0, 40) +
                              "\", allowed the name of a network: 1 to 15 of a-z, 0-9 and -"};

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/catalog/runtime.hpp"
+#include "control/catalog/tenant_name.hpp"
 #include "control/signing/signature.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 #include "sandbox/base/result.hpp"
@@ -48,6 +49,7 @@ struct Limits {
     bool single_use = false;      // a worker serves one invocation, and ends
     bool templates = true;        // workers may be copied from one that has initialised
     std::string egress = {};      // the network it has been granted; empty: none
+    std::string tenant = {};      // whose it is; empty: the default tenant's
     bool operator==(const Limits&) const = default;
 };
 

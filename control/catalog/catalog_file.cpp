@@ -83,6 +83,7 @@ Limits read_limits(const json& object) {
     l.single_use = flag_or(object, "single_use", l.single_use);
     l.templates = flag_or(object, "templates", l.templates);
     if (object.contains("egress")) l.egress = text(member(object, "egress"), "egress");
+    if (object.contains("tenant")) l.tenant = text(member(object, "tenant"), "tenant");
     return l;
 }
 

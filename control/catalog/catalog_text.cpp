@@ -27,6 +27,7 @@ json limits_json(const Limits& l) {
             {"single_use", l.single_use},
             {"templates", l.templates},
             {"egress", l.egress},
+            {"tenant", l.tenant},
             {"latency_weight", l.latency_weight}};
 }
 

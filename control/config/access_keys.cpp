@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "control/catalog/tenant_name.hpp"
 #include "control/config/checks.hpp"
 #include "dataplane/auth/authorization.hpp"
 #include "sandbox/base/unique_fd.hpp"
@@ -78,6 +79,9 @@ void read_access_key(const toml::table& table, std::size_t index, Config& config
     });
     r.require("functions", "what it may invoke: " + functions_allowed);
     r.flag("manage", key.manage);
+    if (r.text("tenant", key.tenant, catalog::kTenantNameAllowed, catalog::is_tenant_name) &&
+        !key.manage)
+        r.problem("tenant", quoted(key.tenant), "nothing for a key without manage");
     r.instant("not_after", key.not_after_s);
     for (const AccessKey& other : config.access_keys)
         if (!key.id.empty() && other.id == key.id)
@@ -96,7 +100,8 @@ Result<std::vector<auth::AccessKeySpec>> load_secrets(const std::vector<AccessKe
                          .active = key.active,
                          .functions = key.functions,
                          .not_after_s = key.not_after_s,
-                         .manage = key.manage});
+                         .manage = key.manage,
+                         .tenant = key.tenant});
     }
     return specs;
 }

@@ -181,6 +181,18 @@ struct Limits {
     // Of each function that does not say so itself; of all cores together.
     std::uint32_t function_per_s = 0;  // 0: no limit
     std::uint32_t function_burst = 0;  // 0: as many as function_per_s
+    // Invocations that are executed here at once, of all tenants; 0: as many as workers.max, if
+    // there are tenants.
+    std::uint32_t concurrency = 0;
+};
+
+// [[tenant]]: who shares this server. Functions that name none of them belong to the default one.
+struct Tenant {
+    std::string name;            // of catalog::is_tenant_name(); unique
+    std::uint32_t weight = 100;  // of the common permits, against the other tenants
+    std::uint32_t reserved = 0;  // permits that nobody else gets
+    std::uint32_t limit = 0;     // invocations in hand at once; 0: no limit
+    std::uint32_t line = 1;
 };
 
 struct Trunks {                  // [trunks]; between POP and regions, of each core
@@ -197,6 +209,7 @@ struct AccessKey {
     std::vector<std::string> functions;  // auth::is_pattern()
     std::uint64_t not_after_s = 0;       // Unix time; 0: for ever
     bool manage = false;                 // it may change them, too ([lambda_api])
+    std::string tenant = {};             // … if they are this one's; empty: any tenant's
     bool operator==(const AccessKey&) const = default;
 };
 
@@ -258,12 +271,23 @@ struct Config {
     std::vector<Region> regions;
     std::vector<egress::Network> egress;  // [[egress]]: what functions may be granted
     std::vector<AccessKey> access_keys;
-    std::string file;  // that it was read from; empty: from none
+    std::vector<Tenant> tenants;  // the default one too, and first, when there are any
+    std::string file;             // that it was read from; empty: from none
 
     std::uint32_t trunks_to_regions() const {
         return role == Role::pop && http.port_of(role) != 0 ? trunks.per_core : 0;
     }
     std::uint32_t trunks_from_pops() const { return role == Role::region ? trunks.max : 0; }
+    // Whether invocations are counted by tenants, and how many may execute at once.
+    bool counts_tenants() const { return !tenants.empty(); }
+    std::uint32_t permits() const {
+        return limits.concurrency != 0 ? limits.concurrency : workers.max;
+    }
+    std::uint32_t tenant_number(std::string_view tenant_name) const {
+        for (std::size_t i = 0; i < tenants.size(); ++i)
+            if (tenants[i].name == tenant_name) return static_cast<std::uint32_t>(i);
+        return 0;
+    }
     bool in_fleet() const { return store.kind == StoreKind::etcd; }
     bool speaks_tcp() const { return http.port_of(role) != 0 || trunks_from_pops() != 0; }
 };

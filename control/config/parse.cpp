@@ -12,6 +12,7 @@
 #include "control/config/egress.hpp"
 #include "control/config/reader.hpp"
 #include "control/config/selection.hpp"
+#include "control/config/tenants.hpp"
 #include "dataplane/limits/token_bucket.hpp"
 #include "dataplane/net/return_ports.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
@@ -251,6 +252,7 @@ void read_limits(Reader& top, Limits& l, Problems& problems) {
     read_networks(r, "exempt", "limits.", l.exempt, problems);
     r.integer("function_per_s", l.function_per_s, 0, limits::kRateMax);
     r.integer("function_burst", l.function_burst, 0, limits::kBurstMax);
+    r.integer("concurrency", l.concurrency, 0, 1'000'000);
     r.finish();
 }
 
@@ -441,6 +443,7 @@ void read_top(const toml::table& table, Config& config, Lines& lines, Problems& 
         else
             read_access_key(*node.as_table(), index++, config, problems);
     });
+    read_tenants(r, config, problems);
     r.finish();
 }
 

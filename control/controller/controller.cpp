@@ -126,6 +126,7 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
       monitor_(shared, static_cast<std::uint32_t>(regions_.size()), monitor_limits(config),
                shared.server.boot_id),
       own_load_(shared),
+      sharer_(shared),
       rates_(shared, static_cast<std::uint32_t>(regions_.size()),
              {.half_life_s = config.admission.rate_half_life_ms / 1000.0,
               .keep_alive_s = config.workers.idle_timeout_ms / 1000.0,
@@ -264,13 +265,14 @@ int Controller::step() {
         next_placement_us_ = now_us + kPlacementPeriod_us;
         place(now_us);
     }
+    if (sharer_.due(now_us)) share_permits(now_us);
     note_changes(now_us);
     if (publish_soon_) publish();
     reclaimer_.step();
     if (!old_rules_.empty()) forget_old_rules();
     note_ended_workers();
     changed_.notify_all();
-    next_us = std::min(next_us, next_placement_us_);
+    next_us = std::min({next_us, next_placement_us_, sharer_.next_us()});
     // A grace period ends when a core has turned once: look again soon.
     if (!reclaimer_.empty()) next_us = std::min(next_us, now_us + 2000);
     return static_cast<int>((next_us - std::min(next_us, now_us) + 999) / 1000);

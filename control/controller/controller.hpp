@@ -43,6 +43,7 @@
 #include "control/routes/compile.hpp"
 #include "control/rules/compile.hpp"
 #include "control/signing/trust.hpp"
+#include "control/tenants/sharer.hpp"
 #include "control/worth/forecast.hpp"
 #include "control/worth/plan.hpp"
 #include "dataplane/auth/access_keys.hpp"
@@ -111,6 +112,7 @@ class Controller final : public admin::Backend,
     admin::ApiResult<admin::RulesOutcome> delete_rule(const std::string& name) override;
     admin::ApiResult<admin::RulesOutcome> replace_rules(std::vector<rules::Declared> all) override;
     admin::ApiResult<admin::RuleTestResult> test_rules(const admin::RuleTest& test) override;
+    std::vector<admin::TenantView> tenants() override;
     std::uint64_t set_draining(bool draining) override;
     admin::ApiResult<admin::EventsView> events() override;
     std::vector<admin::AccessKeyView> access_keys() override;
@@ -179,6 +181,7 @@ class Controller final : public admin::Backend,
     // Each target with its names, in the same order.
     void add_rate(const catalog::Function& function, SnapshotExtras& extras) const;
     void add_json(const catalog::Function& function, SnapshotExtras& extras) const;
+    void add_tenant(const catalog::Function& function, SnapshotExtras& extras) const;
     void add_targets(const catalog::Function& function, std::vector<Target>& to,
                      std::vector<TargetName>& names, SnapshotExtras& extras);
     static std::uint16_t add_split(const catalog::Function& function, const std::string& alias,
@@ -227,6 +230,10 @@ class Controller final : public admin::Backend,
     void note_changes(std::uint64_t now_us);
     void nudge();
     void set_clocks();
+
+    // tenants.cpp
+    void share_permits(std::uint64_t now_us);
+    void share_places();
 
     // deploy.cpp
     // What a deploy has got ready. Nobody else knows of it before commit().
@@ -352,6 +359,7 @@ class Controller final : public admin::Backend,
     placement::WorkerPool pool_;
     regions::Monitor monitor_;
     OwnLoadMeter own_load_;
+    tenants::Sharer sharer_;
     regions::Rates rates_;
     worth::Forecast forecast_;
     // Of this tick: the candidates and the versions that they are of; µs to each region and back,

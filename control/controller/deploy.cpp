@@ -87,6 +87,17 @@ std::optional<admin::ApiError> Controller::judge_deploy(const DeployRequest& req
                 return admin::ApiError{400, "no-such-region",
                                        "no region has the name or tag \"" + name + "\"", known};
     }
+    // A region may not know the POP's tenants: there the function is the default one's.
+    if (shared_.server.is_pop && !request.limits.tenant.empty() &&
+        config_.tenant_number(request.limits.tenant) == 0) {
+        std::vector<std::string> known{catalog::kDefaultTenant};
+        for (const config::Tenant& tenant : config_.tenants)
+            if (tenant.name != catalog::kDefaultTenant) known.push_back(tenant.name);
+        return admin::ApiError{422, "no-tenant",
+                               config_.name + " has no tenant called \"" + request.limits.tenant +
+                                   "\"; see [[tenant]] in its configuration",
+                               known};
+    }
     // Where it only passes through, no runtime and no network is needed.
     if (may_have_workers(request.policy) && !request.limits.egress.empty()) {
         std::vector<std::string> known;

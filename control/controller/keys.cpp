@@ -33,7 +33,8 @@ Views Controller::access_keys() {
     const std::lock_guard lock(mutex_);
     Views views;
     for (const config::AccessKey& key : key_settings_)
-        views.push_back({key.id, key.active, key.functions, key.not_after_s, key.manage});
+        views.push_back(
+            {key.id, key.active, key.functions, key.not_after_s, key.manage, key.tenant});
     return views;
 }
 

@@ -46,6 +46,7 @@ void Controller::place(std::uint64_t now_us) {
         const std::uint64_t key = tracked[at++].key;
         note_habits(key, deployed, first ? 0 : passed_s, now_us);
         for (const auto& [digest, entry] : deployed.entries) {
+            pool_.set_tenant(entry, config_.tenant_number(function.limits.tenant));
             planned_.push_back({&function, &digest, entry});
             candidates_.push_back(candidate(function, key, digest, entry, now_us));
         }

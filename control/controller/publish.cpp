@@ -220,6 +220,14 @@ void Controller::add_json(const catalog::Function& function, SnapshotExtras& ext
     extras.json[index] = true;
 }
 
+void Controller::add_tenant(const catalog::Function& function, SnapshotExtras& extras) const {
+    const std::uint32_t tenant = config_.tenant_number(function.limits.tenant);
+    const std::uint32_t index = deployed_.at(function.name).index;
+    if (tenant == 0) return;
+    if (extras.tenants.size() <= index) extras.tenants.resize(index + 1);
+    extras.tenants[index] = static_cast<std::uint8_t>(tenant);
+}
+
 std::unique_ptr<const Snapshot> Controller::build_snapshot() {
     std::vector<Target> targets;
     std::vector<TargetName> names;
@@ -230,6 +238,7 @@ std::unique_ptr<const Snapshot> Controller::build_snapshot() {
         if (function.reserved) extras.reserved[deployed_.at(name).index] = *function.reserved;
         add_rate(function, extras);
         add_json(function, extras);
+        add_tenant(function, extras);
     }
     auto snapshot = std::make_unique<Snapshot>(++generation_, targets, regions_, draining_,
                                                std::move(names), std::move(extras));

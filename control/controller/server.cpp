@@ -134,6 +134,7 @@ Status Server::make_shared() {
         .shed_ms = limits.shed_ms,
         .exempt = limits.exempt};
 
+    add_tenants(info);
     if (const Status dedup = make_dedup(info); !dedup) return dedup;
     auto doorbells = channel::create_doorbells();
     if (!doorbells) return doorbells.error();
@@ -149,6 +150,31 @@ Status Server::make_shared() {
         shared_.counters[core] = std::make_unique<CoreCounters>();
     }
     return ok();
+}
+
+// The queues of a core are shared by weights alone, so that each tenant has a part that nobody else
+// can fill.
+void Server::add_tenants(ServerInfo& info) const {
+    constexpr std::uint32_t kLeast = 16;
+    std::uint64_t weights = 0;
+    std::uint32_t reserved = 0;
+    for (const config::Tenant& tenant : config_.tenants) {
+        weights += tenant.weight;
+        reserved += tenant.reserved;
+    }
+    const auto part = [&](std::uint32_t all, std::uint32_t weight) {
+        return std::min(
+            all,
+            std::max(static_cast<std::uint32_t>(std::uint64_t{all} * weight / weights), kLeast));
+    };
+    for (const config::Tenant& tenant : config_.tenants)
+        info.tenants.push_back({.name = tenant.name,
+                                .weight = tenant.weight,
+                                .reserved = tenant.reserved,
+                                .limit = tenant.limit,
+                                .queue_limit = part(info.queue_limit, tenant.weight),
+                                .pending_limit = part(info.pending_limit, tenant.weight)});
+    info.common_permits = config_.permits() - reserved;
 }
 
 Status Server::make_http(HttpInfo& info) const {

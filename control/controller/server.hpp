@@ -31,6 +31,7 @@ class Server {
     Server(const config::Config& config, warden::Client warden);
     Status open_ports();
     Status make_shared();
+    void add_tenants(ServerInfo& info) const;
     Status make_http(HttpInfo& info) const;
     Status make_dedup(const ServerInfo& info);
     Result<rte_mempool*> make_payload_pool(std::uint32_t core) const;

@@ -324,7 +324,10 @@ ApiResult<admin::ExplainView> Controller::explain(const std::string& name) {
     const bool here = may_run_here(*target, shared_.server.is_pop);
     view.local.is_pop = shared_.server.is_pop;
     view.local.draining = draining_;
-    view.local.slot_free = here && pool_.free_slots(entry) != 0;
+    const bool free = here && pool_.free_slots(entry) != 0;
+    view.local.share_used = free && config_.counts_tenants() &&
+                            sharer_.full(config_.tenant_number(function->limits.tenant));
+    view.local.slot_free = free && !view.local.share_used;
     view.local.may_queue = here;
     const Request request{.deadline_us = target->timeout_us + 1'000'000};
     view.local.no_region = shared_.server.no_region;

@@ -64,7 +64,9 @@ Version resolve(const Call& call, const catalog::Function& function);
 nlohmann::json configuration(const Call& call, const Version& version);
 // "name" of a body that may have it as an ARN; without a qualifier.
 std::string name_of(const std::string& text);
+// By the key's patterns, and its tenant if it has one.
 bool allowed(const Call& call, const std::string& name);
+bool allowed(const Call& call, const catalog::Function& function);
 Fault denied(const Call& call, const std::string& name);
 catalog::Function done(const admin::ApiResult<catalog::Function>& result);
 // RevisionId, if the body says one: against what there is.

@@ -28,6 +28,7 @@ constexpr Known kKnown[] = {
     {"bad-runtime", 400, "InvalidParameterValueException"},
     {"no-runtime", 400, "InvalidParameterValueException"},
     {"no-egress", 400, "InvalidParameterValueException"},
+    {"no-tenant", 400, "InvalidParameterValueException"},
     {"start-failed", 400, "InvalidParameterValueException"},
     {"unsigned", 400, "CodeVerificationFailedException"},
     {"untrusted-key", 400, "CodeVerificationFailedException"},

@@ -57,6 +57,8 @@ Reply create_function(const Call& call) {
     admin::DeployRequest request = new_function(name);
     if (!body.find("Runtime")) throw bad_field("Runtime", "needed");
     take_settings(body, request, details);
+    const std::string& tenant = call.request.key->tenant();
+    if (tenant != catalog::kDefaultTenant) request.limits.tenant = tenant;
     if (details.role.empty()) throw bad_field("Role", "needed");
     const bool publish = body.flag("Publish");
     const std::string zip = take_zip(*code);

@@ -79,8 +79,7 @@ Reply list_functions(const Call& call) {
     if (all && which->second != "ALL")
         throw bad_field("FunctionVersion", "found " + shown(which->second) + ", allowed ALL");
     std::vector<catalog::Function> functions = call.functions.all();
-    std::erase_if(functions,
-                  [&](const catalog::Function& each) { return !allowed(call, each.name); });
+    std::erase_if(functions, [&](const catalog::Function& each) { return !allowed(call, each); });
     std::vector<Item> items;
     for (const catalog::Function& function : functions) {
         if (all)

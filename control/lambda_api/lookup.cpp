@@ -3,14 +3,23 @@
 
 namespace skerry::lambda_api {
 
+bool allowed(const Call& call, const catalog::Function& function) {
+    const std::string& tenant = call.request.key->tenant();
+    const std::string& its = function.limits.tenant;
+    return call.request.key->allows(function.name) &&
+           (tenant.empty() || tenant == (its.empty() ? catalog::kDefaultTenant : its));
+}
+
 bool allowed(const Call& call, const std::string& name) {
-    return call.request.key->allows(name);
+    if (call.request.key->tenant().empty()) return call.request.key->allows(name);
+    const auto function = call.functions.find(name);
+    return function ? allowed(call, *function) : call.request.key->allows(name);
 }
 
 Fault denied(const Call& call, const std::string& name) {
     return {403, "AccessDeniedException",
             "User is not authorized to manage " + arn_of(call.request.region, name) +
-                ", as no pattern of the access key allows it"};
+                ", as no pattern of the access key allows it, or its tenant does not"};
 }
 
 catalog::Function find_function(const Call& call) {

@@ -34,6 +34,14 @@ std::uint32_t WorkerPool::starting() const {
 
 bool WorkerPool::may_start(std::uint32_t index, std::uint64_t now_us) const {
     const Entry& entry = entries_[index];
+    // What its tenant has beyond its places was given back for another, and is not to be taken
+    // again.
+    const TenantRoom& room = rooms_[entry.spec.tenant];
+    if (room.places != ~0u && workers_of(entry.spec.tenant) >= room.places &&
+        std::any_of(used_.begin(), used_.end(), [&](std::uint32_t other) {
+            return entries_[other].unplaced && entries_[other].spec.tenant != entry.spec.tenant;
+        }))
+        return false;
     return !warden_gone_ && !warden_busy_ && now_us >= entry.not_before_us &&
            (limits_.starts_max == 0 || starting() < limits_.starts_max) &&
            workers(index) < entry.spec.workers_max &&
@@ -45,7 +53,7 @@ bool WorkerPool::may_start(std::uint32_t index, std::uint64_t now_us) const {
 void WorkerPool::serve_wanted(std::uint32_t index, std::uint64_t now_us) {
     const std::uint64_t concurrency = entries_[index].spec.concurrency;
     const std::uint64_t waiting = shared_.capacity->entries[index].wanted.load(SK_RELAXED);
-    if (waiting == 0) return;
+    if (waiting == 0 || rooms_[entries_[index].spec.tenant].full) return;
     const std::uint64_t starting = workers(index) - ready(index);
     const std::uint64_t coming = free_slots(index) + starting * concurrency;
     if (waiting <= coming) return;
@@ -90,10 +98,30 @@ bool WorkerPool::has_memory(std::uint32_t index, std::uint64_t now_us) {
     return false;
 }
 
+std::uint32_t WorkerPool::workers_of(std::uint32_t tenant) const {
+    return static_cast<std::uint32_t>(
+        std::count_if(workers_.begin(), workers_.end(), [&](const auto& pair) {
+            return pair.second->entry != kNoEntry && !pair.second->is_template &&
+                   pair.second->state != Worker::State::ending &&
+                   entries_[pair.second->entry].spec.tenant == tenant;
+        }));
+}
+
+// A tenant's own places are not for others to take. What it has beyond them it gives back to who
+// has less than his, also what would be kept warm: or many such functions would have the server.
+bool WorkerPool::gives_way(std::uint32_t of_entry, std::uint32_t to_entry) const {
+    const bool spare = workers(of_entry) > entries_[of_entry].minimum;
+    const std::uint32_t of = entries_[of_entry].spec.tenant, to = entries_[to_entry].spec.tenant;
+    if (of == to || rooms_[of].places == ~0u) return spare;
+    if (workers_of(of) <= rooms_[of].places) return false;
+    return spare || workers_of(to) < rooms_[to].places;
+}
+
 // All workers, or all their memory, are taken: the one that has been idle longest, and above its
 // function's minimum, ends. Its place is free when its process has ended; until then no second one
 // ends for it.
 void WorkerPool::make_room(std::uint32_t for_entry, bool of_memory, std::uint64_t now_us) {
+    entries_[for_entry].unplaced = true;
     const auto ending = std::count_if(workers_.begin(), workers_.end(), [](const auto& pair) {
         return pair.second->state == Worker::State::ending;
     });
@@ -102,8 +130,7 @@ void WorkerPool::make_room(std::uint32_t for_entry, bool of_memory, std::uint64_
     std::vector<Worker*> idle;
     for (auto& [id, worker] : workers_)
         if (worker->state == Worker::State::ready && worker->entry != for_entry &&
-            workers(worker->entry) > entries_[worker->entry].minimum &&
-            now_us - worker->used_us >= kMinIdle_us)
+            gives_way(worker->entry, for_entry) && now_us - worker->used_us >= kMinIdle_us)
             idle.push_back(worker.get());
     std::sort(idle.begin(), idle.end(),
               [](const Worker* a, const Worker* b) { return a->used_us < b->used_us; });

@@ -166,6 +166,7 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
     std::uint64_t next_us = now_us + 100'000;
     for (const std::uint32_t i : used_) {
         Entry& entry = entries_[i];
+        entry.unplaced = false;
         if (entry.closing) {
             end_idle(i, now_us, 0);
             end_template(i);

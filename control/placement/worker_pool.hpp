@@ -66,6 +66,14 @@ struct VersionSpec {
     bool single_use = false;     // one invocation, then the worker ends
     bool templates = true;       // further workers may be copies of one that has initialised
     std::string egress = {};     // the network that its workers are in; empty: none
+    std::uint32_t tenant = 0;    // whose it is
+};
+
+// How much of the pool a tenant may have. What is beyond its places is lent, and given back to a
+// tenant that has less than its own.
+struct TenantRoom {
+    std::uint32_t places = ~0u;  // workers
+    bool full = false;  // it may not execute more than it does: more workers would stand idle
 };
 
 class WorkerPool {
@@ -92,6 +100,15 @@ class WorkerPool {
     void set_patience(std::uint32_t entry, std::uint64_t idle_us) {
         entries_[entry].idle_us = idle_us;
     }
+
+    // By tenant. Without tenants there is nothing to be said: the default is room for all.
+    void set_tenant(std::uint32_t entry, std::uint32_t tenant) {
+        entries_[entry].spec.tenant = tenant;
+    }
+    void set_room(std::uint32_t tenant, TenantRoom room) { rooms_[tenant] = room; }
+    std::uint32_t workers_of(std::uint32_t tenant) const;
+    // In the last step a worker of it was to be started, and all places were taken.
+    bool unplaced(std::uint32_t entry) const { return entries_[entry].unplaced; }
 
     // Takes news from the warden and from workers, and does what is to be done. Returns when it
     // wants to be called next, at the latest.
@@ -142,7 +159,8 @@ class WorkerPool {
         bool closing = false;
         std::uint32_t minimum = 0;
         bool keep_idle = true;
-        std::uint64_t idle_us = 0;   // of workers above the minimum; 0: the idle timeout
+        std::uint64_t idle_us = 0;  // of workers above the minimum; 0: the idle timeout
+        bool unplaced = false;
         std::uint64_t allotted = 0;  // slots that belong to a worker
         std::uint64_t start_us = 0;
         std::uint32_t failures = 0;  // consecutive starts that failed, or crashes right after
@@ -213,6 +231,7 @@ class WorkerPool {
     std::string why_it_ended(const Worker& worker, const warden::Event& event) const;
     std::uint32_t starting() const;
     bool may_start(std::uint32_t entry, std::uint64_t now_us) const;
+    bool gives_way(std::uint32_t of_entry, std::uint32_t to_entry) const;
 
     Shared& shared_;
     warden::Client& warden_;
@@ -225,6 +244,7 @@ class WorkerPool {
     std::uint64_t next_id_ = 1;
     std::uint64_t generation_ = 0;
     Totals totals_;
+    std::array<TenantRoom, kMaxTenants> rooms_{};
     std::uint64_t now_us_ = 0;       // of the last step
     std::uint64_t room_wanted_ = 0;  // starts that found no place, in this step
     StandbysByKind standbys_;

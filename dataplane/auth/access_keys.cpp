@@ -48,6 +48,7 @@ AccessKey::AccessKey(const AccessKeySpec& spec)
     : id_(spec.id),
       secret_(first_key(spec.secret)),
       functions_(spec.functions),
+      tenant_(spec.tenant),
       not_after_s_(spec.not_after_s),
       active_(spec.active),
       manage_(spec.manage) {

@@ -26,6 +26,8 @@ struct AccessKeySpec {
     std::vector<std::string> functions = {};  // patterns: see is_pattern()
     std::uint64_t not_after_s = 0;            // Unix time; 0: for ever
     bool manage = false;                      // may change those functions, too
+    // Those that it makes are this tenant's, and it changes no others'; empty: any tenant's.
+    std::string tenant = {};
 };
 
 // The characters that AWS has in its key ids (docs: [\w]{16,128}); none needs an escape in JSON.
@@ -40,6 +42,7 @@ class AccessKey {
     std::string_view id() const { return id_; }
     bool active() const { return active_; }
     bool manages() const { return manage_; }
+    const std::string& tenant() const { return tenant_; }
     bool expired(std::uint64_t unix_s) const { return not_after_s_ != 0 && unix_s > not_after_s_; }
     // kPatternsMax comparisons at most.
     bool allows(std::string_view function) const;
@@ -50,6 +53,7 @@ class AccessKey {
     std::string id_;
     HmacKey secret_;
     std::vector<std::string> functions_;
+    std::string tenant_;
     std::uint64_t not_after_s_;
     bool active_, manage_;
 };

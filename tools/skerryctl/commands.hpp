@@ -120,6 +120,7 @@ int explain(const Common& common, const std::string& name);
 int stats(const Common& common);
 int drain(const Common& common, bool undo);
 int show_events(const Common& common);
+int list_tenants(const Common& common);
 int list_keys(const Common& common, bool reload);
 int invoke(const Common& common, const InvokeOptions& options);
 

@@ -189,6 +189,23 @@ int show_events(const Common& common) {
     });
 }
 
+int list_tenants(const Common& common) {
+    return show(common, AdminClient(common.admin).get("/v1/tenants"), [](const json& all) {
+        Rows rows;
+        for (const auto& t : member(all, "tenants")) {
+            const std::string limit = field(t, "limit");
+            rows.push_back({field(t, "name"), field(t, "weight"), field(t, "reserved"),
+                            limit == "0" ? "-" : limit, field(t, "functions"), field(t, "workers"),
+                            field(t, "in_flight"), field(t, "executing"), field(t, "share"),
+                            field(t, "may_use"), field(member(t, "refused"), "limit"),
+                            field(member(t, "refused"), "share"), field(t, "spilled")});
+        }
+        print_table({"NAME", "WEIGHT", "RESERVED", "LIMIT", "FUNCTIONS", "WORKERS", "IN FLIGHT",
+                     "EXECUTING", "SHARE", "MAY USE", "OVER LIMIT", "OVER SHARE", "SPILLED"},
+                    rows);
+    });
+}
+
 int list_keys(const Common& common, bool reload) {
     const AdminClient client(common.admin);
     return show(
@@ -197,8 +214,10 @@ int list_keys(const Common& common, bool reload) {
             Rows rows;
             for (const auto& k : member(all, "access_keys"))
                 rows.push_back({field(k, "id"), field(k, "status"), field(k, "functions"),
-                                field(k, "manage"), field(k, "not_after_unix_s")});
-            print_table({"ID", "STATUS", "FUNCTIONS", "MANAGES", "NOT AFTER (UNIX S)"}, rows);
+                                field(k, "manage"), field(k, "tenant"),
+                                field(k, "not_after_unix_s")});
+            print_table({"ID", "STATUS", "FUNCTIONS", "MANAGES", "TENANT", "NOT AFTER (UNIX S)"},
+                        rows);
         });
 }
 

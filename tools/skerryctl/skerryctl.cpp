@@ -138,6 +138,8 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
         "each worker initialises by itself; none is a copy of one that has");
     pass_on(*deploy, o.deploy, "--egress", "egress",
             "the network its workers are in, by its name in the configuration (none)");
+    pass_on(*deploy, o.deploy, "--tenant", "tenant",
+            "whose it is, by the tenant's name in the configuration (default)");
     pass_on(*deploy, o.deploy, "--cold-cost-ms", "cold_cost_ms",
             "a cold start's cost (as measured)");
     pass_on(*deploy, o.deploy, "--max-payload-bytes", "max_payload_bytes",
@@ -245,6 +247,14 @@ void add_region_verbs(CLI::App& app, Options& o, Run& run) {
     describe->final_callback([&] { run = [&] { return describe_region(o.common, o.name); }; });
 }
 
+void add_tenant_verbs(CLI::App& app, Options& o, Run& run) {
+    CLI::App* tenant = add_verb(app, "tenant", "Tenants, and how they share this server: list");
+    tenant->require_subcommand(1);
+    add_verb(*tenant, "list", "All of them, with what each has and may have")->final_callback([&] {
+        run = [&] { return list_tenants(o.common); };
+    });
+}
+
 void add_key_verbs(CLI::App& app, Options& o, Run& run) {
     CLI::App* key = add_verb(app, "key", "Access keys of clients over HTTP: list, reload");
     key->require_subcommand(1);
@@ -323,6 +333,7 @@ int main(int argc, char** argv) {
     add_route_verbs(app, options, run);
     add_rule_verbs(app, options, run);
     add_region_verbs(app, options, run);
+    add_tenant_verbs(app, options, run);
     add_key_verbs(app, options, run);
     add_logs(app, options, run);
     add_invoke(app, options, run);

@@ -219,6 +219,21 @@ class MemoryBackend : public Backend {
         v.names = {{0x1234, "resize"}};
         return {v, true, {}};
     }
+    std::vector<TenantView> tenants() override {
+        return {{.name = "default", .weight = 100, .functions = 1, .share = 2.5, .may_use = 10},
+                {.name = "gold",
+                 .weight = 300,
+                 .reserved = 2,
+                 .limit = 40,
+                 .in_flight = 5,
+                 .executing = 4,
+                 .share = 9.5,
+                 .may_use = 12,
+                 .executed = 100,
+                 .over_limit = 3,
+                 .over_share = 7,
+                 .spilled = 11}};
+    }
     std::vector<AccessKeyView> access_keys() override {
         return {{.id = "AKIDONE", .active = true, .functions = {"*"}, .not_after_s = 0}};
     }

@@ -67,7 +67,7 @@ TEST(DeployQuery, SaysWhatIsAllowed) {
     parsed = parse_deploy("f", "memory_mib=1", Api::admin);
     EXPECT_EQ(parsed.error.allowed, (std::vector<std::string>{"16 to 4096"}));
     parsed = parse_deploy("f", "x=1", Api::admin);
-    EXPECT_EQ(parsed.error.allowed.size(), 28u);
+    EXPECT_EQ(parsed.error.allowed.size(), 29u);
 }
 
 TEST(DeployQuery, ASignatureIsTakenAndTellsServersApart) {
@@ -111,7 +111,7 @@ TEST(DeployQuery, RuntimeHandlerAndEnvironment) {
         "f",
         "runtime=python3&handler=app.main&single_use=true&cpu_percent=150&"
         "cpu_weight=7&latency_weight=300&cpu_ms=250&max_per_s=70&max_burst=8&tmp_mib=32&pids_"
-        "max=9&log_kib=3&egress=internet&"
+        "max=9&log_kib=3&egress=internet&tenant=gold&"
         "environment=" +
             base64url(packed),
         Api::admin);
@@ -129,6 +129,7 @@ TEST(DeployQuery, RuntimeHandlerAndEnvironment) {
     EXPECT_EQ(l.pids_max, 9u);
     EXPECT_EQ(l.log_kib, 3u);
     EXPECT_EQ(l.egress, "internet");
+    EXPECT_EQ(l.tenant, "gold");
     parsed.value.digest = kDigest;
     const auto again = parse_deploy("f", render_deploy(parsed.value), Api::management);
     ASSERT_TRUE(again.ok) << again.error.message;
@@ -145,8 +146,14 @@ TEST(DeployQuery, WhatIsNewerIsRenderedOnlyWhenItIsNotTheDefault) {
     request.digest = kDigest;
     const std::string query = render_deploy(request);
     for (const char* newer : {"runtime", "handler", "environment", "cpu_", "max_per", "max_burst",
-                              "tmp_mib", "pids_max", "log_kib", "single", "egress"})
+                              "tmp_mib", "pids_max", "log_kib", "single", "egress", "tenant"})
         EXPECT_EQ(query.find(newer), std::string::npos) << newer;
+}
+
+TEST(DeployQuery, TheDefaultTenantIsNone) {
+    const auto parsed = parse_deploy("f", "tenant=default", Api::admin);
+    ASSERT_TRUE(parsed.ok);
+    EXPECT_EQ(parsed.value.limits, catalog::Limits{});
 }
 
 TEST(DeployQuery, RefusesRuntimesThatDoNotFit) {
@@ -170,6 +177,9 @@ TEST(DeployQuery, RefusesRuntimesThatDoNotFit) {
                             "log_kib=0",
                             "egress=In",
                             "egress=a%26b",
+                            "tenant=a%26b",
+                            "tenant=a.b",
+                            "tenant=a23456789012345678901234567890123",
                             "environment=QQ",
                             "environment=%3D",
                             "environment=QQ=="})

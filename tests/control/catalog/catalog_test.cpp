@@ -91,6 +91,9 @@ TEST(CatalogRules, NamesAndLimits) {
     EXPECT_TRUE(broken([](Limits& l) { l.egress = "../internet"; }));
     EXPECT_TRUE(broken([](Limits& l) { l.egress = "sixteen-letters-"; }));
     EXPECT_FALSE(broken([](Limits& l) { l.egress = "internet"; }));
+    EXPECT_TRUE(broken([](Limits& l) { l.tenant = "two words"; }));
+    EXPECT_TRUE(broken([](Limits& l) { l.tenant = "default"; }));
+    EXPECT_FALSE(broken([](Limits& l) { l.tenant = "Gold-1_a"; }));
 }
 
 TEST_F(CatalogTest, StartsEmptyAndKeepsWhatItIsTold) {

@@ -124,6 +124,7 @@ TEST_F(RuntimeFolders, TheCatalogKeepsWhatVersionsAreMadeOf) {
     f.limits.log_kib = 5;
     f.limits.single_use = true;
     f.limits.egress = "internet";
+    f.limits.tenant = "gold";
     {
         auto catalog = Catalog::open(folder_);
         ASSERT_TRUE(catalog);

@@ -97,6 +97,29 @@ TEST_F(LambdaApi, WhatIsMadeIsShown) {
               made.body);
 }
 
+TEST_F(LambdaApi, AKeyOfATenantMakesItsFunctionsAndSeesNoOthers) {
+    EXPECT_EQ(call("POST", kFunctions, creation("f-others")).status, 201);
+    spec_.tenant = "gold";
+    key_.emplace(spec_);
+    EXPECT_EQ(call("POST", kFunctions, creation("f-own")).status, 201);
+    EXPECT_EQ(functions_.state.functions.at("f-own").limits.tenant, "gold");
+    EXPECT_EQ(functions_.state.functions.at("f-others").limits.tenant, "");
+    EXPECT_EQ(call("GET", kFunctions + "/f-own").status, 200);
+    EXPECT_EQ(call("GET", kFunctions + "/f-others").status, 403);
+    EXPECT_EQ(call("DELETE", kFunctions + "/f-others").status, 403);
+    EXPECT_EQ(call("POST", kFunctions, creation("f-others")).status, 403);
+    EXPECT_EQ(call("GET", kFunctions).body["Functions"].size(), 1u);
+    // Changed, it stays whose it was.
+    EXPECT_EQ(call("PUT", kFunctions + "/f-own/configuration", json{{"Timeout", 9}}).status, 200);
+    EXPECT_EQ(functions_.state.functions.at("f-own").limits.tenant, "gold");
+    spec_.tenant = "default";
+    key_.emplace(spec_);
+    EXPECT_EQ(call("GET", kFunctions + "/f-others").status, 200);
+    EXPECT_EQ(call("GET", kFunctions + "/f-own").status, 403);
+    EXPECT_EQ(call("POST", kFunctions, creation("f-third")).status, 201);
+    EXPECT_EQ(functions_.state.functions.at("f-third").limits.tenant, "");
+}
+
 TEST_F(LambdaApi, WhatThereIsNotIsRefusedByName) {
     const std::pair<const char*, json> asked[] = {{"VpcConfig", {{"SubnetIds", {"s"}}}},
                                                   {"Layers", {"arn"}},

@@ -130,9 +130,9 @@ TEST_F(Skerryctl, WhatTheServerRefusesIsShownWithWhatIsAllowed) {
 
 TEST_F(Skerryctl, EveryVerbAnswers) {
     ASSERT_EQ(run(deploy()), 0);
-    for (const char* verb :
-         {"function list", "function describe hello", "region list", "region describe north",
-          "explain hello", "stats", "drain", "drain --undo", "status", "key list", "key reload"}) {
+    for (const char* verb : {"function list", "function describe hello", "region list",
+                             "region describe north", "explain hello", "stats", "drain",
+                             "drain --undo", "status", "tenant list", "key list", "key reload"}) {
         EXPECT_EQ(run(verb), 0) << verb << err_;
         EXPECT_FALSE(out_.empty()) << verb;
         EXPECT_EQ(run(std::string("--json ") + verb), 0) << verb << err_;
