@@ -391,6 +391,7 @@ def test_an_artifact_that_no_member_can_give(lab):
     wait_until_up(lab.plan, ["pop2"])
     eventually(lambda: [each for each in lab.look("pop2")["pending"] if each["function"] == "lost" and second in each["why"]],
                "pop2 says what it lacks")
+    lab.fresh("pop2")
     # The one before it goes on, there; it can't be changed from there; and all others are as ever.
     equal(lab.invoke("lost", "pop2")["version"], first[:16])
     equal(lab.refused("pop2", "function", "alias", "lost", "x", "--version", first)["code"], "conflict")
