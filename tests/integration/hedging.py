@@ -111,7 +111,7 @@ def hedged(lab, name, before, send):
 
 
 def test_an_idempotent_function_has_no_tail(lab):
-    """Over trunks. Both copies have the request's own id: r1 had begun with the first, and with no other."""
+    """Over trunks. Both copies have the request's own id: what r1 had not begun is never executed."""
     lab.deploy("twice", "work", *REGION, "--retry", "idempotent")
     client = lab.client()
     ask(client, "twice", KNOWN)
@@ -127,7 +127,10 @@ def test_an_idempotent_function_has_no_tail(lab):
         equal((answer.status, word, told["region"], told["chosen"], told["asked"]), (200, "forward", "r2", "hedge", "2"))
     hedged(lab, "trunks", before, send)
     ran = lab.executions("twice") - known
-    equal(sorted(ran.values()), [1] * (HEDGED - 1) + [2])
+    # r1 had begun with one; on a busy machine with two, as one more worker comes up before all are stopped.
+    twice = sum(ran.values()) - HEDGED
+    assert 1 <= twice <= 2, ran
+    equal(sorted(ran.values()), [1] * (HEDGED - twice) + [2] * twice)
 
 
 def test_by_datagram(lab):
@@ -143,8 +146,10 @@ def test_by_datagram(lab):
         equal((rig.status(answer), answer.place), ("ok", "r2"))
         assert answer.flags & 0x10, "maybe repeated"
     hedged(lab, "datagrams", before, send)
-    equal(lab.reasons("r1")["cancel_taken"] - taken, HEDGED - 1)
-    equal(sum(lab.executions("twice").values()) - ran, HEDGED + 1)
+    # Each copy of r1's was withdrawn, or executed because it had begun.
+    withdrawn = lab.reasons("r1")["cancel_taken"] - taken
+    assert HEDGED - 2 <= withdrawn < HEDGED, withdrawn
+    equal(sum(lab.executions("twice").values()) - ran, HEDGED + (HEDGED - withdrawn))
 
 
 def test_the_budget_bounds_them(lab):
