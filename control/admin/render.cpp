@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "control/catalog/limits_json.hpp"
 #include "control/routes/json.hpp"
 #include "control/rules/json.hpp"
 
@@ -202,33 +203,14 @@ json to_json(const FunctionView& v) {
                                  {"error", each.error},
                                  {"sent_bytes", each.sent_bytes},
                                  {"bytes", each.bytes}});
-    const catalog::Limits& l = v.function.limits;
+    json limits = catalog::limits_json(v.function.limits);
+    if (v.function.limits.tenant.empty()) limits["tenant"] = catalog::kDefaultTenant;
     const catalog::Runtime runtime = v.function.build_of(v.function.current).runtime;
     return {{"name", v.function.name},
             {"key", hex_id(catalog::function_key(v.function.name))},
             {"current", v.function.current},
             {"versions", std::move(versions)},
-            {"limits",
-             {{"memory_mib", l.memory_mib},
-              {"timeout_ms", l.timeout_ms},
-              {"concurrency", l.concurrency},
-              {"warm_min", l.warm_min},
-              {"warm_max", l.warm_max},
-              {"max_payload_bytes", l.max_payload_bytes},
-              {"cold_cost_ms", l.cold_cost_ms},
-              {"cpu_percent", l.cpu_percent},
-              {"cpu_weight", l.cpu_weight},
-              {"latency_weight", l.latency_weight},
-              {"cpu_ms", l.cpu_ms},
-              {"max_per_s", l.max_per_s},
-              {"max_burst", l.max_burst},
-              {"tmp_mib", l.tmp_mib},
-              {"pids_max", l.pids_max},
-              {"log_kib", l.log_kib},
-              {"single_use", l.single_use},
-              {"templates", l.templates},
-              {"egress", l.egress},
-              {"tenant", l.tenant.empty() ? catalog::kDefaultTenant : l.tenant}}},
+            {"limits", std::move(limits)},
             {"region_states", std::move(region_states)},
             {"runtime", runtime::kind_name(runtime.kind)},
             {"handler", runtime.handler},
