@@ -22,7 +22,7 @@ struct alignas(64) Candidates {
     std::uint32_t hot_in_flight = 0;  // above it a region is hot; by prepare(), for Prequal
     // Names the region whatever its lane is: a hash of its name. Ties and hashes use it, so that
     // the order of candidates means nothing. No two regions have the same.
-    Column<std::uint32_t> id{};
+    alignas(64) Column<std::uint32_t> id{};
     Column<std::int32_t> rtt_us{};      // smoothed round trip, an empty request's
     Column<std::int32_t> wait_us{};     // expected wait for a slot there (load.hpp)
     Column<std::int32_t> slots{};       // it can execute so many at once; 0: not known

@@ -21,6 +21,49 @@ inline std::uint32_t lanes(std::uint32_t count) {
     return (count + kLaneGroup - 1) & ~(kLaneGroup - 1);
 }
 
+// Four lanes at once, for loops that the packet path runs for each request: what compilers make of
+// the plain loops depends on whether they know how many turns there are. Operators are the
+// language's own, lane by lane; a comparison gives all ones or zero. GCC 12 manual, 6.52, "Using
+// Vector Instructions through Built-in Functions"; Clang has the same.
+using Four = std::int32_t __attribute__((vector_size(16)));
+using FourUnsigned = std::uint32_t __attribute__((vector_size(16)));
+inline constexpr std::uint32_t kFour = 4;
+static_assert(kLaneGroup % kFour == 0);
+
+template <typename Number>
+inline Four four(const Number* lanes) {
+    Four all;
+    static_assert(sizeof(Number) * kFour == sizeof all);
+    __builtin_memcpy(&all, lanes, sizeof all);
+    return all;
+}
+inline Four all_four(std::int32_t value) {
+    return Four{value, value, value, value};
+}
+inline void put(std::int32_t* lanes, Four all) {
+    __builtin_memcpy(lanes, &all, sizeof all);
+}
+inline Four min_of(Four a, Four b) {
+    return a < b ? a : b;
+}
+inline Four max_of(Four a, Four b) {
+    return a > b ? a : b;
+}
+
+inline std::int32_t least_of(Four a) {
+    const Four two = min_of(a, __builtin_shufflevector(a, a, 2, 3, 0, 1));
+    return min_of(two, __builtin_shufflevector(two, two, 1, 0, 3, 2))[0];
+}
+// Bit i where lane i is all ones.
+inline std::uint64_t bits_of(Four a) {
+#if defined(__SSE2__)
+    const int bits = _mm_movemask_ps(reinterpret_cast<__m128>(a));
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(bits));
+#else
+    return (a[0] & 1u) | (a[1] & 2u) | (a[2] & 4u) | (a[3] & 8u);
+#endif
+}
+
 // Bit r of a mask, each half by itself. A table, as vectors of the baseline can't be shifted by a
 // different count in each lane.
 inline constexpr Column<std::uint32_t> kBit = [] {
@@ -28,6 +71,12 @@ inline constexpr Column<std::uint32_t> kBit = [] {
     for (std::uint32_t r = 0; r < kMaxCandidates; ++r) bits[r] = 1u << (r & 31u);
     return bits;
 }();
+
+// All ones where the lane's bit is set; lanes r … r + 3, r a multiple of four.
+inline Four four_of_mask(std::uint64_t mask, std::uint32_t r) {
+    const auto half = static_cast<std::int32_t>(mask >> (r & 32u));
+    return (all_four(half) & four(&kBit[r])) != 0;
+}
 
 // All ones where bit r of `mask` is set, zero elsewhere; whole groups.
 inline void spread_mask(std::uint64_t mask, std::uint32_t n, std::int32_t* out) {
@@ -52,16 +101,8 @@ inline void put_four(std::int32_t* to, std::int32_t a, std::int32_t b, std::int3
 // The reverse: bit r where lane r is `value`; whole groups.
 inline std::uint64_t lanes_that_are(std::int32_t value, const std::int32_t* in, std::uint32_t n) {
     std::uint64_t bits = 0;
-#if defined(__SSE2__)
-    const __m128i wanted = _mm_set1_epi32(value);
-    for (std::uint32_t r = 0; r < n; r += 4) {
-        const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + r));
-        const int equal = _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(four, wanted)));
-        bits |= static_cast<std::uint64_t>(static_cast<std::uint32_t>(equal)) << r;
-    }
-#else
-    for (std::uint32_t r = 0; r < n; ++r) bits |= std::uint64_t{in[r] == value} << r;
-#endif
+    for (std::uint32_t r = 0; r < n; r += kFour)
+        bits |= bits_of(four(in + r) == all_four(value)) << r;
     return bits;
 }
 

@@ -5,33 +5,12 @@
 namespace skerry::select {
 namespace {
 
-constexpr std::int32_t kLongest_us = 300'000'000;   // of one part of an expected time
-constexpr std::int32_t kLongWork_us = 100'000'000;  // that slowness is counted for
-
 std::int32_t clamped(float score) {
     score = score < 0.0f ? 0.0f : score;
     return static_cast<std::int32_t>(score > 1.0e9f ? 1.0e9f : score);
 }
 
 }  // namespace
-
-void score_expected_time(const Candidates& c, const Function& function, Scores& out) {
-    const std::uint32_t n = lanes(c.count);
-    static constexpr Scores kNothingKnown{};
-    const std::int32_t* cold =
-        function.cold_us != nullptr ? function.cold_us : kNothingKnown.data();
-    const std::int32_t run = std::min(std::max(function.run_us, 0), kLongWork_us);
-    for (std::uint32_t r = 0; r < n; ++r) {
-        // Execution itself is the same everywhere, but for regions that are slower than usual; up
-        // to eleven times. Whole numbers that can't overflow: 1024ths of a µs × thousandths, where
-        // the latter are made 1024ths (131/128) first.
-        const std::int32_t excess = std::min(std::max(c.slow_permille[r] - 1000, 0), 10'000);
-        const std::int32_t work = run + std::min(cold[r], kLongWork_us);
-        const std::int32_t slower = (work >> 10) * (excess + (excess * 3 >> 7));
-        out[r] = std::min(c.rtt_us[r], kLongest_us) + std::min(c.wait_us[r], kLongest_us) +
-                 std::min(cold[r], kLongest_us) + std::min(slower, kLongest_us);
-    }
-}
 
 void score_peak_ewma(const Candidates& c, Scores& out) {
     const std::uint32_t n = lanes(c.count);
