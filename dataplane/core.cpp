@@ -161,6 +161,13 @@ Decision Core::judge(const Target& target, std::uint8_t tenant, const Request& r
     return decision;
 }
 
+// Its owner's word; and the request's own, where the owner leaves it to that.
+static RetryPolicy retry_of(const Target& target, const wire::Header& header) {
+    if (target.retry != RetryPolicy::marked) return target.retry;
+    const bool may_be_repeated = (header.flags.get() & wire::flag::idempotent) != 0;
+    return may_be_repeated ? RetryPolicy::idempotent : RetryPolicy::unstarted;
+}
+
 // Takes the request in: from here on it ends with an answer.
 std::uint32_t Core::open(const Arrival& arrival, const Entry& entry) {
     const std::uint32_t index = context_.invocations.allocate();
@@ -173,7 +180,7 @@ std::uint32_t Core::open(const Arrival& arrival, const Entry& entry) {
     invocation.request = arrival.mbuf;
     invocation.message = arrival.header;
     invocation.progress = Progress::elsewhere;
-    invocation.retry = target.retry;
+    invocation.retry = retry_of(target, *arrival.header);
     invocation.cache_entry = arrival.cache_entry;
     invocation.dedup_entry = arrival.dedup_entry;
     invocation.function = target.function;

@@ -7,13 +7,14 @@
 
 #include "control/admin/base64url.hpp"
 #include "control/catalog/artifacts.hpp"
+#include "control/catalog/policy_words.hpp"
 #include "dataplane/limits/token_bucket.hpp"
 
 namespace skerry::admin {
 namespace {
 
-constexpr std::string_view kPlaces[] = {"auto", "pop", "region"};
-constexpr std::string_view kRetries[] = {"unstarted", "idempotent", "never"};
+using catalog::kPlaces;
+using catalog::kRetries;
 
 // Echoed in answers: short, and without what a terminal would act on.
 std::string shown(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "control/catalog/limits_json.hpp"
+#include "control/catalog/policy_words.hpp"
 #include "control/routes/json.hpp"
 #include "control/rules/json.hpp"
 
@@ -12,17 +13,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kPlaces[] = {"auto", "pop", "region"};
-constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
 constexpr const char* kVerdicts[] = {"local", "forward", "queue", "refuse"};
 constexpr const char* kEligibilities[] = {"eligible",  "tried",     "no_version",
                                           "barred",    "not_fresh", "ejected",
                                           "returning", "too_far",   "too_large"};
 
-template <typename E, std::size_t N>
-const char* word(E value, const char* const (&words)[N]) {
+template <typename E, typename Word, std::size_t N>
+std::string_view word(E value, const Word (&words)[N]) {
     const auto index = static_cast<std::size_t>(value);
-    return index < N ? words[index] : "unknown";
+    return index < N ? std::string_view(words[index]) : "unknown";
 }
 
 // JSON has no infinities.
@@ -215,8 +214,8 @@ json to_json(const FunctionView& v) {
             {"runtime", runtime::kind_name(runtime.kind)},
             {"handler", runtime.handler},
             {"environment", environment_json(runtime)},
-            {"place", word(v.function.policy.place, kPlaces)},
-            {"retry", word(v.function.policy.retry, kRetries)},
+            {"place", word(v.function.policy.place, catalog::kPlaces)},
+            {"retry", word(v.function.policy.retry, catalog::kRetries)},
             {"regions", v.function.policy.regions},
             {"aliases", v.function.aliases},
             {"splits", splits_json(v.function)},

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "control/catalog/policy_words.hpp"
+
 namespace skerry::catalog {
 namespace {
 
@@ -42,7 +44,7 @@ std::vector<std::string> texts(const json& object, const char* key) {
 }
 
 template <typename E, std::size_t N>
-E word(const json& object, const char* key, const char* const (&words)[N]) {
+E word(const json& object, const char* key, const std::string_view (&words)[N]) {
     const std::string found = text(member(object, key), key);
     for (std::size_t i = 0; i < N; ++i)
         if (found == words[i]) return static_cast<E>(i);

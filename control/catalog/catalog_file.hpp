@@ -9,9 +9,6 @@
 namespace skerry::catalog {
 
 inline constexpr std::uint64_t kFormat = 1;
-// By Place and RetryPolicy.
-inline constexpr const char* kPlaces[] = {"auto", "pop", "region"};
-inline constexpr const char* kRetries[] = {"unstarted", "idempotent", "never"};
 
 std::string render(const State& state);
 std::string render(const Function& function);  // as it is in there, on one line

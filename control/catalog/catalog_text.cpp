@@ -3,6 +3,7 @@
 
 #include "control/catalog/catalog_file.hpp"
 #include "control/catalog/limits_json.hpp"
+#include "control/catalog/policy_words.hpp"
 
 namespace skerry::catalog {
 namespace {

@@ -19,7 +19,7 @@ Status validate_region_name(const std::string& name) {
 }
 
 Status validate(const Policy& policy) {
-    if (policy.place > Place::region || policy.retry > RetryPolicy::never)
+    if (policy.place > Place::region || policy.retry > RetryPolicy::marked)
         return Error{EINVAL, "place or retry is not one of its words"};
     if (policy.regions.size() > kMaxRegions)
         return Error{EINVAL, "regions: found " + std::to_string(policy.regions.size()) +

@@ -109,9 +109,9 @@ Decision decide(const Target& target, const LocalView& local, const Field& field
 }
 
 select::Choice choose_second(const Target& target, const Field& field, const Request& request) {
-    if (target.retry != RetryPolicy::idempotent || target.place == Place::pop ||
-        request.deadline_us == 0)
-        return {};
+    const bool may_repeat =
+        target.retry == RetryPolicy::idempotent || target.retry == RetryPolicy::marked;
+    if (!may_repeat || target.place == Place::pop || request.deadline_us == 0) return {};
     select::Function function = function_of(target, field);
     function.explore = false;  // the first copy was the control group's, or was not
     const select::Choice choice =

@@ -28,7 +28,8 @@ wire::Header request_header(const http::Call& call, const Target& target) {
     header.trace_id_hi.set(call.trace_id_hi);
     header.trace_id_lo.set(call.trace_id_lo);
     header.span_id.set(call.span_id);
-    if (call.wants_tail) header.flags.set(wire::flag::want_tail);
+    header.flags.set(static_cast<std::uint16_t>((call.wants_tail ? wire::flag::want_tail : 0) |
+                                                (call.idempotent ? wire::flag::idempotent : 0)));
     return header;
 }
 

@@ -55,6 +55,7 @@ struct Call {
     // sent. Valid during start().
     std::string_view client_context = {};
     bool wants_tail = false;  // X-Amz-Log-Type: Tail
+    bool idempotent = false;  // x-skerry-idempotent: true
     // Of a routed request: the payload is the body of this event (function_url/event.hpp). Valid
     // during start().
     const function_url::Event* event = nullptr;

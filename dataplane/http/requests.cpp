@@ -138,6 +138,15 @@ void Server::on_page(std::uint32_t connection, Route route) {
                                         good ? "ok\n" : "not ready\n"));
 }
 
+// The caller's word that to execute the request twice does no harm. What it is good for says the
+// function's owner.
+Refusal Server::describe_repeats(Call& call) {
+    const std::string_view word = head_.find("x-skerry-idempotent");
+    if (!word.empty() && word != "true" && word != "false") return Refusal::bad_idempotent;
+    call.idempotent = word == "true";
+    return Refusal::none;
+}
+
 // The fields of lambda-api.md §5.1. Those that mean nothing here are passed over.
 Refusal Server::describe(Call& call) {
     const std::string_view type = head_.find("x-amz-invocation-type");
@@ -174,6 +183,7 @@ void Server::on_invoke(std::uint32_t connection) {
     Refusal refusal = options_.require_signature ? check_signature(connection, key) : Refusal::none;
     if (refusal == Refusal::none) refusal = parse_names(head_, names_);
     if (refusal == Refusal::none) refusal = describe(call);
+    if (refusal == Refusal::none) refusal = describe_repeats(call);
     if (refusal != Refusal::none) return decline(connection, refusal, {});
     if (key != nullptr && !key->allows(names_.function)) {
         if (!identified(connection)) return withhold(connection, Refusal::key_denied, {}, call);

@@ -94,6 +94,7 @@ void Server::on_route_found(std::uint32_t connection, const classify::Published&
     Refusal refusal = callee.is_public ? Refusal::none : check_caller(connection, key);
     if (refusal == Refusal::none && !function_url::fits(head_.query))
         refusal = Refusal::query_too_long;
+    if (refusal == Refusal::none) refusal = describe_repeats(call);
     if (refusal != Refusal::none) return decline(connection, refusal, {});
     if (key != nullptr && !key->allows(callee.function)) {
         if (!identified(connection)) return withhold(connection, Refusal::key_denied, {}, call);

@@ -189,6 +189,7 @@ class Server {
     void on_page(std::uint32_t connection, Route route);
     void on_invoke(std::uint32_t connection);
     Refusal describe(Call& call);
+    Refusal describe_repeats(Call& call);
     void join_trace(std::uint32_t connection, Call& call);
     void decide(std::uint32_t connection, const Call& call);
     void turn_down(std::uint32_t connection, const Answer& answer, bool dry_run,

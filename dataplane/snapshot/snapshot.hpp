@@ -41,6 +41,7 @@ enum class RetryPolicy : std::uint8_t {
     unstarted,   // ask another region only if the silent one has not said that it started (default)
     idempotent,  // ask another region in any case
     never,       // never ask another region after silence
+    marked,  // idempotent if the request says that it is (wire::flag::idempotent), else unstarted
 };
 
 // One callable thing: a function under one qualifier. Exactly one cache line: a lookup is one miss.

@@ -44,6 +44,8 @@ inline constexpr std::uint16_t want_tail = 1u << 6;  // request: the tail of its
 inline constexpr std::uint16_t retry_key = 1u << 7;  // request over a trunk: `place` is its key
 inline constexpr std::uint16_t load = 1u << 8;  // region's reply: `cookie` is its load (load.hpp).
                                                 // Probe reply: a longer probe is understood
+inline constexpr std::uint16_t idempotent = 1u << 9;  // client's request: to execute it twice does
+                                                      // no harm (RetryPolicy::marked)
 }  // namespace flag
 
 // Big-endian integer as it lies in the packet.

@@ -152,6 +152,25 @@ def test_by_datagram(lab):
     equal(sum(lab.executions("twice").values()) - ran, HEDGED + (HEDGED - withdrawn))
 
 
+def test_marked_requests_alone(lab):
+    """Where the owner leaves it to requests. Others of the same function wait for their region."""
+    lab.deploy("some", "work", *REGION, "--retry", "marked")
+    marked = ("-H", "x-skerry-idempotent: true")
+    for _ in range(KNOWN):
+        equal(invoke(lab, "some", QUICK, *marked).status, 200)
+    fill_budget(lab)
+    equal(lab.ctl("explain", "some")["hedge"], "r2")
+    before = hedges(lab)
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+        with standing_still(lab, "r1"):
+            unmarked = other.submit(invoke, lab, "some", QUICK)
+            found = decision(invoke(lab, "some", QUICK, *marked))[1]
+            equal((found["region"], found["chosen"]), ("r2", "hedge"))
+        equal(decision(unmarked.result())[1]["region"], "r1")
+    all_done(lab)
+    equal(grown(lab, before)["hedge_sent"], 1)
+
+
 def test_the_budget_bounds_them(lab):
     """Ten at once, and one in twenty of all. Who is beyond that waits, as ever."""
     client, before = lab.client(), hedges(lab)

@@ -31,7 +31,8 @@ std::size_t encode(const Request& request, std::span<std::byte> out) {
     header.kind = static_cast<std::uint8_t>(wire::Kind::invoke);
     header.flags.set(
         static_cast<std::uint16_t>((request.want_accepted ? wire::flag::want_accepted : 0) |
-                                   (request.want_tail ? wire::flag::want_tail : 0)));
+                                   (request.want_tail ? wire::flag::want_tail : 0) |
+                                   (request.idempotent ? wire::flag::idempotent : 0)));
     header.request_id_hi.set(request.id.hi);
     header.request_id_lo.set(request.id.lo);
     header.function_key.set(request.function_key);

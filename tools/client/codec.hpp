@@ -29,6 +29,7 @@ struct Request {
     std::uint32_t deadline_us = 0;  // time left; 0: the server's default
     bool want_accepted = false;
     bool want_tail = false;    // of the log, with the reply
+    bool idempotent = false;   // to execute it twice does no harm
     std::string_view payload;  // borrowed
 };
 

@@ -34,6 +34,7 @@ class Exchange {
         request.qualifier = invocation_.qualifier;
         request.want_accepted = invocation_.want_accepted;
         request.want_tail = invocation_.want_tail;
+        request.idempotent = invocation_.idempotent;
         request.payload = invocation_.payload;
         SKERRY_CHECK(encode(request, datagram_) == datagram_.size());
         if (Status sent = transmit(); !sent) return sent.error();

@@ -26,6 +26,7 @@ struct Invocation {
     wire::RequestId id;                // {0, 0}: a random one
     bool want_accepted = false;
     bool want_tail = false;
+    bool idempotent = false;
     bool retransmit = true;
     Backoff backoff;
 };

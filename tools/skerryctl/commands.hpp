@@ -86,6 +86,7 @@ struct InvokeOptions {
     std::uint32_t deadline_ms = 3000;
     bool no_retransmit = false;
     bool tail = false;
+    bool idempotent = false;
 };
 
 int status(const Common& common);

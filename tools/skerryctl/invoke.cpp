@@ -183,6 +183,7 @@ int invoke(const Common& common, const InvokeOptions& options) {
     invocation.deadline_ms = options.deadline_ms;
     invocation.retransmit = !options.no_retransmit;
     invocation.want_tail = options.tail;
+    invocation.idempotent = options.idempotent;
     if (!options.qualifier.empty()) {
         auto key = client::version_key(options.qualifier);
         if (!key) key = client::alias_key(options.qualifier);

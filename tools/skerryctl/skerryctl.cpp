@@ -113,7 +113,8 @@ void add_function_verbs(CLI::App& app, Options& o, Run& run) {
     pass_on(*deploy, o.deploy, "--warm-min", "warm_min", "workers kept ready (0)");
     pass_on(*deploy, o.deploy, "--warm-max", "warm_max", "workers at most (4)");
     pass_on(*deploy, o.deploy, "--place", "place", "auto, pop or region (auto)");
-    pass_on(*deploy, o.deploy, "--retry", "retry", "unstarted, idempotent or never (unstarted)");
+    pass_on(*deploy, o.deploy, "--retry", "retry",
+            "unstarted, idempotent, marked or never (unstarted)");
     pass_on(*deploy, o.deploy, "--regions", "regions",
             "a,b: names or tags of regions, only there (all)");
     pass_on(*deploy, o.deploy, "--cpu-percent", "cpu_percent",
@@ -309,6 +310,9 @@ void add_invoke(CLI::App& app, Options& o, Run& run) {
     verb->add_option("--id", o.invoke.id, "request id, 32 hex digits (random)");
     verb->add_flag("--tail", o.invoke.tail,
                    "the last lines of its log, to stderr (or in --json's document)");
+    verb->add_flag("--idempotent", o.invoke.idempotent,
+                   "to execute it twice does no harm: may be hedged, if it was deployed with "
+                   "--retry marked");
     verb->add_flag("--no-retransmit", o.invoke.no_retransmit, "send it once");
     verb->final_callback([&] { run = [&] { return invoke(o.common, o.invoke); }; });
 }

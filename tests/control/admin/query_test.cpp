@@ -29,6 +29,8 @@ TEST(DeployQuery, DefaultsAndValues) {
     EXPECT_EQ(parsed.value.limits, (catalog::Limits{256, 10, 4, 1, 2, 1000, 90}));
     EXPECT_EQ(parsed.value.policy,
               (catalog::Policy{Place::region, RetryPolicy::never, {"north", "south"}}));
+    EXPECT_EQ(parse_deploy("f", "retry=marked", Api::admin).value.policy.retry,
+              RetryPolicy::marked);
     parsed = parse_deploy("f", "regions=a%2Cb&", Api::admin);
     ASSERT_TRUE(parsed.ok);
     EXPECT_EQ(parsed.value.policy.regions.size(), 2u);

@@ -98,8 +98,19 @@ TEST(HttpRequests, OptionsOfAnInvocation) {
     EXPECT_EQ(status("X-Amz-Invocation-Type: event\r\n"), 400);
     EXPECT_EQ(status("X-Amz-Invocation-Type: DryRun\r\n"), 204);
     EXPECT_EQ(status("X-Amz-Log-Type: All\r\n"), 400);
+    EXPECT_EQ(status("x-skerry-idempotent: false\r\n"), 0);
+    EXPECT_EQ(status("x-skerry-idempotent: True\r\n"), 400);
     EXPECT_EQ(status("Content-Encoding: gzip\r\n"), 415);
     EXPECT_EQ(status("Expect: something\r\n"), 417);
+}
+
+TEST(HttpRequests, ACallerMaySayThatTwiceDoesNoHarm) {
+    for (const bool says_so : {false, true}) {
+        Rig rig;
+        rig.send(rig.open(), post("{}", says_so ? "X-Skerry-Idempotent: true\r\n" : ""));
+        ASSERT_EQ(rig.invocations.all.size(), 1u);
+        EXPECT_EQ(rig.invocations.all[0].call.idempotent, says_so);
+    }
 }
 
 // Whatever else it asks for: nobody waits for a log.

@@ -18,9 +18,10 @@ class Hedge : public Forward {
         set_region(0, 100'000);
         set_region(1, 120'000);
     }
-    Message ask(std::uint32_t deadline_us = 2'000'000) {
+    Message ask(std::uint32_t deadline_us = 2'000'000, std::uint16_t flags = 0) {
         wire::Header header = request_header(shared, client(), ++id);
         header.deadline_us.set(deadline_us);
+        header.flags.set(flags);
         send(client(), header, "payload");
         turn();
         Message asked = next();
@@ -134,6 +135,46 @@ TEST_F(Hedge, OnlyWhatTheOwnerCallsIdempotent) {
     }
     EXPECT_EQ(count(Reason::hedge_sent), 0u);
     EXPECT_EQ(shared.counters[0]->regions[1].sent.get(), 0u);
+}
+
+TEST_F(Hedge, WhereTheOwnerLeavesItToRequestsOnlyThoseThatSaySo) {
+    begin(RetryPolicy::marked);
+    const auto marked = [&] {
+        const Message asked = ask(2'000'000, wire::flag::idempotent);
+        // It is between client and POP alone.
+        EXPECT_EQ(asked.header.flags.get() & wire::flag::idempotent, 0);
+        return asked;
+    };
+    for (std::uint32_t i = 0; i < UsualLatency::kLeast; ++i) {
+        answer(0, marked(), wire::Kind::reply, ReplyStatus::ok, "quick");
+        EXPECT_EQ(next().payload, "quick");
+    }
+    const Message unmarked = ask();
+    turn_for_ms(30);
+    EXPECT_TRUE(sent.empty());
+    answer(0, unmarked, wire::Kind::reply, ReplyStatus::ok, "slow");
+    EXPECT_EQ(next().payload, "slow");
+
+    const Message first = marked();
+    const auto second = wait_for(1);
+    ASSERT_TRUE(second);
+    answer(1, *second, wire::Kind::reply, ReplyStatus::ok, "second");
+    EXPECT_EQ(next().payload, "second");
+    expect_cancel(0, first);
+    expect_nothing_left();
+    EXPECT_EQ(count(Reason::hedge_sent), 1u);
+}
+
+TEST_F(Hedge, AMarkIsNoMoreThanTheOwnerAllows) {
+    begin(RetryPolicy::unstarted);
+    for (std::uint32_t i = 0; i < UsualLatency::kLeast; ++i) {
+        answer(0, ask(2'000'000, wire::flag::idempotent), wire::Kind::reply, ReplyStatus::ok);
+        (void)next();
+    }
+    const Message first = ask(2'000'000, wire::flag::idempotent);
+    turn_for_ms(30);
+    EXPECT_TRUE(sent.empty());
+    answer(0, first, wire::Kind::reply);
 }
 
 TEST_F(Hedge, NotBeforeItIsKnownWhatIsUsual) {

@@ -101,6 +101,17 @@ TEST_F(RoutedTest, BodiesOfManyBuffersComeWhole) {
     EXPECT_EQ(payload_buffers_in_use(), 0u);
 }
 
+// What concerns Skerry itself is understood in routed requests, too.
+TEST_F(RoutedTest, ACallerMaySayThatTwiceDoesNoHarm) {
+    start_routed();
+    const std::string head = "GET /items/1 HTTP/1.1\r\nHost: a\r\nx-skerry-idempotent: ";
+    const auto event = event_of(connect(), head + "true\r\n\r\n", "{}");
+    EXPECT_EQ(event["headers"]["x-skerry-idempotent"], "true");
+    const net::tcp::Handle other = connect();
+    say(other, head + "maybe\r\n\r\n");
+    EXPECT_EQ(answer(other).substr(0, 12), "HTTP/1.1 400");
+}
+
 // How the Invoke API is asked is nothing to a route: the function gets it as a field like any
 // other.
 TEST_F(RoutedTest, TheInvokeApisFieldsAreTheFunctions) {

@@ -123,6 +123,14 @@ TEST(Codec, ATailIsBehindThePayload) {
     EXPECT_EQ(header(wanted).flags.get(), wire::flag::want_tail);
 }
 
+TEST(Codec, ARequestMaySayThatTwiceDoesNoHarm) {
+    Request request;
+    request.id = {1, 2};
+    request.idempotent = true;
+    auto marked = request_bytes(request);
+    EXPECT_EQ(header(marked).flags.get(), wire::flag::idempotent);
+}
+
 TEST(Codec, APlaceIsAlwaysPrintableAndEnds) {
     auto datagram = answer(wire::Kind::reply);
     std::memset(header(datagram).place, 0x1b, wire::kPlaceBytes);
