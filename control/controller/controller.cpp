@@ -91,6 +91,7 @@ placement::WorkerLimits worker_limits(const config::Config& config, logs::Collec
             .start_timeout_us = config.workers.start_timeout_ms * 1000ull,
             .memory_mib = config.workers.memory_mib,
             .spin_us = config.workers.spin_us,
+            .executed_max = config.counts_tenants() ? config.permits() : 0,
             .starts_max = config.workers.starts_max != 0 ? config.workers.starts_max : 2 * cpus,
             .standby = {.native = config.workers.standby_native,
                         .python3 = config.workers.standby_python3,

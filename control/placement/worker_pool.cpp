@@ -147,6 +147,23 @@ std::uint32_t WorkerPool::slots() const {
     return static_cast<std::uint32_t>(total + more);
 }
 
+// To peers: what they may count on, which is no more than may be executed at once whatever workers
+// there are.
+void WorkerPool::tell_slots() {
+    std::uint32_t all = slots(), idle = free_slots();
+    if (limits_.executed_max != 0) {
+        std::uint32_t there = 0;
+        for (const auto& [id, worker] : workers_)
+            if (worker->state == Worker::State::ready && !worker->is_template)
+                there += std::max(1u, entries_[worker->entry].spec.concurrency);
+        const std::uint32_t taken = std::min(there - std::min(there, idle), limits_.executed_max);
+        all = std::min(all, limits_.executed_max);
+        idle = std::min(idle, limits_.executed_max - taken);
+    }
+    shared_.idle_slots.store(idle, std::memory_order_relaxed);
+    shared_.own_load.slots.store(all, std::memory_order_relaxed);
+}
+
 std::string WorkerPool::start_failure(std::uint32_t entry) const {
     return entries_[entry].failures == 0 ? std::string() : entries_[entry].failure;
 }
@@ -187,8 +204,7 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
     }
     std::erase_if(used_, [this](std::uint32_t entry) { return !entries_[entry].used; });
     next_us = std::min({next_us, watch_cpu(now_us), watch_memory(now_us)});
-    shared_.idle_slots.store(free_slots(), std::memory_order_relaxed);
-    shared_.own_load.slots.store(slots(), std::memory_order_relaxed);
+    tell_slots();
     make_template(now_us);
     next_us = std::min(next_us, keep_standbys(now_us));
     if (kick_) kick_cores();

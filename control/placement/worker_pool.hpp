@@ -39,9 +39,10 @@ struct WorkerLimits {
     std::uint64_t start_timeout_us = 10'000'000;
     std::uint64_t memory_mib = 0;  // of all workers of functions, by their limits; 0: no limit
     std::uint32_t spin_us = 0;
-    std::uint32_t starts_max = 0;   // at once, of all versions; 0: as many as there may be workers
-    StandbyCounts standby = {};     // kept waiting for a function
-    std::string runtimes_dir = {};  // has their images
+    std::uint32_t executed_max = 0;  // invocations at once, of all functions; 0: no limit
+    std::uint32_t starts_max = 0;    // at once, of all versions; 0: as many as there may be workers
+    StandbyCounts standby = {};      // kept waiting for a function
+    std::string runtimes_dir = {};   // has their images
     logs::Collector* logs = nullptr;  // gets workers' output; none: nobody does
     std::string server_name = {};     // told to functions as their region
 };
@@ -132,6 +133,7 @@ class WorkerPool {
     std::uint64_t memory_mib() const;  // that its workers have by their limits, templates excepted
     std::uint32_t free_slots() const;
     std::uint32_t slots() const;
+    void tell_slots();
     // Why the last start failed, while starts are held back for it; empty: all is well.
     std::string start_failure(std::uint32_t entry) const;
     // In a row; 0: the last one went well.

@@ -57,6 +57,36 @@ TEST_F(Starts, AWorkerIsKnownToCoresWhenItSaysThatItIsReady) {
     EXPECT_EQ(pool_->free_slots(entry), 2u);
 }
 
+// More workers than may execute at once are no more slots to anybody else.
+TEST_F(Starts, PeersAreToldWhatMayBeExecutedAtOnce) {
+    const auto told = [this] {
+        return std::pair{shared_.own_load.slots.load(), shared_.idle_slots.load()};
+    };
+    const auto with_two_workers = [this](std::uint32_t executed_max) {
+        const WorkerLimits limits{.max = 8, .first_uid = 210000, .executed_max = executed_max};
+        pool_ = std::make_unique<WorkerPool>(shared_, *client_, doorbells_, limits);
+        const auto entry = open(2, 4);
+        pool_->set_target(entry, 2, true);
+        step();
+        EXPECT_EQ(take_orders(), 2u);
+        for (auto& [id, order] : ordered_) order.ring_ready();
+        step();
+        ordered_.clear();
+        return entry;
+    };
+    std::uint32_t entry = with_two_workers(0);
+    EXPECT_EQ(told(), std::pair(4u + 6u, 4u));
+    pool_.reset();
+    entry = with_two_workers(3);
+    EXPECT_EQ(told(), std::pair(3u, 3u));
+    ASSERT_NE(table(entry).claim(0), kNoSlot);
+    step();
+    EXPECT_EQ(told(), std::pair(3u, 2u));
+    for (int i = 0; i < 3; ++i) ASSERT_NE(table(entry).claim(0), kNoSlot);
+    step();
+    EXPECT_EQ(told(), std::pair(3u, 0u));
+}
+
 // The open file is the worker's too: a read of an empty eventfd would last for ever.
 TEST_F(Starts, AWorkerCannotMakeTheControlThreadWait) {
     const auto entry = open(1, 1);
