@@ -47,7 +47,7 @@ struct Worker {
     std::uint64_t started_us = 0;  // when it was ordered; when it became ready, once it has
     std::uint64_t spawned_us = 0;  // when the warden's news of it came; 0: not yet
     StartPhases phases;
-    std::uint64_t used_us = 0;    // when it was last seen to have got a request
+    std::uint64_t used_us = 0;    // when it was last seen to have a request, or have had one
     std::uint64_t used_mark = 0;  // sum of its slots' request_seq then
     // One of the two: the channel that a native worker shares, or what is ours of another's.
     std::optional<channel::HostChannel> memory;

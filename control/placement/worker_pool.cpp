@@ -348,6 +348,14 @@ void WorkerPool::note_first_answer(Worker& worker) {
     if (arrival_us < worker.started_us) history.cold_answer(since(arrival_us));
 }
 
+// One that has an invocation in hand is in use, however long ago it got it: it is idle from the
+// end on.
+void WorkerPool::note_use(Worker& worker, std::uint64_t now_us) const {
+    const std::uint64_t mark = use_mark(worker);
+    if (mark != worker.used_mark || is_claimed(*shared_.capacity, worker)) worker.used_us = now_us;
+    worker.used_mark = mark;
+}
+
 void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
     note_first_answer(worker);
     CapacityTable& table = *shared_.capacity;
@@ -359,6 +367,7 @@ void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
             check_starting(worker, now_us);
             break;
         case Worker::State::ready: {
+            note_use(worker, now_us);
             const WorkerFault fault = worker.channel->fault.load(std::memory_order_relaxed);
             if (fault != WorkerFault::none) {
                 if (fault == WorkerFault::cpu_limit) entries_[worker.entry].history.over_cpu();
@@ -439,11 +448,6 @@ void WorkerPool::end_idle(std::uint32_t index, std::uint64_t now_us, std::uint64
     for (auto it = workers_.rbegin(); it != workers_.rend() && above != 0; ++it) {
         Worker& worker = *it->second;
         if (worker.entry != index || worker.state != Worker::State::ready) continue;
-        const std::uint64_t mark = use_mark(worker);
-        if (mark != worker.used_mark) {
-            worker.used_mark = mark;
-            worker.used_us = now_us;
-        }
         if (patience_us != 0 && now_us - worker.used_us < patience_us) continue;
         if (!take_if_idle(*shared_.capacity, worker)) continue;
         ++totals_.idle_ended;

@@ -177,6 +177,7 @@ class WorkerPool {
     void on_event(warden::Event& event, std::uint64_t now_us);
     void check_worker(Worker& worker, std::uint64_t now_us);
     void note_first_answer(Worker& worker);
+    void note_use(Worker& worker, std::uint64_t now_us) const;
     // Samples the CPU time of workers that have a limit; when it wants to do so again.
     std::uint64_t watch_cpu(std::uint64_t now_us);
     // Has workers killed that have lost a process to the kernel for their memory limit; when it

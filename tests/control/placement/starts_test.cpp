@@ -334,6 +334,21 @@ TEST_F(Starts, APatienceOfItsOwn) {
     EXPECT_EQ(killed_.size(), 1u);
 }
 
+TEST_F(Starts, AWorkerIsIdleFromTheEndOfItsRequestOn) {
+    const auto entry = open(1, 2);
+    const auto worker = ready_worker(entry);
+    pool_->set_target(entry, 0, true);
+    ASSERT_EQ(table(entry).claim(0), 0u);
+    step(40'000'000);  // more than an idle one is kept
+    table(entry).release(0);
+    step(20'000'000);
+    take_orders();
+    EXPECT_TRUE(killed_.empty()) << "it was not idle for as long as its request took";
+    step(20'000'000);
+    take_orders();
+    EXPECT_EQ(killed_, std::vector<std::uint64_t>{worker});
+}
+
 TEST_F(Starts, ALongRequestOfTheOldestDoesNotKeepTheOthersPlaces) {
     pool_.reset();
     make_pool(2);
