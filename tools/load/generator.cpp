@@ -27,6 +27,7 @@ std::uint64_t now_ns() {
 
 std::size_t table_size(const Options& o) {
     const double seconds = o.deadline_ms / 1000.0 + 1.0;
+    if (o.replay) return o.replay->most_within(static_cast<std::uint64_t>(seconds * 1e6)) + 1024;
     return static_cast<std::size_t>(o.rate_per_s * seconds * 1.25) + 1024;
 }
 
@@ -44,21 +45,21 @@ class Generator {
           run_id_(client::random_request_id().hi) {
         for (const auto& name : options.functions) keys_.push_back(client::function_key(name));
         limit_ns_ = std::uint64_t{options.deadline_ms} * 1'000'000 + kGraceNs;
-        total_ = static_cast<std::uint64_t>(std::llround(options.rate_per_s * options.duration_s));
-        const std::size_t bytes = wire::kHeaderBytes + options.payload.size();
-        memory_.resize(kBatch * bytes);
-        client::Request request;
-        request.payload = options.payload;
-        for (std::size_t i = 0; i < kBatch; ++i) {
-            datagrams_[i] = {&memory_[i * bytes], bytes};
-            (void)client::encode(request, datagrams_[i]);
-        }
+        total_ =
+            options.replay
+                ? options.replay->requests.size()
+                : static_cast<std::uint64_t>(std::llround(options.rate_per_s * options.duration_s));
+        bytes_ = wire::kHeaderBytes +
+                 (options.replay ? options.replay->longest_payload() : options.payload.size());
+        memory_.resize(kBatch * bytes_);
+        for (std::size_t i = 0; i < kBatch; ++i) write(i, options.payload);
+        if (options.keep_answers) answers_.reserve(total_);
     }
 
     Status run() {
         (void)prctl(PR_SET_TIMERSLACK, 1);
         start_ns_ = now_ns() + 1'000'000;
-        next_intended_ns_ = start_ns_;
+        next_intended_ns_ = start_ns_ + (options_.replay ? planned(1).at_us * 1000 : 0);
         next_progress_ns_ = start_ns_ + kSecondNs;
         while (true) {
             std::uint64_t now = now_ns();
@@ -75,13 +76,32 @@ class Generator {
     }
 
     Outcome outcome() {
-        return {std::move(tally_), static_cast<double>(last_sent_ns_ - start_ns_) / 1e9};
+        return {std::move(tally_), static_cast<double>(last_sent_ns_ - start_ns_) / 1e9,
+                std::move(answers_)};
     }
 
   private:
     bool all_sent() const { return next_ == total_ || stop_.load(std::memory_order_relaxed); }
 
+    // Sequence numbers begin with 1.
+    const Planned& planned(std::uint64_t sequence) const {
+        return options_.replay->requests[sequence - 1];
+    }
+
+    // A request's bytes but for what is its own (fill).
+    void write(std::size_t place, std::string_view payload) {
+        datagrams_[place] = {&memory_[place * bytes_], wire::kHeaderBytes + payload.size()};
+        client::Request request;
+        request.payload = payload;
+        (void)client::encode(request, datagrams_[place]);
+    }
+
     void schedule_next() {
+        if (options_.replay) {
+            if (++next_ < total_) next_intended_ns_ = start_ns_ + planned(next_ + 1).at_us * 1000;
+            planned_ = false;
+            return;
+        }
         const double gap_ns = 1e9 / options_.rate_per_s;
         ++next_;
         // From the start, so that rounding does not add up.
@@ -99,9 +119,10 @@ class Generator {
             const std::size_t socket = rotation_++ % transport_->count();
             std::size_t count = 0;
             while (count < kBatch && !all_sent() && next_intended_ns_ <= now) {
-                if (!planned_) function_ = popularity_(random_);
-                planned_ = true;
                 const std::uint64_t sequence = next_ + 1;
+                if (!planned_)
+                    function_ = options_.replay ? planned(sequence).function : popularity_(random_);
+                planned_ = true;
                 if (!in_flight_.has_room_for(sequence)) {
                     ++tally_.not_sent;
                     schedule_next();
@@ -114,7 +135,7 @@ class Generator {
                               1,
                               0};
                 (void)in_flight_.add(flight);
-                fill(datagrams_[count], flight, now);
+                fill(count, flight, now);
                 batch_[count++] = sequence;
                 schedule_next();
             }
@@ -124,8 +145,9 @@ class Generator {
         return ok();
     }
 
-    void fill(std::span<std::byte> datagram, const Flight& flight, std::uint64_t now) const {
-        auto* header = reinterpret_cast<wire::Header*>(datagram.data());
+    void fill(std::size_t place, const Flight& flight, std::uint64_t now) {
+        if (options_.replay) write(place, planned(flight.sequence).payload);
+        auto* header = reinterpret_cast<wire::Header*>(datagrams_[place].data());
         header->request_id_hi.set(run_id_);
         header->request_id_lo.set(flight.sequence);
         header->function_key.set(keys_[flight.function]);
@@ -197,7 +219,7 @@ class Generator {
 
     // Lost if the kernel does not take it, like anything that is sent.
     void resend(const Flight& flight, std::uint64_t now) {
-        fill(datagrams_[0], flight, now);
+        fill(0, flight, now);
         tally_.send_errors += transport_->send(flight.socket, {&datagrams_[0], 1}) != 1;
     }
 
@@ -234,11 +256,23 @@ class Generator {
             cookie_ = message->cookie;
             if (flight->challenges++ < kMostChallenges) challenged_.push_back(flight->sequence);
         } else {
-            tally_.on_reply(*message, flight->function,
-                            now > flight->intended_ns ? now - flight->intended_ns : 0,
-                            now - start_ns_);
+            const std::uint64_t latency_ns =
+                now > flight->intended_ns ? now - flight->intended_ns : 0;
+            tally_.on_reply(*message, flight->function, latency_ns, now - start_ns_);
+            if (options_.keep_answers) keep(*message, *flight, latency_ns);
             in_flight_.remove(*flight);
         }
+    }
+
+    void keep(const client::Message& reply, const Flight& flight, std::uint64_t latency_ns) {
+        answers_.push_back({.at_us = (flight.intended_ns - start_ns_) / 1000,
+                            .latency_us = latency_ns / 1000,
+                            .function = flight.function,
+                            .queue_us = reply.queue_us,
+                            .run_us = reply.run_us,
+                            .status = reply.status,
+                            .cold = (reply.flags & wire::flag::cold) != 0,
+                            .place = reply.place});
     }
 
     void flush_challenged(std::uint64_t now) {
@@ -278,6 +312,8 @@ class Generator {
     std::uint64_t run_id_;
     std::vector<std::uint64_t> keys_;
     std::vector<std::byte> memory_;
+    std::size_t bytes_ = 0;  // of the longest datagram
+    std::vector<Answered> answers_;
     std::span<std::byte> datagrams_[kBatch];
     std::uint64_t batch_[kBatch] = {};
     std::vector<std::uint64_t> challenged_;

@@ -15,7 +15,8 @@ namespace skerry::load {
 
 struct Outcome {
     Tally tally;
-    double seconds = 0;  // of sending
+    double seconds = 0;             // of sending
+    std::vector<Answered> answers;  // if they are kept: in the order in which they came
 };
 
 // Blocks until every request is answered or given up, or `stop` is set (a signal): then it stops

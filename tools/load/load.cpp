@@ -38,8 +38,7 @@ Result<std::string> read_payload(const std::string& given) {
 void add_options(CLI::App& app, load::Options& o, std::string& pop, std::string& payload) {
     app.add_option("--pop", pop, "ADDR[:PORT]; env SKERRY_POP")->envname("SKERRY_POP")->required();
     app.add_option("--function", o.functions, "names, the most popular first (a,b,c)")
-        ->delimiter(',')
-        ->required();
+        ->delimiter(',');
     app.add_option("--zipf", o.zipf, "exponent of the functions' popularity; 0: all alike (0)")
         ->check(CLI::Range(0.0, 10.0));
     app.add_option("--rate", o.rate_per_s, "requests a second (1000)")->check(CLI::Range(0.1, 1e7));
@@ -55,6 +54,14 @@ void add_options(CLI::App& app, load::Options& o, std::string& pop, std::string&
         ->check(CLI::Range(0u, 60000u));
     app.add_option("--seed", o.seed, "of all chances (1)");
     app.add_flag("--spin", o.spin, "never sleep: exact sending times, for a whole CPU");
+}
+
+bool write_answers(const std::string& path, const load::Options& options,
+                   const std::vector<load::Answered>& answers) {
+    std::FILE* file = std::fopen(path.c_str(), "w");
+    if (file == nullptr) return false;
+    const bool written = load::write_answers(file, options.functions, answers);
+    return std::fclose(file) == 0 && written;
 }
 
 bool write_hgrm(const std::string& path, const load::Histogram& histogram) {
@@ -76,9 +83,17 @@ int main(int argc, char** argv) {
         "the report.\nBeside it: skerry-load http --help, skerry-load syn-flood --help.\nExit "
         "codes: 0 done; 1 failed; 2 usage; 3 not one answer");
     load::Options options;
-    std::string pop, payload, hgrm;
+    std::string pop, payload, hgrm, replay, answers;
     bool as_json = false, quiet = false;
     add_options(app, options, pop, payload);
+    auto* replayed = app.add_option(
+        "--replay", replay,
+        "file of requests instead: AT_US FUNCTION PAYLOAD, one a line, in order of time");
+    for (const char* other :
+         {"--function", "--zipf", "--rate", "--duration", "--poisson", "--payload"})
+        replayed->excludes(app.get_option(other));
+    app.add_option("--answers", answers, "file for what became of each request of a replay (CSV)")
+        ->needs(replayed);
     load::PortText port_text;
     load::add_port_options(app, port_text, false);
     app.add_flag("--json", as_json, "the report as one JSON document");
@@ -102,9 +117,20 @@ int main(int argc, char** argv) {
     if (options.payload.size() > client::kMaxPayloadBytes)
         return fail(kUsage, "--payload: more than " + std::to_string(client::kMaxPayloadBytes) +
                                 " bytes, which is what one datagram carries");
+    if (!replay.empty()) {
+        auto schedule = load::load_schedule(replay);
+        if (!schedule) return fail(kUsage, "--replay: " + schedule.error().text);
+        options.functions = schedule->functions;
+        options.duration_s = schedule->seconds();
+        options.rate_per_s =
+            static_cast<double>(schedule->requests.size()) / std::max(options.duration_s, 1.0);
+        options.keep_answers = !answers.empty();
+        options.replay = std::move(*schedule);
+    }
+    if (options.functions.empty()) return fail(kUsage, "--function or --replay is required");
     if (options.functions.size() > load::kMostFunctions)
         return fail(kUsage, "--function: at most " + std::to_string(load::kMostFunctions));
-    if (options.rate_per_s * options.duration_s < 1)
+    if (!options.replay && options.rate_per_s * options.duration_s < 1)
         return fail(kUsage, "--rate × --duration: less than one request");
 
     for (const int number : {SIGINT, SIGTERM}) std::signal(number, [](int) { g_stop = true; });
@@ -119,5 +145,7 @@ int main(int argc, char** argv) {
         load::print_text(result);
     if (!hgrm.empty() && !write_hgrm(hgrm, outcome->tally.executed()))
         return fail(kFailed, "write " + hgrm + ": " + std::strerror(errno));
+    if (!answers.empty() && !write_answers(answers, options, outcome->answers))
+        return fail(kFailed, "write " + answers + ": " + std::strerror(errno));
     return outcome->tally.answered == 0 ? kNoAnswer : kDone;
 }

@@ -8,6 +8,7 @@
 
 #include "tools/client/endpoint.hpp"
 #include "tools/load/dpdk_port.hpp"
+#include "tools/load/schedule.hpp"
 
 namespace skerry::load {
 
@@ -27,8 +28,12 @@ struct Options {
     std::uint32_t deadline_ms = 3000;
     std::uint32_t retransmit_ms = 0;  // 0: each request is sent once
     std::uint64_t seed = 1;
-    bool spin = false;     // never sleeps: exact sending times for one CPU
-    bool progress = true;  // a line on stderr each second
+    // Instead of zipf, rate, duration, poisson and payload: these requests, when they are due.
+    // `functions` are the schedule's then.
+    std::optional<Schedule> replay;
+    bool keep_answers = false;  // of a replay: Outcome::answers
+    bool spin = false;          // never sleeps: exact sending times for one CPU
+    bool progress = true;       // a line on stderr each second
 };
 
 }  // namespace skerry::load

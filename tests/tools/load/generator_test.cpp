@@ -124,6 +124,45 @@ TEST(Generator, SendsAllAnswersChallengesAndCounts) {
     EXPECT_GT(functions[client::function_key("a")], functions[client::function_key("b")]);
 }
 
+TEST(Generator, ReplaysAScheduleAndTellsWhatBecameOfEach) {
+    SmallServer server([](Datagram request, int) -> Datagrams {
+        Datagram reply = SmallServer::as(request, wire::Kind::reply);
+        auto& header = SmallServer::header(reply);
+        const bool second = header.payload_bytes.get() == 3;  // "two"
+        header.flags.set(second ? wire::flag::cold : 0);
+        header.queue_us.set(second ? 70 : 0);
+        std::memcpy(header.place, second ? "r1" : "pop", second ? 3 : 4);
+        return {reply};
+    });
+    auto schedule = parse_schedule("0 a x\n2000 b two\n2000 a\n9000 a long one\n", "f");
+    ASSERT_TRUE(schedule);
+    Options options = options_for(server);
+    options.functions = schedule->functions;
+    options.replay = std::move(*schedule);
+    options.keep_answers = true;
+    const Outcome outcome = run_to_end(options);
+    EXPECT_EQ(outcome.tally.sent, 4u);
+    EXPECT_EQ(outcome.tally.cold, 1u);
+    EXPECT_GE(outcome.seconds, 0.009);
+    ASSERT_EQ(outcome.answers.size(), 4u);
+    std::multimap<std::uint64_t, const Answered*> by_time;
+    for (const Answered& each : outcome.answers) by_time.emplace(each.at_us, &each);
+    EXPECT_EQ(by_time.count(0), 1u);
+    EXPECT_EQ(by_time.count(2000), 2u);
+    EXPECT_EQ(by_time.count(9000), 1u);
+    int cold = 0;
+    for (const Answered& each : outcome.answers) {
+        EXPECT_EQ(each.status, 0);
+        if (!each.cold) continue;
+        ++cold;
+        EXPECT_EQ(options.functions[each.function], "b");
+        EXPECT_EQ(each.place, "r1");
+        EXPECT_EQ(each.queue_us, 70u);
+        EXPECT_EQ(each.at_us, 2000u);
+    }
+    EXPECT_EQ(cold, 1);
+}
+
 TEST(Generator, CountsWhatIsNeverAnsweredAsLost) {
     SmallServer server([](Datagram request, int number) -> Datagrams {
         if (number % 5 == 0) return {};
