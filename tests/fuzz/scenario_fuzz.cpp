@@ -26,5 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     for (const Flash& flash : scenario->flashes)
         SKERRY_CHECK(flash.first + flash.functions <= scenario->functions.count);
+    const auto& rows = scenario->network.rtt_ms;
+    SKERRY_CHECK(rows.empty() || rows.size() == scenario->pops.count);
+    for (const auto& row : rows) SKERRY_CHECK(row.size() == scenario->regions.count);
+    if (scenario->workers.modelled)
+        SKERRY_CHECK(scenario->regions.slots <= kMaxPoolWorkers &&
+                     scenario->pops.workers <= kMaxPoolWorkers && scenario->faults.empty());
     return 0;
 }

@@ -15,7 +15,9 @@ START_PATIENCE_S = 20.0
 
 # What --set may change. family: 4 (servers have both, and the POP asks its regions over IPv4) or 6 (nothing else).
 SETTINGS = {"family": "4", "idle": "sleep", "cores": "1", "reply_cache_entries": "131072", "idle_timeout_ms": "30000",
+            "idle_max_ms": "600000",
             "probe_period_ms": "100", "return_ms": "2000", "workers_max": "64",
+            "pop_workers_max": "",  # the POP's own; as workers_max
             "standby_native": "2", "standby_python3": "2", "standby_nodejs": "2", "require_signature": "false",
             "allow_origin": "", "invoke_from": "",  # of the POP: a list of networks
             "fleet": "",  # a file with its [store]: the POP is a member of a fleet
@@ -103,7 +105,8 @@ require_signature = {settings["require_signature"]}
 [workers]
 first_uid = {plan.first_uid + number * 1100}
 idle_timeout_ms = {settings["idle_timeout_ms"]}
-max = {settings["workers_max"]}
+idle_max_ms = {settings["idle_max_ms"]}
+max = {(settings["pop_workers_max"] if role == "pop" else "") or settings["workers_max"]}
 standby_native = {settings["standby_native"]}
 standby_python3 = {settings["standby_python3"]}
 standby_nodejs = {settings["standby_nodejs"]}

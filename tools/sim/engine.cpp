@@ -75,6 +75,7 @@ Engine::Engine(const Scenario& scenario, const World& world, Brain brain,
             pops_[p].probers.emplace_back(s_, p, r, c.rtt_us[r]);
         }
     }
+    if (scenario.workers.modelled) make_pools();
     double sum = 0;
     for (std::uint32_t f = 0; f < world.functions.size(); ++f)
         sum += std::pow(f + 1.0, -s_.functions.zipf);
@@ -102,6 +103,7 @@ Metrics Engine::run(Arrivals& arrivals) {
         on_arrival(arrival);
     }
     // What is still on its way is answered; nothing new comes.
+    if (has_pools()) drain_pools();
     Event event;
     while (calendar_.pop(std::int64_t{1} << 60, event)) handle(event);
     return take_metrics();
@@ -135,6 +137,9 @@ void Engine::handle(const Event& event) {
         case silence:
             on_silence(event.subject, event.at_us);
             break;
+        case pool_alarm:
+            on_pool_alarm(event.subject, event.at_us);
+            break;
         default:
             --pops_[flights_[event.subject].arrival.pop].running;
             finish(event.subject, event.at_us, true);
@@ -142,6 +147,7 @@ void Engine::handle(const Event& event) {
 }
 
 void Engine::report(std::int64_t now_us) {
+    if (has_pools()) return step_pools(now_us);
     for (std::uint32_t r = 0; r < regions_.size(); ++r) {
         if (faults_.concerns(r)) {
             const bool up = faults_.up(r, now_us);
@@ -183,7 +189,8 @@ void Engine::on_arrival(const Arrival& arrival) {
     Flight& flight = flights_[index];
     flight.arrival = arrival;
     flight.run_us = world_.run_us(arrival.function, arrival.seed);
-    const bool here = admit(pop, mine, arrival) && serve_here(pop, mine, index);
+    const bool here = has_pools() ? run_in_pool(index)
+                                  : admit(pop, mine, arrival) && serve_here(pop, mine, index);
     if (!here) {
         flight.cold_us = world_.cold_us(arrival.function, arrival.seed);
         forward(index, arrival.at_us);
@@ -297,6 +304,7 @@ void Engine::forward(std::uint32_t index, std::int64_t now_us) {
     PopFunction& mine = this->mine(flight.arrival);
     mine.sent_s = seconds(now_us);
     mine.sent_to = static_cast<std::uint8_t>(choice.region + 1);
+    if (has_pools()) note_sent(p, flight.arrival.function, choice.region, now_us);
     if (measured(flight.arrival)) {
         m_.wan_bytes += s_.functions.request_bytes + s_.functions.reply_bytes;
         if (failed_from_us_ >= 0 && now_us >= failed_from_us_ &&
@@ -337,6 +345,7 @@ void Engine::on_deliver(std::uint32_t index, std::int64_t now_us) {
     cell.rate =
         cell.rate * halved(now_s - cell.rate_s, rate_half_life_s_) + kLn2 / rate_half_life_s_;
     cell.rate_s = now_s;
+    if (has_pools()) return deliver_to_pool(index, now_us);
     const auto outcome = regions_[r].serve(
         cells(r), stride_,
         {f, version(f, now_us), flight.run_us, flight.cold_us, world_.functions[f].memory_mib,
@@ -360,6 +369,7 @@ void Engine::on_reply(std::uint32_t index, std::int64_t now_us) {
     PopSim& pop = pops_[flight.arrival.pop];
     const std::uint32_t r = flight.region;
     --pop.regions.outstanding[r];
+    if (has_pools() && told_[index].at_us > pop.seen_us[r]) take_report(pop, r, told_[index]);
     if (faults_.concerns(r)) pop.probers[r].on_reply(now_us);
     // Peak EWMA: a higher sample is taken over at once, a lower one slowly (10 s).
     const auto took_us = static_cast<float>(now_us - flight.sent_us);

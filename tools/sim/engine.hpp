@@ -19,6 +19,7 @@
 #include "tools/sim/metrics.hpp"
 #include "tools/sim/oracle.hpp"
 #include "tools/sim/pairs.hpp"
+#include "tools/sim/pool.hpp"
 #include "tools/sim/pop.hpp"
 #include "tools/sim/region.hpp"
 
@@ -30,10 +31,12 @@ class Engine {
     Engine(const Scenario& scenario, const World& world, Brain brain, const Placement* placement);
 
     Metrics run(Arrivals& arrivals);
+    // Also of each request, the warm-up's too, in the order of the answers.
+    void keep_answers(std::vector<Answer>& to) { answers_ = &to; }
     double mean_keep_s(std::uint32_t region) const { return regions_[region].mean_keep_s(); }
 
   private:
-    enum EventKind : std::uint32_t { deliver, reply, silence, local_done };
+    enum EventKind : std::uint32_t { deliver, reply, silence, local_done, pool_alarm };
     struct Flight {
         Arrival arrival;
         std::int64_t sent_us = 0;
@@ -72,6 +75,37 @@ class Engine {
                           const select::Now& now, std::int64_t now_us);
     std::int64_t silence_us(const Flight& flight) const;
 
+    // engine_pools.cpp: a world with [workers]. Servers are the regions, then the POPs.
+    struct ServerLoad {  // as control/load measures it
+        double service_us = 0, wait_us = 0;
+    };
+    bool has_pools() const { return !pools_.empty(); }
+    std::uint32_t server_of_pop(std::uint32_t pop) const {
+        return pop + static_cast<std::uint32_t>(stride_);
+    }
+    void make_pools();
+    bool run_in_pool(std::uint32_t flight);
+    void deliver_to_pool(std::uint32_t flight, std::int64_t now_us);
+    void on_pool_alarm(std::uint32_t subject, std::int64_t now_us);
+    void step_pools(std::int64_t now_us);
+    void drain_pools();
+    void plan_pool(std::uint32_t pop, std::int64_t now_us);
+    double saved_us(std::uint32_t pop, std::uint32_t function, const PopFunction& mine,
+                    std::int64_t now_us);
+    Report report_of(std::uint32_t region, std::int64_t now_us) const;
+    void take_outcome(std::uint32_t server);
+    void note_warmth(std::uint32_t region, std::uint32_t function, std::int64_t now_us);
+    struct Sent {  // of a function, from a POP to a region
+        float last_s = -select::kNeverUsed_s, rate = 0, at_s = 0;
+    };
+    void make_pool_row(const PopFunction& mine, std::uint32_t pop, std::uint32_t function,
+                       std::int64_t now_us);
+    // Its rate is as of now.
+    Sent& sent(std::uint32_t pop, std::uint32_t function, std::uint32_t region,
+               std::int64_t now_us);
+    void note_sent(std::uint32_t pop, std::uint32_t function, std::uint32_t region,
+                   std::int64_t now_us);
+
     std::uint32_t take_flight();
     PopFunction& mine(const Arrival& a) { return pop_functions_.at(a.pop, a.function); }
     Cell* cells(std::uint32_t region) { return cells_.data() + region; }
@@ -93,6 +127,14 @@ class Engine {
     std::unordered_map<std::uint64_t, select::Trial> trials_;
     std::vector<Flight> flights_;
     std::vector<std::uint32_t> unused_;
+    std::vector<Pool> pools_;
+    std::vector<ServerLoad> loads_;
+    std::vector<Report> told_;   // with the reply, by flight
+    std::vector<Sent> sent_;     // by POP, then function, then region
+    std::vector<bool> popular_;  // by POP, then function
+    std::vector<std::uint8_t> busy_looks_;
+    std::uint64_t starts_ = 0;
+    std::vector<Answer>* answers_ = nullptr;
     std::vector<bool> in_band_;
     select::WarmthView view_;
     select::Column<std::int32_t> row_{};

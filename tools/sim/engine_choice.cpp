@@ -154,7 +154,10 @@ select::Choice Engine::choose(Flight& flight, std::int64_t now_us) {
         return select::select_region(nearest, function, pop.regions, now);
     }
     if (brain_.uses_warmth()) {
-        make_row(pop, mine, flight, now_us);
+        if (has_pools())
+            make_pool_row(mine, a.pop, a.function, now_us);
+        else
+            make_row(pop, mine, flight, now_us);
         if (brain_.settings.policy == select::Policy::skerry &&
             select::Trial::worth_exploring(mine.rate)) {
             function.explore = true;

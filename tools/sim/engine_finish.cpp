@@ -20,6 +20,17 @@ void Engine::finish(std::uint32_t index, std::int64_t now_us, bool here) {
     ++then.requests;
     then.latency_us += static_cast<double>(latency_us);
     then.cold += flight.cold;
+    if (answers_ != nullptr)
+        answers_->push_back(
+            {.at_us = a.at_us,
+             .latency_us = latency_us,
+             .waited_us = here ? 0
+                               : flight.start_us +
+                                     (flight.cold ? static_cast<std::int64_t>(flight.cold_us) : 0),
+             .function = a.function,
+             .pop = a.pop,
+             .region = here ? Answer::kAtPop : flight.region,
+             .cold = flight.cold});
     if (measured(a)) {
         m_.all.add(latency_us);
         PopSim& pop = pops_[a.pop];

@@ -42,6 +42,16 @@ struct TimelineBin {
     double latency_us = 0;
 };
 
+// What became of one request, for who wants to know it of each.
+struct Answer {
+    static constexpr std::uint8_t kAtPop = 255;
+    std::int64_t at_us = 0, latency_us = 0, waited_us = 0;
+    std::uint32_t function = 0;
+    std::uint16_t pop = 0;
+    std::uint8_t region = kAtPop;
+    bool cold = false;
+};
+
 struct Metrics {
     LatencyHistogram forwarded;                                   // answered by regions
     LatencyHistogram all;                                         // and by POPs

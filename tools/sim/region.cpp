@@ -225,6 +225,11 @@ void RegionSim::publish(std::int64_t now_us) {
         evictions_ < 1 ? 0.0f : static_cast<float>(std::min(1.0, regrets_ / evictions_));
 }
 
+void RegionSim::publish(const Report& report) {
+    last_report_ = (last_report_ + 1) % kReports;
+    reports_[last_report_] = report;
+}
+
 const Report& RegionSim::report(std::int64_t by_us) const {
     for (std::size_t i = 0; i < kReports; ++i) {
         const Report& report = reports_[(last_report_ + kReports - i) % kReports];

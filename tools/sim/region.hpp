@@ -63,6 +63,7 @@ class RegionSim {
     std::int64_t would_start_us(std::int64_t at_us) const;
 
     void publish(std::int64_t now_us);
+    void publish(const Report& report);  // of a region that somebody else simulates
     // The newest report that was made before `by_us`; at_us < 0: none yet.
     const Report& report(std::int64_t by_us) const;
     void lose_everything(Cell* cells, std::size_t stride, std::int64_t now_us);  // it went down

@@ -85,6 +85,23 @@ std::string timeline_csv(const Run& run, const Scenario& scenario) {
     return text;
 }
 
+std::string arrivals_csv(Arrivals& arrivals, const World& world) {
+    std::string text = "at_us,function,pop,run_us\n";
+    for (Arrival a; arrivals.next(a);)
+        text += fmt::format("{},f{},{},{:.0f}\n", a.at_us, a.function + 1, a.pop,
+                            world.run_us(a.function, a.seed));
+    return text;
+}
+
+std::string answers_csv(const std::vector<Answer>& answers) {
+    std::string text = "at_us,function,pop,place,cold,waited_us,latency_us\n";
+    for (const Answer& a : answers)
+        text += fmt::format("{},f{},{},{},{},{},{}\n", a.at_us, a.function + 1, a.pop,
+                            a.region == Answer::kAtPop ? "pop" : fmt::format("r{}", a.region + 1),
+                            a.cold ? 1 : 0, a.waited_us, a.latency_us);
+    return text;
+}
+
 std::string map_csv(const Run& run, const World& world) {
     std::string text = "pop,latitude,longitude,place,place_latitude,place_longitude,requests\n";
     const std::uint32_t columns = world.region_count() + 1;

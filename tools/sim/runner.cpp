@@ -93,7 +93,7 @@ double Runner::bound_us() {
     return hindsight_->bound_us;
 }
 
-Run Runner::run(const std::string& policy) {
+Run Runner::run(const std::string& policy, std::vector<Answer>* answers) {
     Brain brain;
     Run run{.scenario = scenario_.name,
             .policy = policy,
@@ -104,7 +104,8 @@ Run Runner::run(const std::string& policy) {
     if (!brain_by_name(policy, brain)) return run;
     if (brain.kind == Brain::Kind::hindsight) look_back_once();
     Engine engine(scenario_, *world_, brain, hindsight_ ? &hindsight_->placement : nullptr);
-    auto arrivals = make_arrivals(scenario_, *world_, trace_.get(), seed_);
+    if (answers != nullptr) engine.keep_answers(*answers);
+    auto arrivals = this->arrivals();
     const std::clock_t start = std::clock();
     run.metrics = engine.run(*arrivals);
     run.cpu_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "tools/sim/arrivals.hpp"
 #include "tools/sim/oracle.hpp"
 #include "tools/sim/report.hpp"
 
@@ -15,7 +16,13 @@ class Runner {
     // The traces that a scenario names are read here.
     static Result<std::unique_ptr<Runner>> create(Scenario scenario, std::uint64_t seed);
 
-    Run run(const std::string& policy);  // a name of all_brains()
+    // `policy`: a name of all_brains(); no oracle's with [workers]. `answers`: what became of each
+    // request, or nullptr.
+    Run run(const std::string& policy, std::vector<Answer>* answers = nullptr);
+    // The same requests as in each run.
+    std::unique_ptr<Arrivals> arrivals() const {
+        return make_arrivals(scenario_, *world_, trace_.get(), seed_);
+    }
     // Of the mean latency of all requests, whatever is chosen; makes the hindsight placement too.
     double bound_us();
 

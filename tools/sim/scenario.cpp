@@ -90,11 +90,36 @@ void read_arrivals(const toml::table& table, Scenario& s, Problems& problems) {
     in.finish();
 }
 
+void read_round_trips(Reader& in, Scenario& s) {
+    const std::string allowed = "a list for each POP: ms to each region, 0.05 … 2000";
+    in.list("rtt_ms", kMaxPops, allowed, [&](const toml::node& node) {
+        std::vector<double> row;
+        const toml::array* found = node.as_array();
+        bool good = found != nullptr && found->size() <= kMaxSimRegions;
+        for (std::size_t i = 0; good && i < found->size(); ++i) {
+            const auto ms = (*found)[i].value<double>();
+            good = ms && *ms >= 0.05 && *ms <= 2000;
+            if (good) row.push_back(*ms);
+        }
+        if (!good) in.problem("rtt_ms", config::describe(node), allowed);
+        s.network.rtt_ms.push_back(std::move(row));
+    });
+}
+
 void read_network(const toml::table& table, Scenario& s, Problems& problems) {
     Reader in(table, "network.", problems);
     in.number("inflation", s.network.inflation, 1, 20);
     in.number("overhead_ms", s.network.overhead_ms, 0, 1000);
     in.number("silence_factor", s.network.silence_factor, 1, 100);
+    read_round_trips(in, s);
+    in.finish();
+}
+
+void read_workers(const toml::table& table, Scenario& s, Problems& problems) {
+    Reader in(table, "workers.", problems);
+    s.workers.modelled = true;
+    in.integer("per_function", s.workers.per_function, 1, kMaxPoolWorkers);
+    in.flag("digest", s.workers.digest);
     in.finish();
 }
 
@@ -185,6 +210,28 @@ void read_tables(const toml::table& root, Reader& in, const char* key, Scenario&
     });
 }
 
+void check_round_trips(Reader& in, const Scenario& s) {
+    const auto& rows = s.network.rtt_ms;
+    bool fits = rows.empty() || rows.size() == s.pops.count;
+    for (const auto& row : rows) fits = fits && row.size() == s.regions.count;
+    if (!fits)
+        in.problem("network", std::to_string(rows.size()) + " rows of rtt_ms",
+                   "pops.count rows of regions.count each");
+}
+
+// What the model of workers can't do, or not in reasonable time.
+void check_workers(Reader& in, const Scenario& s) {
+    if (!s.faults.empty()) in.problem("fault", "[workers] beside it", "one of them");
+    if (s.rollout.share != 0) in.problem("rollout", "[workers] beside it", "one of them");
+    if (s.regions.slots > kMaxPoolWorkers || s.pops.workers > kMaxPoolWorkers)
+        in.problem("workers",
+                   std::to_string(std::max(s.regions.slots, s.pops.workers)) + " of them",
+                   "regions.slots and pops.workers at most " + std::to_string(kMaxPoolWorkers));
+    if (std::uint64_t{s.pops.count} * s.functions.count > kMaxPoolPairs)
+        in.problem("workers", std::to_string(s.pops.count) + " POPs",
+                   "POPs × functions at most " + std::to_string(kMaxPoolPairs));
+}
+
 void read_all(const toml::table& root, Scenario& s, Problems& problems) {
     Reader in(root, "", problems);
     in.require("name", "1 … 40 of a-z, 0-9 and -");
@@ -198,12 +245,15 @@ void read_all(const toml::table& root, Scenario& s, Problems& problems) {
     using Read = void (*)(const toml::table&, Scenario&, Problems&);
     constexpr std::pair<const char*, Read> kTables[] = {
         {"pops", read_pops},         {"regions", read_regions}, {"functions", read_functions},
-        {"arrivals", read_arrivals}, {"network", read_network}, {"rollout", read_rollout}};
+        {"arrivals", read_arrivals}, {"network", read_network}, {"rollout", read_rollout},
+        {"workers", read_workers}};
     for (const auto& [key, read] : kTables)
         if (const toml::table* table = in.table(key)) read(*table, s, problems);
     read_tables(root, in, "fault", s, problems, read_fault);
     read_tables(root, in, "flash", s, problems, read_flash);
     in.finish();
+    check_round_trips(in, s);
+    if (s.workers.modelled) check_workers(in, s);
     if (s.warm_up_s >= s.seconds)
         in.problem("warm_up_s", std::to_string(s.warm_up_s), "less than seconds");
     double rate = s.requests_per_s;

@@ -69,7 +69,17 @@ struct Scenario {
         double inflation = 2.1;  // of the great circle, at light's speed in glass
         double overhead_ms = 1;
         double silence_factor = 3;  // a region is silent after this many round trips + 100 ms …
+        // A row of round trips for each POP, one to each region; empty: by the great circle.
+        std::vector<std::vector<double>> rtt_ms;
     } network;
+    // [workers]: servers have workers as control/placement does (pool.hpp), POPs too: pops.workers
+    // and regions.slots of them, each for one invocation at a time. Else a simpler world, of which
+    // a million requests a second can be simulated.
+    struct {
+        bool modelled = false;
+        std::uint32_t per_function = 4;  // at most, at each server
+        bool digest = true;  // POPs know what is warm at regions; else their own requests alone
+    } workers;
     struct {
         std::uint32_t count = 50'000;
         double zipf = 0.9;
@@ -99,6 +109,8 @@ inline constexpr std::uint32_t kMaxPops = 1000;
 inline constexpr std::uint32_t kMaxSimRegions = 36;
 inline constexpr std::uint32_t kMaxSimFunctions = 1'000'000;
 inline constexpr double kMaxRequests = 2.0e9;
+inline constexpr std::uint32_t kMaxPoolWorkers = 1024;   // of one server, with [workers]
+inline constexpr std::uint32_t kMaxPoolPairs = 100'000;  // POPs × functions, with [workers]
 
 // All problems found, not the first only, each with `file:line:`.
 Result<Scenario> parse_scenario(std::string_view toml, const std::string& file_name);

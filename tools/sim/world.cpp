@@ -14,6 +14,11 @@ World::World(const Scenario& s, std::uint64_t seed, const KnownTraits& known)
       regions_(s.regions.count) {
     for (const Place& pop : pops) {
         pop_weight.push_back(pop.people_m);
+        if (!s.network.rtt_ms.empty()) {
+            for (const double ms : s.network.rtt_ms[pop_weight.size() - 1])
+                rtt_us_.push_back(static_cast<std::int32_t>(ms * 1000));
+            continue;
+        }
         for (std::uint32_t r = 0; r < regions_; ++r)
             rtt_us_.push_back(static_cast<std::int32_t>(round_trip_us(
                 pop, regions()[r], s.network.inflation, s.network.overhead_ms * 1000)));

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <map>
+
 #include "tools/sim/brain.hpp"
 #include "tools/sim/runner.hpp"
 
@@ -112,6 +115,74 @@ TEST(Engine, PopularFunctionsRunAtThePop) {
     EXPECT_GT(m.local, m.all.total() / 5);
     s.pops.workers = 0;
     EXPECT_EQ(run(s, "skerry").metrics.local, 0u);
+}
+
+Scenario with_workers() {
+    Scenario s;
+    s.name = "workers";
+    s.seconds = 60;
+    s.warm_up_s = 0;
+    s.requests_per_s = 50;
+    s.pops = {.count = 1, .popular_per_s = 2, .half_life_s = 2, .workers = 4};
+    s.regions = {.count = 3, .slots = 8, .keep_alive_s = 3, .report_ms = 100};
+    s.network.rtt_ms = {{10, 20, 40}};
+    s.functions.count = 12;
+    s.functions.run_ms = 60;
+    s.workers.modelled = true;
+    return s;
+}
+
+TEST(EnginePools, EveryRequestIsAnsweredOnceAndTheSeedIsTheRun) {
+    for (const bool digest : {true, false}) {
+        Scenario s = with_workers();
+        s.workers.digest = digest;
+        auto runner = Runner::create(s, 5);
+        ASSERT_TRUE(runner);
+        for (const std::string& policy : all_brains()) {
+            if (policy.starts_with("oracle")) continue;
+            std::vector<Answer> answers;
+            const auto made = (*runner)->run(policy, &answers);
+            EXPECT_EQ(made.metrics.refused + made.metrics.failed, 0u) << policy;
+            EXPECT_EQ(made.metrics.all.total(), made.simulated) << policy;
+            EXPECT_EQ(answers.size(), made.simulated) << policy;
+            EXPECT_EQ((*runner)->run(policy).metrics.all.mean(), made.metrics.all.mean()) << policy;
+        }
+    }
+}
+
+TEST(EnginePools, AnAnswerIsTheSumOfItsParts) {
+    auto runner = Runner::create(with_workers(), 2);
+    ASSERT_TRUE(runner);
+    std::multimap<std::int64_t, Arrival> asked;
+    auto arrivals = (*runner)->arrivals();
+    for (Arrival a; arrivals->next(a);) asked.emplace(a.at_us, a);
+    std::vector<Answer> answers;
+    (*runner)->run("skerry", &answers);
+    ASSERT_EQ(answers.size(), asked.size());
+    std::array<int, 4> at{};
+    for (const Answer& answer : answers) {
+        const bool here = answer.region == Answer::kAtPop;
+        ++at[here ? 3 : answer.region];
+        if (asked.count(answer.at_us) != 1) continue;
+        const Arrival& a = asked.find(answer.at_us)->second;
+        ASSERT_EQ(a.function, answer.function);
+        const double parts_us = (here ? 0 : (*runner)->world().rtt_us(0, answer.region)) +
+                                static_cast<double>(answer.waited_us) +
+                                (*runner)->world().run_us(a.function, a.seed);
+        EXPECT_NEAR(static_cast<double>(answer.latency_us), parts_us, 3);
+        EXPECT_TRUE(answer.waited_us > 0 || !answer.cold);
+    }
+    for (const int count : at) EXPECT_GT(count, 0) << "every place has a part";
+}
+
+TEST(EnginePools, APopKeepsWhatItHasRoomFor) {
+    Scenario s = with_workers();
+    const auto local = [&] { return run(s, "skerry").metrics.local; };
+    const auto few = local();
+    s.pops.workers = 12;
+    EXPECT_GT(local(), few);
+    s.pops.workers = 0;
+    EXPECT_EQ(local(), 0u);
 }
 
 TEST(Engine, ARolloutMakesCold) {

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "tools/sim/world.hpp"
+
 namespace skerry::sim {
 namespace {
 
@@ -21,7 +23,7 @@ TEST(Scenario, ANameIsAllThatIsNeeded) {
 
 TEST(Scenario, EveryShippedOneIsSound) {
     int found = 0;
-    for (const auto& file : std::filesystem::directory_iterator(SCENARIOS)) {
+    for (const auto& file : std::filesystem::recursive_directory_iterator(SCENARIOS)) {
         if (file.path().extension() != ".toml") continue;
         ++found;
         const auto read = load_scenario(file.path());
@@ -67,6 +69,40 @@ TEST(Scenario, FaultsNameTheirRegions) {
     EXPECT_NE(problems(head + "regions = []\nfrom_s = 5\nto_s = 5\n").find("to_s"),
               std::string::npos);
     EXPECT_NE(problems("name = \"a\"\nfault = [1]\n").find("fault"), std::string::npos);
+}
+
+TEST(Scenario, RoundTripsMayBeGiven) {
+    const std::string head =
+        "name = \"a\"\npops = { count = 2 }\nregions = { count = 2 }\n[network]\n";
+    const auto read = parse_scenario(head + "rtt_ms = [[10, 20.5], [30, 5]]\n", "f");
+    ASSERT_TRUE(read) << read.error().text;
+    const World world(*read, 1);
+    EXPECT_EQ(world.rtt_us(0, 1), 20'500);
+    EXPECT_EQ(world.rtt_us(1, 0), 30'000);
+    for (const char* wrong : {"rtt_ms = [[10, 20]]", "rtt_ms = [[10], [20]]", "rtt_ms = [10, 20]",
+                              "rtt_ms = [[10, 20], [30, 0]]", "rtt_ms = [[10, 20], [30, nan]]",
+                              "rtt_ms = [[10, 20], [30, \"x\"]]", "rtt_ms = 5"})
+        EXPECT_NE(problems(head + wrong + "\n"), "") << wrong;
+}
+
+TEST(Scenario, WorkersAreModelledWhereTheTableIs) {
+    const std::string head =
+        "name = \"a\"\npops = { count = 2 }\nregions = { count = 2, slots = 8 }\n"
+        "functions = { count = 10 }\n";
+    EXPECT_FALSE(parse_scenario(head, "f")->workers.modelled);
+    const auto read = parse_scenario(head + "[workers]\ndigest = false\n", "f");
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_TRUE(read->workers.modelled);
+    EXPECT_FALSE(read->workers.digest);
+    EXPECT_NE(problems(head + "[workers]\nper_function = 0\n"), "");
+    EXPECT_NE(
+        problems(head + "workers = {}\nrollout = { at_s = 1, share = 0.5 }\n").find("rollout"),
+        std::string::npos);
+    EXPECT_NE(
+        problems(head + "workers = {}\n[[fault]]\nkind = \"down\"\nregions = []\n").find("fault"),
+        std::string::npos);
+    EXPECT_NE(problems("name = \"a\"\nworkers = {}\n").find("workers"), std::string::npos)
+        << "the usual world is too large";
 }
 
 TEST(Scenario, MoreThanAMachineCanDoIsRefused) {

@@ -5,6 +5,7 @@
 //   padded
 //            to N bytes), fail=1 (answers with a function error)
 //   answer   version=MARKER us=N, where MARKER is the first line of version.txt in the artifact
+//   start    takes START_US longer (0 … 60000000, of the function's environment), asleep
 //   log      one line "executed HI-LO" for each request, HI and LO being its id in 16 hex digits
 #include <fcntl.h>
 #include <time.h>
@@ -12,6 +13,7 @@
 
 #include <charconv>
 #include <cinttypes>
+#include <cstdlib>
 
 #include "tools/functions/serve.hpp"
 
@@ -94,6 +96,13 @@ std::string read_marker() {
     return marker.empty() ? "none" : marker;
 }
 
+// A start that takes as long as one that loads a model, say.
+void start_slowly() {
+    const char* text = getenv("START_US");
+    Order order{.sleep = true};
+    if (text != nullptr && number(text, kMostUs, order.us)) spend(order);
+}
+
 // One write: lines of several workers in one file must not mix.
 void log_execution(const skerry_invocation& invocation) {
     char line[64];
@@ -105,6 +114,7 @@ void log_execution(const skerry_invocation& invocation) {
 }  // namespace
 
 int main() {
+    start_slowly();
     const std::string marker = read_marker();
     return skerry::functions::serve(
         [&](std::string_view payload, const skerry_invocation& invocation) -> Outcome {
