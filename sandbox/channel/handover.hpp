@@ -12,6 +12,7 @@
 // rings the eventfd when told to.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "sandbox/base/atomics.hpp"
@@ -32,6 +33,29 @@ namespace skerry::channel {
 [[nodiscard]] inline std::uint64_t take(PendingLine& pending) {
     if (pending.slots.load(SK_RELAXED) == 0) return 0;
     return pending.slots.exchange(0, SK_SEQ_CST);
+}
+
+// Worker side, of one that takes singly. Takes the first request at or behind slot `from`, in a
+// circle; kNothingTaken: there is none. The bit is what the core can take back: it is cleared by
+// the one of the two that has the request.
+inline constexpr std::uint32_t kNothingTaken = ~0u;
+[[nodiscard]] inline std::uint32_t take_one(PendingLine& pending, std::uint32_t from) {
+    std::uint64_t seen = pending.slots.load(SK_RELAXED);
+    while (seen != 0) {
+        const auto behind = static_cast<std::uint32_t>(
+            std::countr_zero(std::rotr(seen, static_cast<int>(from & 63u))));
+        const std::uint32_t slot = (behind + from) & 63u;
+        const std::uint64_t bit = std::uint64_t{1} << slot;
+        seen = pending.slots.fetch_and(~bit, SK_SEQ_CST);
+        if (seen & bit) return slot;
+    }
+    return kNothingTaken;
+}
+
+// Core side. True: the worker has not taken the request of slot `bit`, and never will; the slot may
+// be filled again. Of a worker that takes singly: nothing of the request has been executed.
+[[nodiscard]] inline bool take_back(PendingLine& pending, std::uint64_t bit) {
+    return (pending.slots.fetch_and(~bit, SK_SEQ_CST) & bit) != 0;
 }
 
 // Worker side, before it blocks. False: work arrived meanwhile, and the worker counts as awake

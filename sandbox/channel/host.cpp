@@ -24,6 +24,9 @@ Error impossible(const std::string& what, std::uint64_t found, std::uint64_t low
 Status check(const Geometry& geometry) {
     if (geometry.slots < 1 || geometry.slots > kMaxSlotsPerChannel)
         return impossible("slots", geometry.slots, 1, kMaxSlotsPerChannel);
+    const std::uint32_t ahead_max = geometry.slots == 1 ? kMaxSlotsPerChannel - 1 : 0;
+    if (geometry.ahead_slots > ahead_max)
+        return impossible("ahead_slots", geometry.ahead_slots, 0, ahead_max);
     if (geometry.core_count < 1 || geometry.core_count > kMaxCores)
         return impossible("core_count", geometry.core_count, 1, kMaxCores);
     if (geometry.request_area_bytes > kMaxAreaBytes)
@@ -76,7 +79,9 @@ void write_header(std::byte* base, const Geometry& geometry, std::uint32_t strid
     header->request_area_bytes = geometry.request_area_bytes;
     header->response_area_bytes = geometry.response_area_bytes;
     header->spin_us = geometry.spin_us;
-    // Touches the page of every slot, so that no core takes a page fault for it later.
+    header->ahead_slots = geometry.ahead_slots;
+    // Touches the page of every slot, so that no core takes a page fault for it later. Not of those
+    // for what is handed over ahead: most workers never need them, and zeros are what they hold.
     for (std::uint32_t i = 0; i < geometry.slots; ++i)
         new (base + kHeaderBytes + std::size_t{i} * stride) SlotControl{};
 }
@@ -102,7 +107,8 @@ HostChannel::HostChannel(HostChannel&& other) noexcept
       done(std::move(other.done)),
       base(std::exchange(other.base, nullptr)),
       bytes(std::exchange(other.bytes, 0)),
-      slot_stride(std::exchange(other.slot_stride, 0)) {}
+      slot_stride(std::exchange(other.slot_stride, 0)),
+      ahead_slots(std::exchange(other.ahead_slots, 0)) {}
 
 HostChannel::~HostChannel() {
     if (base == nullptr) return;
@@ -120,7 +126,7 @@ Result<HostChannel> create_channel(const Geometry& geometry) {
     if (auto status = check(geometry); !status) return status.error();
     const std::uint32_t stride =
         channel::slot_stride(geometry.request_area_bytes, geometry.response_area_bytes);
-    const std::size_t bytes = channel_bytes(geometry.slots, stride);
+    const std::size_t bytes = channel_bytes(geometry.slots + geometry.ahead_slots, stride);
 
     HostChannel made;
     auto memfd = sized_memfd("skerry-channel", bytes, 0600);
@@ -131,6 +137,7 @@ Result<HostChannel> create_channel(const Geometry& geometry) {
     made.base = *base;
     made.bytes = bytes;
     made.slot_stride = stride;
+    made.ahead_slots = geometry.ahead_slots;
     write_header(made.base, geometry, stride);
     if (::fcntl(made.memfd.get(), F_ADD_SEALS, kSizeSeals) != 0)
         return errno_error("seal the memfd of a channel");

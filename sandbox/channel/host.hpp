@@ -16,6 +16,7 @@ struct Geometry {
     std::uint32_t response_area_bytes = 0;
     std::uint32_t core_count = 1;  // ≤ kMaxCores
     std::uint32_t spin_us = 0;
+    std::uint32_t ahead_slots = 0;  // with one slot only; kMaxSlotsPerChannel in all
 };
 
 // Owns the mapping (unmapped on destruction) and every descriptor.
@@ -27,6 +28,7 @@ struct HostChannel {
     std::byte* base = nullptr;
     std::size_t bytes = 0;
     std::uint32_t slot_stride = 0;
+    std::uint32_t ahead_slots = 0;
 
     HostChannel() = default;
     HostChannel(HostChannel&& other) noexcept;

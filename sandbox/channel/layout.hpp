@@ -6,10 +6,12 @@
 // machine.
 //
 // Who writes what
-//   skerryd's cores   SlotControl::request*, the request area, ChannelHeader::pending (set bits)
+//   skerryd's cores   SlotControl::request*, the request area, ChannelHeader::pending (set bits,
+//                     take them back)
 //   the worker        SlotControl::response*, the response area, ChannelHeader::done[core] (set
 //   bits),
-//                     ChannelHeader::worker_asleep, ChannelHeader::pending (takes bits)
+//                     ChannelHeader::worker_asleep, ChannelHeader::worker, ChannelHeader::pending
+//                     (takes bits)
 // skerryd never reads back what it wrote, and trusts nothing the worker wrote: every word is read
 // once, into a local, and bounds-checked against skerryd's private copy of the geometry.
 //
@@ -25,6 +27,15 @@
 //   core    done[core].exchange(0, seq_cst), masked with the slots that it really has in flight;
 //           before it blocks: asleep = 1 (seq_cst), looks at every channel it has in flight again.
 // A slot is owned by the core that claimed it in the capacity table until that core releases it.
+//
+// Handed over ahead
+//   A channel of one slot may have ahead_slots further ones. Who owns the slot owns them as well,
+//   and fills and posts them like it, with requests that wait. A worker that has set
+//   WorkerLine::takes_singly takes one bit of `pending` at a time (fetch_and, seq_cst), and only
+//   when it begins with that request, the next in a circle; so a bit that is still there is a
+//   request that has not begun, and the core may take it back in the same way. Whoever's fetch_and
+//   finds the bit has the slot. Other workers take all bits at once, and are never handed anything
+//   ahead.
 // A worker that was timed out is killed and its memfd thrown away: a late write hits nobody.
 #pragma once
 
@@ -38,6 +49,8 @@ namespace skerry::channel {
 inline constexpr std::uint32_t kMagic = 0x534b4348;  // "SKCH"
 inline constexpr std::uint32_t kAbiVersion = 1;
 inline constexpr std::uint32_t kMaxSlotsPerChannel = 64;  // one bit of `pending` each
+// One wake-up for eight requests: more gain nothing (docs/decisions/0034-handed-over-ahead.md).
+inline constexpr std::uint32_t kAheadSlots = 7;
 inline constexpr std::uint32_t kMaxCores = 16;
 inline constexpr std::uint32_t kHeaderBytes = 4096;
 inline constexpr std::uint32_t kSlotControlBytes = 128;
@@ -62,6 +75,12 @@ struct alignas(64) AsleepLine {
     Atomic<std::uint32_t> asleep;  // 1: about to block, or blocked
 };
 
+// What the worker says of itself.
+struct alignas(64) WorkerLine {
+    Atomic<std::uint32_t> takes_singly;  // 1: before it is ready, and for good
+    Atomic<std::uint32_t> begun_slot;    // that it began with last; for its log alone
+};
+
 struct ChannelHeader {
     // Written by skerryd before the worker starts; for the worker's eyes only.
     std::uint32_t magic;
@@ -72,10 +91,13 @@ struct ChannelHeader {
     std::uint32_t request_area_bytes;
     std::uint32_t response_area_bytes;
     std::uint32_t spin_us;  // how long the worker may spin before it sleeps; 0: not at all
-    std::uint8_t reserved[32];
+    // Slots behind the slot_count that may be outstanding at once; 0 where there are several.
+    std::uint32_t ahead_slots;
+    std::uint8_t reserved[28];
     PendingLine pending;
     AsleepLine worker_asleep;
     DoneLine done[kMaxCores];
+    WorkerLine worker;
 };
 
 enum class ResponseStatus : std::uint32_t {
@@ -95,7 +117,7 @@ struct SlotControl {
     std::uint32_t reply_core;   // whose done line and done eventfd to use
     // Bytes of the caller's client context, behind the request_bytes in the request area; 0: none.
     std::uint32_t context_bytes;
-    std::uint64_t reserved1;
+    std::uint64_t deadline_ns;  // CLOCK_MONOTONIC, of one handed over ahead; else 0
     // Line 1: written by the worker.
     std::uint64_t response_seq;  // the request_seq that this answers
     std::uint32_t response_bytes;
@@ -121,11 +143,14 @@ constexpr std::size_t channel_bytes(std::uint32_t slots, std::uint32_t stride) {
 static_assert(sizeof(DoneLine) == 64 && sizeof(PendingLine) == 64 && sizeof(AsleepLine) == 64);
 static_assert(offsetof(ChannelHeader, pending) == 64);
 static_assert(offsetof(ChannelHeader, worker_asleep) == 128);
+static_assert(offsetof(ChannelHeader, ahead_slots) == 32);
 static_assert(offsetof(ChannelHeader, done) == 192);
+static_assert(offsetof(ChannelHeader, worker) == 192 + 64 * kMaxCores);
 static_assert(sizeof(ChannelHeader) <= kHeaderBytes);
 static_assert(sizeof(SlotControl) == kSlotControlBytes);
 static_assert(offsetof(SlotControl, request_bytes) == 40);
 static_assert(offsetof(SlotControl, context_bytes) == 52);
+static_assert(offsetof(SlotControl, deadline_ns) == 56);
 static_assert(offsetof(SlotControl, response_seq) == 64);
 static_assert(Atomic<std::uint64_t>::is_always_lock_free);
 #endif

@@ -24,18 +24,21 @@ int check_file(int fd, std::size_t bytes_needed, std::size_t& bytes) {
 int read_geometry(const ChannelHeader& header, std::size_t file_bytes, Attachment& out) {
     if (header.magic != kMagic || header.abi_version != kAbiVersion) return EPROTO;
     out.slot_count = header.slot_count;
+    out.ahead_slots = header.ahead_slots;
     out.core_count = header.core_count;
     out.slot_stride = header.slot_stride;
     out.request_area_bytes = header.request_area_bytes;
     out.response_area_bytes = header.response_area_bytes;
     out.spin_us = header.spin_us;
     if (out.slot_count < 1 || out.slot_count > kMaxSlotsPerChannel) return EPROTO;
+    if (out.ahead_slots > kMaxSlotsPerChannel - out.slot_count) return EPROTO;
     if (out.core_count < 1 || out.core_count > kMaxCores) return EPROTO;
     if (out.request_area_bytes > kMaxAreaBytes || out.response_area_bytes > kMaxAreaBytes)
         return EPROTO;
     if (out.slot_stride != slot_stride(out.request_area_bytes, out.response_area_bytes))
         return EPROTO;
-    return channel_bytes(out.slot_count, out.slot_stride) > file_bytes ? EPROTO : 0;
+    return channel_bytes(out.slot_count + out.ahead_slots, out.slot_stride) > file_bytes ? EPROTO
+                                                                                         : 0;
 }
 
 void* map(int fd, std::size_t bytes, int protection) {
@@ -52,8 +55,8 @@ int map_channel(Attachment& out) {
     const int error = read_geometry(*static_cast<ChannelHeader*>(header), file_bytes, out);
     ::munmap(header, kHeaderBytes);
     if (error != 0) return error;
-    void* base =
-        map(kChannelFd, channel_bytes(out.slot_count, out.slot_stride), PROT_READ | PROT_WRITE);
+    void* base = map(kChannelFd, channel_bytes(out.slot_count + out.ahead_slots, out.slot_stride),
+                     PROT_READ | PROT_WRITE);
     if (base == nullptr) return errno == ENOMEM ? ENOMEM : EPROTO;
     out.base = static_cast<std::byte*>(base);
     return 0;

@@ -14,6 +14,7 @@ struct Attachment {
     std::byte* base = nullptr;
     const channel::CoreDoorbell* doorbells = nullptr;
     std::uint32_t slot_count = 0;
+    std::uint32_t ahead_slots = 0;
     std::uint32_t core_count = 0;
     std::uint32_t slot_stride = 0;
     std::uint32_t request_area_bytes = 0;

@@ -30,6 +30,7 @@ struct State {
     sdk::Attachment at;
     sdk::Waiter waiter;
     std::uint64_t taken = 0;        // slots taken from `pending`, not yet given to the function
+    std::uint32_t next = 0;         // … or, where they are taken singly, where to look first
     std::uint64_t outstanding = 0;  // slots given to the function, not yet answered
     Outstanding slots[kMaxSlotsPerChannel];
 };
@@ -58,7 +59,9 @@ int attach_once() {
     if (state.attach_error == kNotTried) {
         sdk::snapshot_if_template();
         state.attach_error = sdk::attach(state.at);
-        if (state.attach_error == 0) state.waiter.start(state.at.spin_us);
+        if (state.attach_error != 0) return state.attach_error;
+        state.waiter.start(state.at.spin_us);
+        if (state.at.ahead_slots != 0) header().worker.takes_singly.store(1, SK_RELAXED);
     }
     return state.attach_error;
 }
@@ -111,14 +114,37 @@ bool fill(skerry_invocation* inv, std::uint32_t slot) {
     inv->request_id[1] = control.request_id_lo;
     inv->trace_id[0] = control.trace_id_hi;
     inv->trace_id[1] = control.trace_id_lo;
-    inv->deadline_ns = sdk::now_ns() + std::uint64_t{control.deadline_us} * 1000;
+    inv->deadline_ns = control.deadline_ns != 0
+                           ? control.deadline_ns
+                           : sdk::now_ns() + std::uint64_t{control.deadline_us} * 1000;
     inv->slot = slot;
     inv->client_context_bytes = context_bytes;
     inv->sequence = control.request_seq;
     return true;
 }
 
+bool is_full() {
+    return static_cast<std::uint32_t>(__builtin_popcountll(state.outstanding)) >=
+           state.at.slot_count;
+}
+
+// One is taken when it begins, and not while as many are outstanding as were declared: what is
+// handed over ahead may be taken back until then.
+bool next_single(skerry_invocation* inv) {
+    while (!is_full()) {
+        const std::uint32_t slot = take_one(header().pending, state.next);
+        if (slot == kNothingTaken) return false;
+        state.next = slot + 1;
+        if (slot >= state.at.slot_count + state.at.ahead_slots || !fill(inv, slot)) continue;
+        header().worker.begun_slot.store(slot, SK_RELAXED);
+        state.outstanding |= std::uint64_t{1} << slot;
+        return true;
+    }
+    return false;
+}
+
 bool next_taken(skerry_invocation* inv) {
+    if (state.at.ahead_slots != 0) return next_single(inv);
     const std::uint64_t existing = state.at.slot_count == 64
                                        ? ~std::uint64_t{0}
                                        : (std::uint64_t{1} << state.at.slot_count) - 1;
@@ -146,10 +172,13 @@ int skerry_try_next(struct skerry_invocation* inv) {
 int skerry_next(struct skerry_invocation* inv) {
     if (inv == nullptr) return fail(EINVAL);
     if (const int error = tell_ready(); error != 0) return fail(error);
-    while (!next_taken(inv))
-        if (const int error = state.waiter.wait(header().pending, header().worker_asleep);
-            error != 0)
-            return fail(error);
+    while (!next_taken(inv)) {
+        // It asks for one more than it declared, and nobody can answer for it.
+        const int error = state.at.ahead_slots != 0 && is_full()
+                              ? sdk::Waiter::block()
+                              : state.waiter.wait(header().pending, header().worker_asleep);
+        if (error != 0) return fail(error);
+    }
     return 0;
 }
 
@@ -158,8 +187,8 @@ int skerry_respond(const struct skerry_invocation* inv, enum skerry_status statu
     if (inv == nullptr || state.attach_error != 0) return fail(EINVAL);
     if (status != SKERRY_OK && status != SKERRY_FUNCTION_ERROR) return fail(EINVAL);
     const std::uint32_t slot = inv->slot;
-    if (slot >= state.at.slot_count || ((state.outstanding >> slot) & 1) == 0 ||
-        state.slots[slot].sequence != inv->sequence)
+    if (slot >= state.at.slot_count + state.at.ahead_slots ||
+        ((state.outstanding >> slot) & 1) == 0 || state.slots[slot].sequence != inv->sequence)
         return fail(EINVAL);
     if (data == nullptr && bytes != 0) return fail(EINVAL);
     if (bytes > state.at.response_area_bytes) return fail(EMSGSIZE);

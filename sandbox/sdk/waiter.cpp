@@ -50,6 +50,10 @@ bool Waiter::spin(const channel::PendingLine& pending) const {
     return false;
 }
 
+int Waiter::block() {
+    return sleep_on_wake_fd();
+}
+
 int Waiter::wait(channel::PendingLine& pending, channel::AsleepLine& asleep) {
     if (spin_ns_ != 0) {
         if (spin(pending)) return 0;

@@ -18,6 +18,9 @@ class Waiter {
     // Interruptions by signals are resumed.
     int wait(channel::PendingLine& pending, channel::AsleepLine& asleep);
 
+    // Blocks for a worker that can't take anything, whatever there is. As wait() returns.
+    static int block();
+
   private:
     bool spin(const channel::PendingLine& pending) const;
 

@@ -219,7 +219,104 @@ struct RoundTrips : rl::test_suite<RoundTrips<Ops>, 2> {
     }
 };
 
+// Variants of taking singly and taking back.
+struct Singly {
+    static std::uint32_t take_one(PendingLine& pending, std::uint32_t from) {
+        return channel::take_one(pending, from);
+    }
+    static bool take_back(PendingLine& pending, std::uint64_t bit) {
+        return channel::take_back(pending, bit);
+    }
+};
+struct TakeOneLooksAndStores : Singly {
+    static std::uint32_t take_one(PendingLine& pending, std::uint32_t) {
+        const std::uint64_t seen = pending.slots.load(SK_SEQ_CST);
+        if (seen == 0) return channel::kNothingTaken;
+        pending.slots.store(seen & (seen - 1), SK_SEQ_CST);
+        return static_cast<std::uint32_t>(std::countr_zero(seen));
+    }
+};
+struct TakeOneRelaxed : Singly {
+    static std::uint32_t take_one(PendingLine& pending, std::uint32_t) {
+        std::uint64_t seen = pending.slots.load(SK_RELAXED);
+        while (seen != 0) {
+            const std::uint64_t bit = seen & (~seen + 1);
+            seen = pending.slots.fetch_and(~bit, SK_RELAXED);
+            if (seen & bit) return static_cast<std::uint32_t>(std::countr_zero(bit));
+        }
+        return channel::kNothingTaken;
+    }
+};
+struct TakeBackLooksAndStores : Singly {
+    static bool take_back(PendingLine& pending, std::uint64_t bit) {
+        const std::uint64_t seen = pending.slots.load(SK_SEQ_CST);
+        pending.slots.store(seen & ~bit, SK_SEQ_CST);
+        return (seen & bit) != 0;
+    }
+};
+
+// Two requests are handed over, the second one is taken back and, if that worked, its slot is
+// filled with a third. The worker takes singly, executes each before it takes the next, and sleeps
+// once it finds nothing. Each request is executed once, or was taken back; one that was is seen by
+// nobody, though its slot is written again at once.
+template <typename Ops>
+struct TakenBack : rl::test_suite<TakenBack<Ops>, 2> {
+    PendingLine pending;
+    AsleepLine worker;
+    std::array<rl::var<int>, 2> slot;
+    std::array<int, 4> executed{};
+    bool back = false, rung = false, blocked = false;
+
+    void before() {
+        pending.slots.store(0, SK_RELAXED);
+        worker.asleep.store(0, SK_RELAXED);
+    }
+    void thread(unsigned who) {
+        if (who == 0) {
+            hand_over();
+        } else {
+            serve();
+        }
+    }
+    void hand_over() {
+        slot[0]($) = 1;
+        slot[1]($) = 2;
+        rung |= channel::post(pending, worker, 3);
+        back = Ops::take_back(pending, 2);
+        if (!back) return;
+        slot[1]($) = 3;
+        rung |= channel::post(pending, worker, 2);
+    }
+    void serve() {
+        std::uint32_t next = 0;
+        for (int looks = 0; looks < 4; ++looks) {
+            const std::uint32_t taken = Ops::take_one(pending, next);
+            if (taken == channel::kNothingTaken) {
+                blocked = channel::prepare_sleep(pending, worker);
+                if (blocked) return;
+                continue;
+            }
+            ++executed[static_cast<std::size_t>(slot[taken]($))];
+            next = taken + 1;
+        }
+    }
+    void after() {
+        const std::uint64_t left = pending.slots.load(SK_RELAXED);
+        if (blocked && left != 0) RL_ASSERT(rung);
+        const int first_left = (left & 1) != 0, second_left = (left & 2) != 0;
+        RL_ASSERT(executed[1] + first_left == 1);
+        RL_ASSERT(executed[2] == (back ? 0 : 1 - second_left));
+        RL_ASSERT(executed[3] + (back ? second_left : 0) == (back ? 1 : 0));
+    }
+};
+
 constexpr Model kModels[] = {
+    {"taken_singly_or_taken_back", true, explore_all<TakenBack<Singly>>},
+    {"take_one_that_looks_and_stores_executes_twice", false,
+     explore_all<TakenBack<TakeOneLooksAndStores>>},
+    {"take_one_relaxed_races", false, explore_all<TakenBack<TakeOneRelaxed>>},
+    {"take_back_that_looks_and_stores_executes_it", false,
+     explore_all<TakenBack<TakeBackLooksAndStores>>},
     {"worker_going_to_sleep", true, explore_all<GoingToSleep<Real, 1>>},
     {"worker_going_to_sleep_two_cores", true, explore_some<GoingToSleep<Real, 2>>},
     {"core_going_to_sleep", true, explore_all<CoreGoingToSleep<Real>>},

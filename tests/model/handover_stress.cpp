@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <memory>
@@ -117,6 +118,61 @@ TEST(HandoverStress, EveryRequestIsAnsweredOnceAndRight) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(wrong, (std::array<std::uint32_t, kCores>{}));
     EXPECT_EQ(take(wire->pending), 0u);
+}
+
+// One at a time, for as long as there are any to come: how often each was executed.
+void serve_singly(Wire& wire, const std::atomic<bool>& over, std::vector<std::uint8_t>& executed) {
+    for (std::uint32_t from = 0;;) {
+        const std::uint32_t i = take_one(wire.pending, from);
+        if (i == kNothingTaken) {
+            if (over.load()) return;
+            if (!prepare_sleep(wire.pending, wire.worker)) continue;
+            wire.wake.wait();
+            woken(wire.worker);
+            continue;
+        }
+        from = i + 1;
+        ++executed[wire.slots[i].request];
+        if (answer(wire.done[0], wire.cores[0], std::uint64_t{1} << i)) wire.bells[0].ring();
+    }
+}
+
+// Hands over all slots at once, takes back what it can, fills those again: each request is executed
+// once or was taken back, and a slot that was taken back is nobody else's.
+TEST(HandoverStress, ARequestIsExecutedOnceOrTakenBack) {
+    const auto wire = std::make_unique<Wire>();
+    std::vector<std::uint8_t> executed(kRequestsEach + 1), expected(kRequestsEach + 1);
+    std::atomic<bool> over{false};
+    std::thread worker([&] { serve_singly(*wire, over, executed); });
+    constexpr std::uint64_t kAll = (std::uint64_t{1} << (kCores * kSlotsEach)) - 1;
+    std::uint64_t unused = kAll;
+    for (std::uint32_t sent = 0; sent < kRequestsEach || unused != kAll;) {
+        std::uint64_t filled = 0;
+        for (; unused != 0 && sent < kRequestsEach; unused &= unused - 1) {
+            const auto i = static_cast<std::uint32_t>(std::countr_zero(unused));
+            wire->slots[i] = {.request = ++sent, .response = 0, .core = 0};
+            expected[sent] = 1;
+            filled |= std::uint64_t{1} << i;
+        }
+        if (filled != 0 && post(wire->pending, wire->worker, filled)) wire->wake.ring();
+        if (sent % 3 != 0)
+            for (std::uint64_t left = kAll & ~unused; left != 0; left &= left - 1) {
+                const std::uint64_t bit = left & (~left + 1);
+                if (!take_back(wire->pending, bit)) continue;
+                expected[wire->slots[static_cast<std::size_t>(std::countr_zero(bit))].request] = 0;
+                unused |= bit;
+            }
+        const std::uint64_t bits = take_done(wire->done[0]);
+        unused |= bits;
+        if (bits != 0 || unused != 0) continue;
+        announce_sleep(wire->cores[0]);
+        if (!any_done(wire->done[0])) wire->bells[0].wait();
+        woken(wire->cores[0]);
+    }
+    over.store(true);
+    wire->wake.ring();
+    worker.join();
+    EXPECT_EQ(executed, expected);
 }
 
 }  // namespace

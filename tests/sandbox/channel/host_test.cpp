@@ -70,6 +70,9 @@ TEST(Channel, StartsEmptyAndAwake) {
 
 TEST(Channel, LargestAndSmallestWork) {
     EXPECT_TRUE(create_channel({}));
+    EXPECT_TRUE(create_channel({.slots = 1, .ahead_slots = kMaxSlotsPerChannel - 1}));
+    EXPECT_FALSE(create_channel({.slots = 1, .ahead_slots = kMaxSlotsPerChannel}));
+    EXPECT_FALSE(create_channel({.slots = 2, .ahead_slots = 1}));
     auto many = create_channel({.slots = kMaxSlotsPerChannel, .core_count = kMaxCores});
     ASSERT_TRUE(many);
     EXPECT_EQ(many->done.size(), kMaxCores);

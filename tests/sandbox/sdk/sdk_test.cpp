@@ -34,12 +34,13 @@ int echo() {
 
 class Sdk : public ::testing::Test {
   protected:
-    void make(std::uint32_t slots = 1, std::uint32_t spin_us = 0) {
+    void make(std::uint32_t slots = 1, std::uint32_t spin_us = 0, std::uint32_t ahead = 0) {
         auto channel = channel::create_channel({.slots = slots,
                                                 .request_area_bytes = kRequestBytes,
                                                 .response_area_bytes = kResponseBytes,
                                                 .core_count = 2,
-                                                .spin_us = spin_us});
+                                                .spin_us = spin_us,
+                                                .ahead_slots = ahead});
         ASSERT_TRUE(channel);
         channel_.emplace(std::move(channel).value());
         auto doorbells = channel::create_doorbells();
@@ -234,6 +235,38 @@ TEST_F(Sdk, WorksWithAllSlots) {
         EXPECT_EQ(core_->answer(i).bytes, "<" + std::to_string(i) + ">");
 }
 
+// What was handed over ahead: in order, one at a time, and no bit taken before its turn.
+TEST_F(Sdk, TakesTheNextOneWhenTheOneBeforeIsAnswered) {
+    make(1, 0, 3);
+    EXPECT_EQ(header().worker.takes_singly.load(), 0u);
+    for (std::uint32_t i = 0; i < 4; ++i) core_->submit(i, std::to_string(i));
+    core_->slot(1).deadline_ns = 77;
+    WorkerProcess worker(fds(), [this] {
+        skerry_invocation inv, none;
+        WORKER_EXPECT(skerry_concurrency() == 1);
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            WORKER_EXPECT(skerry_next(&inv) == 0 && payload_of(inv) == std::to_string(i));
+            WORKER_EXPECT((inv.deadline_ns == 77) == (i == 1));
+            WORKER_EXPECT(skerry_try_next(&none) == 1);
+            WORKER_EXPECT(header().worker.begun_slot.load() == i);
+            WORKER_EXPECT(header().pending.slots.load() == (0b1110u << i & 0b1111u));
+            WORKER_EXPECT(skerry_respond(&inv, SKERRY_OK, "x", 1) == 0);
+        }
+        WORKER_EXPECT(skerry_try_next(&none) == 1);
+        WORKER_EXPECT(skerry_next(&inv) == 0 && inv.slot == 3);  // the circle goes on behind it
+        WORKER_EXPECT(skerry_respond(&inv, SKERRY_OK, "y", 1) == 0);
+        WORKER_EXPECT(skerry_next(&inv) == 0 && inv.slot == 0);
+        return 0;
+    });
+    std::uint64_t answered = 0;
+    while (answered != 0b1111) answered |= core_->wait_done();
+    EXPECT_EQ(header().worker.takes_singly.load(), 1u);
+    core_->submit(3, "again");
+    EXPECT_EQ(core_->wait_done(), 0b1000u);
+    core_->submit(0, "end");
+    EXPECT_EQ(worker.wait(), 0);
+}
+
 TEST_F(Sdk, SkipsRequestsThatCannotBe) {
     make(3);
     core_->submit(0, "too long");
@@ -299,6 +332,8 @@ TEST_F(Sdk, SaysWhenTheChannelIsOfAnotherAbi) {
     EXPECT_EQ(failure_with([](Header& h) { h.slot_count = 0; }), EPROTO);
     EXPECT_EQ(failure_with([](Header& h) { h.slot_count = 65; }), EPROTO);
     EXPECT_EQ(failure_with([](Header& h) { h.slot_count = 64; }), EPROTO);  // the file is too small
+    EXPECT_EQ(failure_with([](Header& h) { h.ahead_slots = 64; }), EPROTO);
+    EXPECT_EQ(failure_with([](Header& h) { h.ahead_slots = 63; }), EPROTO);  // too small for them
     EXPECT_EQ(failure_with([](Header& h) { h.core_count = 17; }), EPROTO);
     EXPECT_EQ(failure_with([](Header& h) { h.slot_stride += 64; }), EPROTO);
     EXPECT_EQ(failure_with([](Header& h) { h.request_area_bytes = ~0u; }), EPROTO);
