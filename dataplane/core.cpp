@@ -41,7 +41,9 @@ Core::Core(Shared& shared, std::uint32_t core, const CoreResources& resources,
       waiting_(context_.invocations, shared.server.queue_limit),
       forwarder_(context_),
       prober_(context_),
-      messages_(context_, forwarder_, prober_) {}
+      messages_(context_, forwarder_, prober_) {
+    dispatcher_.use(waiting_);
+}
 
 int Core::attach() {
     const int error = ring_->enable();
@@ -251,6 +253,7 @@ void Core::client_gone(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
     SKERRY_CHECK(invocation.exchange != kNoExchange && invocation.progress != Progress::free);
     invocation.exchange = kExchangeGone;
+    if (invocation.progress == Progress::ahead) (void)dispatcher_.take_back(index);
     if (invocation.dedup_entry != kNoDedup &&
         (invocation.progress != Progress::waiting || is_wanted(invocation)))
         return;
@@ -343,6 +346,7 @@ void Core::take_cancels() {
 // may be wanted yet, by who asks again.
 bool Core::cancel(std::uint32_t index) {
     Invocation& invocation = context_.invocations[index];
+    if (invocation.progress == Progress::ahead) (void)dispatcher_.take_back(index);
     if (invocation.progress != Progress::waiting || invocation.exchange != kNoExchange)
         return false;
     if (invocation.dedup_entry != kNoDedup && !context_.dedup->withdraw(invocation.dedup_entry))

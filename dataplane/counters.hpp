@@ -88,6 +88,8 @@ struct alignas(64) CoreCounters {
     Counter sleeps;  // times the core blocked
     Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
     Counter doorbells;         // eventfd writes submitted to workers
+    Counter handed_ahead;      // requests that waited in a busy worker's channel
+    Counter taken_back;        // of these, before they had begun
     Counter log_events_lost;   // the collector's ring was full
     Counter tails_sent;        // replies with the tail of a log, if only an empty one
     Counter tails_missed;      // it was asked for, and did not fit, or did not come in time

@@ -49,6 +49,7 @@ enum class Progress : std::uint8_t {
     abandoned,  // a worker has it, but its client has been answered: only the slot is waited for
     tail,       // has ended; the reply, and the slot, wait for the tail of its log
     waiting,    // waits for a slot here
+    ahead,      // still waits, and was handed to a busy worker: whether it has begun is to be asked
     forwarded,  // a region has it
     elsewhere,  // its region refused or fell silent: to be decided again, in this turn
 };
@@ -61,9 +62,10 @@ enum class AfterTail : std::uint8_t {
 };
 
 struct alignas(64) Invocation {
-    wire::Header header;              // the request's, as it came
-    net::Path path;                   // where the answer goes, unless it is an exchange's
-    rte_mbuf* request = nullptr;      // the request itself; kept while waiting or forwarded
+    wire::Header header;  // the request's, as it came
+    net::Path path;       // where the answer goes, unless it is an exchange's
+    // The request itself; kept while waiting or forwarded, and of one that was handed over ahead.
+    rte_mbuf* request = nullptr;
     wire::Header* message = nullptr;  // the invocation message, in the first segment of `request`
     rte_mbuf* reply = nullptr;        // made, and not sent yet: header and payload
     std::uint32_t exchange = kNoExchange;
@@ -102,7 +104,7 @@ struct alignas(64) Invocation {
     std::uint64_t version_key = 0;
     std::uint64_t cookie = 0;  // for the region that has it
     std::uint64_t arrived_tsc = 0;
-    std::uint64_t started_tsc = 0;   // handed to the worker, or sent to the region
+    std::uint64_t started_tsc = 0;   // handed to the worker, begun there, or sent to the region
     std::uint64_t deadline_tsc = 0;  // the client's
     std::uint64_t tried = 0;         // bit r: region r was asked
     std::uint64_t resend_tsc = 0;    // forwarded by datagram: when it is sent again

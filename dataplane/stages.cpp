@@ -239,12 +239,14 @@ std::uint32_t Core::collect() {
 std::uint32_t Core::waiting() {
     std::uint32_t started = 0;
     take_cancels();
+    if (dispatcher_.ahead() != 0) dispatcher_.recall_late();
     // From the end: a queue that becomes empty is replaced by the last one, which had its turn.
     for (std::uint32_t i = waiting_.queues(); i-- > 0;) {
         while (i < waiting_.queues() && started < kStartsPerTurn &&
                serve_first(waiting_.first_of(i)))
             ++started;
     }
+    if (waiting_.queues() != 0) started += dispatcher_.hand_ahead(kStartsPerTurn - started);
     if (started != 0) ring_workers();
     return started;
 }
@@ -255,6 +257,7 @@ std::uint32_t Core::timers() {
     for (std::uint32_t i = 0; i < count; ++i) {
         const std::uint32_t index = due[i];
         Invocation& invocation = context_.invocations[index];
+        if (invocation.progress == Progress::ahead) (void)dispatcher_.take_back(index);
         switch (invocation.progress) {
             case Progress::local:
             case Progress::abandoned:
@@ -272,9 +275,10 @@ std::uint32_t Core::timers() {
                 answer_header(context_, invocation, Reason::failed_deadline_queued);
                 finish(context_, index);
                 break;
+            case Progress::ahead:
             case Progress::free:
             case Progress::elsewhere:
-                break;  // their timers were cancelled
+                break;  // the first is no more, the timers of the others were cancelled
         }
     }
     const std::uint32_t again = forwarder_.take_elsewhere(elsewhere_);

@@ -8,6 +8,7 @@
 
 #include "control/logs/record.hpp"
 #include "sandbox/base/result.hpp"
+#include "sandbox/channel/layout.hpp"
 
 namespace skerry::logs {
 
@@ -15,7 +16,9 @@ class InHand {
   public:
     // Maps the channel once more, to read: the mapping lives as long as this, whatever becomes of
     // the control thread's. `memfd` stays the caller's.
-    static Result<InHand> map(int memfd, std::uint32_t slots, std::uint32_t slot_stride);
+    // `ahead_slots`: behind the others, for what is handed over ahead.
+    static Result<InHand> map(int memfd, std::uint32_t slots, std::uint32_t ahead_slots,
+                              std::uint32_t slot_stride);
     InHand(InHand&& other) noexcept;
     InHand& operator=(InHand&&) = delete;
     ~InHand();
@@ -25,12 +28,21 @@ class InHand {
     RequestId look();
 
   private:
-    InHand(const std::byte* base, std::size_t bytes, std::uint32_t slots, std::uint32_t stride)
-        : base_(base), bytes_(bytes), slots_(slots), stride_(stride) {}
+    InHand(const std::byte* base, std::size_t bytes, std::uint32_t slots, std::uint32_t ahead_slots,
+           std::uint32_t stride)
+        : base_(base), bytes_(bytes), slots_(slots), ahead_slots_(ahead_slots), stride_(stride) {}
+    const channel::ChannelHeader& header() const {
+        return *reinterpret_cast<const channel::ChannelHeader*>(base_);
+    }
+    const channel::SlotControl& slot(std::uint32_t i) const {
+        return *reinterpret_cast<const channel::SlotControl*>(base_ + channel::kHeaderBytes +
+                                                              std::size_t{i} * stride_);
+    }
+    RequestId begun_last();
 
     const std::byte* base_;
     std::size_t bytes_;
-    std::uint32_t slots_, stride_;
+    std::uint32_t slots_, ahead_slots_, stride_;
     RequestId last_;
 };
 

@@ -56,7 +56,8 @@ Reader::Reader(WorkerLog worker, UniqueFd pipe)
       output_(worker_.writer),
       budget_(kWorkerBytesPerSecond, kWorkerBurstBytes) {
     if (!worker_.channel_memory) return;
-    auto mapped = InHand::map(worker_.channel_memory.get(), worker_.slots, worker_.slot_stride);
+    auto mapped = InHand::map(worker_.channel_memory.get(), worker_.slots, worker_.ahead_slots,
+                              worker_.slot_stride);
     worker_.channel_memory.reset();
     // Without it the log has no request ids: no reason not to run.
     if (mapped) in_hand_.emplace(std::move(*mapped));

@@ -51,6 +51,7 @@ struct WorkerLog {
     // Of a native worker: its channel, for InHand. -1: cores tell.
     UniqueFd channel_memory;
     std::uint32_t slots = 1;
+    std::uint32_t ahead_slots = 0;
     std::uint32_t slot_stride = 0;
 };
 

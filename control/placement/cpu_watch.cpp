@@ -3,8 +3,8 @@
 namespace skerry::placement {
 
 bool CpuWatch::look(Channel& channel) {
-    return samples_.look(channel.cpu, channel.slot_count, channel.cpu_limit_us,
-                         [this] { return meter_.read_us(); });
+    return samples_.look(channel.cpu, channel.slot_count + channel.ahead_slots,
+                         channel.cpu_limit_us, [this] { return meter_.read_us(); });
 }
 
 }  // namespace skerry::placement

@@ -23,6 +23,15 @@ bool is_rung(const UniqueFd& eventfd) {
     return ::poll(&looked, 1, 0) == 1 && (looked.revents & POLLIN) != 0;
 }
 
+// For requests that are handed over ahead. Each has the memory of a whole one, of which a function
+// with large payloads is to have no eight.
+std::uint32_t ahead_slots_of(const VersionSpec& spec) {
+    constexpr std::uint32_t kAheadPayloadMax = 1u << 20;
+    return spec.concurrency == 1 && spec.payload_bytes_max <= kAheadPayloadMax
+               ? channel::kAheadSlots
+               : 0;
+}
+
 }  // namespace
 
 // More at once would only make each of them later: they need a CPU, most of the time.
@@ -214,7 +223,8 @@ Status WorkerPool::make_memory(const VersionSpec& spec, Worker& worker) const {
                                            .request_area_bytes = request_area_bytes,
                                            .response_area_bytes = spec.payload_bytes_max,
                                            .core_count = shared_.server.core_count,
-                                           .spin_us = limits_.spin_us});
+                                           .spin_us = limits_.spin_us,
+                                           .ahead_slots = ahead_slots_of(spec)});
     if (!memory) return memory.error();
     channel.base = memory->base;
     channel.slot_count = spec.concurrency;
@@ -251,6 +261,7 @@ void WorkerPool::collect_log(const VersionSpec& spec, const Worker& worker, Uniq
         // To be mapped once more, by the collector's thread, for as long as it needs it.
         log.channel_memory = UniqueFd(::fcntl(worker.memory->memfd.get(), F_DUPFD_CLOEXEC, 0));
         log.slots = worker.channel->slot_count;
+        log.ahead_slots = worker.memory->ahead_slots;
         log.slot_stride = worker.channel->slot_stride;
     }
     limits_.logs->add(std::move(log), std::move(output));

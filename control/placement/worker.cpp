@@ -44,7 +44,8 @@ bool is_claimed(const CapacityTable& table, const Worker& worker) {
 
 std::uint64_t use_mark(const Worker& worker) {
     std::uint64_t sum = 0;
-    for (std::uint32_t slot = 0; slot < worker.channel->slot_count; ++slot)
+    for (std::uint32_t slot = 0; slot < worker.channel->slot_count + worker.channel->ahead_slots;
+         ++slot)
         sum += __atomic_load_n(&worker.channel->slot(slot)->request_seq, __ATOMIC_RELAXED);
     return sum;
 }

@@ -393,6 +393,7 @@ void WorkerPool::check_worker(Worker& worker, std::uint64_t now_us) {
 
 void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
     Entry& entry = entries_[worker.entry];
+    const VersionSpec& spec = entry.spec;
     const std::uint64_t took_us = now_us - worker.started_us;
     entry.start_us = entry.start_us == 0 ? took_us : (3 * entry.start_us + took_us) / 4;
     worker.phases.total_us = static_cast<std::uint32_t>(took_us);
@@ -405,6 +406,10 @@ void WorkerPool::become_ready(Worker& worker, std::uint64_t now_us) {
     worker.state = Worker::State::ready;
     quiet_since_us_ = now_us;
     worker.started_us = worker.used_us = worker.memory_watched_us = now_us;
+    // Read once: what it says of itself later changes nothing.
+    if (worker.memory && !spec.single_use &&
+        worker.channel->header()->worker.takes_singly.load(SK_RELAXED) == 1)
+        worker.channel->ahead_slots = worker.memory->ahead_slots;
     worker.used_mark = use_mark(worker);
     introduce(*shared_.capacity, worker);
     // At once: somebody waits for it, and for nothing else that this step does.

@@ -24,6 +24,7 @@ struct ApiEnd;
 struct alignas(64) Channel {
     std::byte* base = nullptr;  // start of the mapping; ChannelHeader, then slots
     std::uint32_t slot_count = 0;
+    std::uint32_t ahead_slots = 0;  // behind them, of a worker that takes singly
     std::uint32_t slot_stride = 0;
     std::uint32_t request_area_bytes = 0;
     std::uint32_t response_area_bytes = 0;
@@ -33,8 +34,12 @@ struct alignas(64) Channel {
     std::uint32_t entry = 0;               // capacity table entry it serves
     std::uint64_t generation = 0;          // differs between two channels that had one index
 
-    ApiEnd* api = nullptr;           // it speaks the Runtime API, and `base` is ours alone
-    bool single_use = false;         // one invocation, then its end
+    ApiEnd* api = nullptr;    // it speaks the Runtime API, and `base` is ours alone
+    bool single_use = false;  // one invocation, then its end
+    // Of a channel with ahead_slots, and theirs who owns its one slot: which is filled next, and
+    // whether an answer was so long that the memory for several is not to be had.
+    std::uint32_t next_slot = 0;
+    bool long_answers = false;
     std::uint32_t cpu_limit_us = 0;  // of one invocation; 0: none
     // How the worker ended; before `dead`. -1: not by exiting.
     int exit_code = -1;

@@ -61,41 +61,59 @@ void Dispatcher::start(std::uint32_t index, const Claim& claim, const wire::Head
                        const rte_mbuf* request) {
     Invocation& invocation = context_.invocations[index];
     Channel* channel = claim.channel;
-    const std::uint32_t payload_bytes = message->payload_bytes.get();
-    SKERRY_CHECK(payload_bytes <= channel->request_area_bytes && claim.slot < channel->slot_count);
-    // Differs between any two requests of a slot, whichever cores they come from.
-    invocation.sequence = ++sequence_ * channel::kMaxCores + context_.core;
+    Seat& seat = seats_[channel->index];
+    SKERRY_CHECK(claim.slot < channel->slot_count);
     invocation.progress = Progress::local;
-    invocation.channel = channel;
-    invocation.slot = claim.slot;
     invocation.table_slot = claim.table_slot;
     invocation.started_tsc = context_.now_tsc;
-
-    channel::SlotControl* control = channel->slot(claim.slot);
-    control->request_seq = invocation.sequence;
-    control->request_id_hi = message->request_id_hi.get();
-    control->request_id_lo = message->request_id_lo.get();
-    control->trace_id_hi = message->trace_id_hi.get();
-    control->trace_id_lo = message->trace_id_lo.get();
-    const std::uint32_t context_bytes = wire::context_of(*message);
-    control->request_bytes = payload_bytes - context_bytes;
-    control->context_bytes = context_bytes;
-    control->deadline_us = context_.us_until(invocation.deadline_tsc);
-    control->reply_core = context_.core;
-    copy_payload(request, message, channel->request_area(claim.slot), payload_bytes);
-
-    if (channel->cpu_limit_us != 0) channel->cpu.count_turn(claim.slot);
-    seats_.take(channel, claim.slot, index);
-    Seat& seat = seats_[channel->index];
-    ++in_flight_;
-    ++by_entry_[invocation.entry];
+    fill(invocation, channel, channel->ahead_slots == 0 ? claim.slot : open_run(seat, *channel),
+         *message, request);
+    seats_.take(channel, invocation.slot, index);
+    count_started(*channel, invocation);
     if (channel->api != nullptr) {
         begin_api(seat, index, *message);
     } else {
-        to_be_rung(seat, claim.slot);
+        to_be_rung(seat, invocation.slot);
     }
-    context_.counters.functions[invocation.function].local.add();
     arm(index);
+}
+
+// Writes the request into its slot.
+void Dispatcher::fill(Invocation& invocation, Channel* channel, std::uint32_t slot,
+                      const wire::Header& message, const rte_mbuf* request) {
+    const std::uint32_t payload_bytes = message.payload_bytes.get();
+    SKERRY_CHECK(payload_bytes <= channel->request_area_bytes);
+    // Differs between any two requests of a slot, whichever cores they come from.
+    invocation.sequence = ++sequence_ * channel::kMaxCores + context_.core;
+    invocation.channel = channel;
+    invocation.slot = slot;
+    channel::SlotControl* control = channel->slot(slot);
+    control->request_seq = invocation.sequence;
+    control->request_id_hi = message.request_id_hi.get();
+    control->request_id_lo = message.request_id_lo.get();
+    control->trace_id_hi = message.trace_id_hi.get();
+    control->trace_id_lo = message.trace_id_lo.get();
+    const std::uint32_t context_bytes = wire::context_of(message);
+    control->request_bytes = payload_bytes - context_bytes;
+    control->context_bytes = context_bytes;
+    control->deadline_us = context_.us_until(invocation.deadline_tsc);
+    control->deadline_ns = 0;
+    control->reply_core = context_.core;
+    copy_payload(request, &message, channel->request_area(slot), payload_bytes);
+}
+
+void Dispatcher::count_started(Channel& channel, const Invocation& invocation) {
+    if (channel.cpu_limit_us != 0) channel.cpu.count_turn(invocation.slot);
+    ++in_flight_;
+    ++by_entry_[invocation.entry];
+    context_.counters.functions[invocation.function].local.add();
+}
+
+void Dispatcher::count_ended(Channel& channel, const Invocation& invocation) {
+    if (channel.cpu_limit_us != 0) channel.cpu.count_turn(invocation.slot);
+    --in_flight_;
+    ++ended_;
+    --by_entry_[invocation.entry];
 }
 
 void Dispatcher::to_be_rung(Seat& seat, std::uint32_t slot) {
@@ -147,7 +165,7 @@ void Dispatcher::ring_workers() {
 }
 
 std::uint32_t Dispatcher::collect() {
-    const std::uint32_t before = in_flight_;
+    const std::uint32_t before = ended_;
     if (tails_waiting_ != 0) take_tails();
     if (api_news_count_ != 0) take_api_news();
     // From the end: a seat that becomes empty is replaced by the last one, which was seen already.
@@ -162,13 +180,15 @@ std::uint32_t Dispatcher::collect() {
             fail_all(seat);
         } else if (const std::uint32_t slot = slot_over_limit(seat); slot != kNoSlot) {
             blame(seat.channel, WorkerFault::cpu_limit);
-            give_up(seat, seat.owner[slot], Reason::failed_cpu_limit, LogEnd::cpu_limit);
+            if ((recall(seat) >> slot & 1) == 0)
+                give_up(seat, seat.owner[slot], Reason::failed_cpu_limit, LogEnd::cpu_limit);
         }
     }
-    return before - in_flight_;
+    return ended_ - before;
 }
 
 void Dispatcher::take_answers(Seat& seat, std::uint64_t slots) {
+    if (seat.channel->ahead_slots != 0) return take_run(seat, slots);
     while (slots != 0) {
         const auto slot = static_cast<std::uint32_t>(std::countr_zero(slots));
         slots &= slots - 1;
@@ -186,7 +206,8 @@ void Dispatcher::take_answer(Seat& seat, std::uint32_t slot) {
     const std::uint32_t bytes = read_once(control->response_bytes);
     const std::uint32_t status = read_once(control->response_status);
     // The turn may have begun before the request was handed over: its clock is too old for this.
-    const std::uint32_t run_us = context_.us_from_tsc(rte_rdtsc() - invocation.started_tsc);
+    const std::uint64_t run_tsc = rte_rdtsc() - invocation.started_tsc;
+    const std::uint32_t run_us = context_.us_from_tsc(run_tsc);
 
     const bool good = sequence == invocation.sequence && bytes <= channel->response_area_bytes &&
                       status <= static_cast<std::uint32_t>(channel::ResponseStatus::function_error);
@@ -205,13 +226,18 @@ void Dispatcher::take_answer(Seat& seat, std::uint32_t slot) {
     } else {
         context_.counters.count(Reason::drop_client_gone);
     }
-    if (good) note_first_answer(*channel, invocation);
+    if (good) {
+        note_first_answer(*channel, invocation);
+        note_run(*channel, invocation, run_tsc, bytes);
+    }
     const bool retire = !good || channel->single_use;
     if (!await_tail(index, retire ? AfterTail::retire : AfterTail::release))
         leave(seat, index, retire);
+    if (!good) (void)recall(seat);
 }
 
 void Dispatcher::fail_all(Seat& seat) {
+    (void)recall(seat);
     std::uint64_t slots = seat.in_flight;
     while (slots != 0) {
         const auto slot = static_cast<std::uint32_t>(std::countr_zero(slots));
@@ -258,8 +284,7 @@ void Dispatcher::note_first_answer(Channel& channel, const Invocation& invocatio
 
 void Dispatcher::leave(Seat& seat, std::uint32_t index, bool retire) {
     Invocation& invocation = context_.invocations[index];
-    CapacityEntry& table = context_.shared.capacity->entries[invocation.entry];
-    if (seat.channel->cpu_limit_us != 0) seat.channel->cpu.count_turn(invocation.slot);
+    count_ended(*seat.channel, invocation);
     // The first fault counts: this is one only if the worker has none.
     if (seat.channel->single_use) blame(seat.channel, WorkerFault::spent);
     if (seat.channel->api != nullptr) {
@@ -267,15 +292,25 @@ void Dispatcher::leave(Seat& seat, std::uint32_t index, bool retire) {
         api_.leave(*seat.channel->api, seat.channel->index, seat.tenure);
         --api_in_flight_;
     }
-    if (retire) {
+    vacate(seat, invocation, retire);
+    finish(context_, index);
+}
+
+// … and the table's slot with it, unless the worker has others that were handed over ahead.
+void Dispatcher::vacate(Seat& seat, Invocation& invocation, bool retire) {
+    const bool in_circle = seat.channel->ahead_slots != 0;
+    if (in_circle) seat.retire |= retire;
+    seats_.give_back(seat, invocation.slot);
+    if (in_circle && seat.in_flight != 0) {
+        if (seat.head == invocation.slot) pass_on(seat, invocation);
+        return;
+    }
+    CapacityEntry& table = context_.shared.capacity->entries[invocation.entry];
+    if (in_circle ? seat.retire : retire) {
         table.retire(invocation.table_slot);
     } else {
         table.release(invocation.table_slot);
     }
-    --by_entry_[invocation.entry];
-    --in_flight_;
-    seats_.give_back(seat, invocation.slot);
-    finish(context_, index);
 }
 
 void Dispatcher::blame(Channel* channel, WorkerFault fault) {
@@ -307,8 +342,10 @@ void Dispatcher::on_timer(std::uint32_t index) {
         return;
     }
     blame(invocation.channel, WorkerFault::hung);
-    give_up(seats_[invocation.channel->index], index, Reason::failed_worker_hung,
-            LogEnd::timed_out);
+    Seat& seat = seats_[invocation.channel->index];
+    const std::uint32_t slot = invocation.slot;
+    if ((recall(seat) >> slot & 1) != 0) return;  // it had not even begun
+    give_up(seat, index, Reason::failed_worker_hung, LogEnd::timed_out);
 }
 
 bool Dispatcher::anything_done() {

@@ -13,6 +13,8 @@
 #include "dataplane/dispatch/api_workers.hpp"
 #include "dataplane/dispatch/ring.hpp"
 #include "dataplane/dispatch/seats.hpp"
+#include "dataplane/dispatch/usual_runs.hpp"
+#include "dataplane/dispatch/waiting_room.hpp"
 
 namespace skerry {
 
@@ -36,6 +38,9 @@ class Dispatcher {
     Dispatcher(Context& context, Ring& ring, bool core_sleeps)
         : context_(context), ring_(ring), api_(ring), core_sleeps_(core_sleeps) {}
 
+    // Before anything is handed over ahead: whose requests that are.
+    void use(WaitingRoom& waiting) { waiting_ = &waiting; }
+
     Claim claim(std::uint32_t entry);
     void release(std::uint32_t entry, const Claim& claim);
     bool may_take(const Claim& claim, std::uint32_t payload_bytes) const {
@@ -47,6 +52,17 @@ class Dispatcher {
     void start(std::uint32_t index, const Claim& claim, const wire::Header* message,
                const rte_mbuf* request);
     void ring_workers();
+
+    // Hands requests that wait to workers that are busy with short ones, `most` of them; those for
+    // whom there was a free slot have left the queue. The number of them.
+    std::uint32_t hand_ahead(std::uint32_t most);
+    // Progress::ahead in all workers.
+    std::uint32_t ahead() const { return ahead_; }
+    // Of one that is Progress::ahead. True: it is the first that waits. False: it has begun, and is
+    // Progress::local.
+    bool take_back(std::uint32_t index);
+    // Takes back what has not begun for long, where a slot is free. Before the queues are served.
+    void recall_late();
 
     // Takes all answers, fails what dead workers had; the number of invocations that ended. Bounded
     // by kLocalLimit.
@@ -75,6 +91,10 @@ class Dispatcher {
     static constexpr std::uint64_t kOwnTags = kPollTag | kBellTag | ApiWorkers::kTag;
 
   private:
+    void fill(Invocation& invocation, Channel* channel, std::uint32_t slot,
+              const wire::Header& message, const rte_mbuf* request);
+    void count_started(Channel& channel, const Invocation& invocation);
+    void count_ended(Channel& channel, const Invocation& invocation);
     void take_answers(Seat& seat, std::uint64_t slots);
     void take_answer(Seat& seat, std::uint32_t slot);
     void fail_all(Seat& seat);
@@ -86,7 +106,21 @@ class Dispatcher {
     void blame(Channel* channel, WorkerFault fault);
     // The slot leaves the invocation: back to the table, or (worker at fault or dead) to control.
     void leave(Seat& seat, std::uint32_t index, bool retire);
+    void vacate(Seat& seat, Invocation& invocation, bool retire);
     void to_be_rung(Seat& seat, std::uint32_t slot);
+    // dispatcher_ahead.cpp
+    std::uint32_t open_run(Seat& seat, Channel& channel);
+    static std::uint32_t next_in_circle(Channel& channel);
+    void note_run(Channel& channel, const Invocation& invocation, std::uint64_t run_tsc,
+                  std::uint32_t answer_bytes);
+    std::uint32_t room_ahead(const Seat& seat) const;
+    bool hand_next(Seat& seat);
+    void begin_ahead(Seat& seat, std::uint32_t slot, std::uint64_t started_tsc);
+    static bool unpost(Seat& seat, std::uint32_t slot);
+    std::uint64_t recall(Seat& seat);
+    void put_off(Seat& seat, std::uint32_t index);
+    void pass_on(Seat& seat, Invocation& from);
+    void take_run(Seat& seat, std::uint64_t slots);
     void watch(Seat& seat);
     // dispatcher_tail.cpp
     // Before an answer: it is to be held back, if its caller wants the tail of the log.
@@ -117,10 +151,14 @@ class Dispatcher {
     ApiWorkers api_;
     const bool core_sleeps_;
     Seats seats_;
+    WaitingRoom* waiting_ = nullptr;
+    UsualRuns usual_;
+    std::uint32_t ahead_ = 0;
     std::array<std::uint16_t, kMaxEntries> by_entry_{};
     std::array<std::uint32_t, kMaxChannels> to_ring_{};
     std::uint32_t to_ring_count_ = 0;
     std::uint32_t in_flight_ = 0;
+    std::uint32_t ended_ = 0;                             // all that have, since the start
     std::array<std::uint32_t, kMaxChannels> api_news_{};  // channels, each once
     std::uint32_t api_news_count_ = 0;
     std::uint32_t api_in_flight_ = 0;

@@ -18,6 +18,12 @@ struct Seat {
     std::uint64_t to_ring = 0;     // filled in this turn, the worker not told yet
     std::uint32_t active_at = 0;   // position in the list of active seats
     bool polled = false;
+    // Of a channel with ahead_slots. One of `in_flight` is the head: it has the worker's slot of
+    // the capacity table, and the permit; the others follow it in a circle.
+    std::uint64_t ahead = 0;         // of in_flight: Progress::ahead, never the head
+    std::uint64_t run_from_tsc = 0;  // when the core got that slot of the table
+    std::uint32_t head = 0;
+    bool retire = false;  // the slot of the table is not to be given back
     static constexpr std::uint64_t kNoBell = ~std::uint64_t{0};
     std::uint64_t bell = kNoBell;  // generation of the channel whose worker is being rung
     std::uint32_t tenure = 0;      // of a worker that speaks the Runtime API: see api_workers.hpp
@@ -47,6 +53,7 @@ class Seats {
     }
     void give_back(Seat& seat, std::uint32_t slot) {
         seat.in_flight &= ~(std::uint64_t{1} << slot);
+        seat.ahead &= seat.in_flight;
         seat.to_ring &= seat.in_flight;
         if (seat.in_flight != 0) return;
         const std::uint32_t last = active_[--count_];

@@ -4,7 +4,9 @@
 // served. Whatever it does, each invocation is answered once, and no slot is lost; the neighbour's
 // answers are right, and no byte of its requests and answers comes to the hostile worker or its
 // callers; nothing is written to the channel but the request that is handed over, and nothing
-// outside of it is touched (AddressSanitizer).
+// outside of it is touched (AddressSanitizer). An input with an odd first byte has the hostile
+// worker take one invocation at a time, and be handed others ahead, which are taken back at any
+// time.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -31,10 +33,19 @@ constexpr std::uint8_t kMark = 0x80;  // each byte of the neighbour's has it, no
 bench::Rig& rig() {
     static bench::Rig* made = [] {
         bench::start_eal(64);
-        return new bench::Rig({.devargs = "net_null0",
-                               .mbufs = 1023,
-                               .reply_cache_entries = 1024,
-                               .reply_window_ms = 0});
+        auto* one = new bench::Rig({.devargs = "net_null0",
+                                    .mbufs = 1023,
+                                    .reply_cache_entries = 1024,
+                                    .reply_window_ms = 0});
+        // As those who wait ask for it: by its version.
+        Target target;
+        target.function_key = bench::kFunctionKey;
+        target.version_key = target.qualifier = bench::kVersionKey;
+        target.entry = 0;
+        static const Snapshot snapshot(1, std::vector<Target>{target}, std::vector<RegionInfo>{},
+                                       false);
+        one->shared.snapshot.store(&snapshot);
+        return one;
     }();
     return *made;
 }
@@ -49,9 +60,17 @@ Ring& ring() {
 Context& context() {
     return rig().core->context();
 }
-Dispatcher& dispatcher() {
-    static Dispatcher made(context(), ring(), true);
+WaitingRoom& waiting_room() {
+    static WaitingRoom made(context().invocations, 16);
     return made;
+}
+Dispatcher& dispatcher() {
+    static Dispatcher* made = [] {
+        auto* one = new Dispatcher(context(), ring(), true);
+        one->use(waiting_room());
+        return one;
+    }();
+    return *made;
 }
 
 // Fuzzer's bytes, read as small numbers until they run out.
@@ -80,31 +99,35 @@ struct Asked {
     std::uint64_t id = 0;
     std::uint32_t index = 0;
     std::string payload;
+    bool waits = false;  // or did, for a slot
 };
 
 // A worker of a function of its own: its channel, and what it has been asked and not answered.
 struct Worker {
-    explicit Worker(std::uint32_t number) : entry(number), memory(make()) {
+    Worker(std::uint32_t number, bool singly)
+        : entry(number), slots(singly ? 1 : kSlots), memory(make(slots)) {
         static std::uint64_t generation = 0;
         channel.index = number;
         channel.generation = ++generation;
         channel.base = memory.base;
-        channel.slot_count = kSlots;
+        channel.slot_count = slots;
+        channel.ahead_slots = kSlots - slots;
         channel.slot_stride = memory.slot_stride;
         channel.request_area_bytes = channel.response_area_bytes = kAreaBytes;
         channel.wake_fd = memory.wake.get();
         channel.done_fd[0] = memory.done[0].get();
-        for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
+        for (std::uint32_t slot = 0; slot < slots; ++slot) {
             rig().shared.capacity->refs[entry][slot] = {&channel, slot};
             table().add(slot);
         }
     }
-    static channel::HostChannel make() {
-        auto made = channel::create_channel({.slots = kSlots,
+    static channel::HostChannel make(std::uint32_t slots) {
+        auto made = channel::create_channel({.slots = slots,
                                              .request_area_bytes = kAreaBytes,
                                              .response_area_bytes = kAreaBytes,
                                              .core_count = 1,
-                                             .spin_us = 0});
+                                             .spin_us = 0,
+                                             .ahead_slots = kSlots - slots});
         SKERRY_CHECK(made);
         return std::move(*made);
     }
@@ -117,6 +140,7 @@ struct Worker {
     }
 
     const std::uint32_t entry;
+    const std::uint32_t slots;  // in the table
     channel::HostChannel memory;
     Channel channel;
     std::vector<Asked> waits;
@@ -124,8 +148,11 @@ struct Worker {
 
 class Scene {
   public:
+    explicit Scene(bool singly) : neighbour_(1, false), hostile_(0, singly) {
+        if (singly) run_once();
+    }
     void step(Input& input) {
-        switch (input.byte() % 11) {
+        switch (input.byte() % 14) {
             case 0:
                 start(hostile_, 0);
                 break;
@@ -164,8 +191,17 @@ class Scene {
             case 9:
                 storm(input.byte());
                 break;
-            default:
+            case 10:
                 hostile_.channel.dead.store(true, std::memory_order_release);
+                break;
+            case 11:
+                hand_ahead();
+                break;
+            case 12:
+                (void)channel::take_one(hostile_.channel.header()->pending, input.byte());
+                break;
+            default:
+                take_back(input.byte());
         }
     }
 
@@ -178,24 +214,84 @@ class Scene {
         for (Worker* each : {&hostile_, &neighbour_})
             each->channel.dead.store(true, std::memory_order_release);
         collect();
+        SKERRY_CHECK(dispatcher().ahead() == 0);
+        // Whatever its worker had not begun waits, and could have another.
+        while (waiting_room().queues() != 0) end_wait(waiting_room().first_of(0));
+        take_answers();
+        SKERRY_CHECK(waiting_room().size() == 0);
         SKERRY_CHECK(hostile_.waits.empty());
+        SKERRY_CHECK(hostile_.table().wanted.load() == 0);
         SKERRY_CHECK(dispatcher().in_flight() == 0);
         SKERRY_CHECK(context().invocations.used() == invocations);
         for (Worker* each : {&hostile_, &neighbour_}) {
             const std::uint64_t retired = each->table().take_retired();
             const std::uint64_t free = each->table().free_slots.exchange(0);
-            SKERRY_CHECK((retired & free) == 0 && (retired | free) == kAllSlots);
+            SKERRY_CHECK((retired & free) == 0 &&
+                         (retired | free) == kAllSlots >> (kSlots - each->slots));
         }
     }
 
   private:
+    // One short invocation: then others may be handed over ahead.
+    void run_once() {
+        start(hostile_, 0);
+        channel::SlotControl* slot = hostile_.channel.slot(0);
+        slot->response_seq = slot->request_seq;
+        slot->response_bytes = slot->response_status = 0;
+        dispatcher().ring_workers();
+        (void)channel::take_one(hostile_.channel.header()->pending, 0);
+        claim_answered(hostile_, 1);
+        collect();
+    }
+    void wait_for_slot(const Asked& asked, const std::string& message) {
+        Invocation& invocation = context().invocations[asked.index];
+        rte_mbuf* packet = rte_pktmbuf_alloc(context().pool);
+        char* to = packet == nullptr
+                       ? nullptr
+                       : rte_pktmbuf_append(packet, static_cast<std::uint16_t>(message.size()));
+        SKERRY_CHECK(to != nullptr);
+        std::memcpy(to, message.data(), message.size());
+        invocation.request = packet;
+        invocation.message = reinterpret_cast<wire::Header*>(to);
+        invocation.header.function_key.set(bench::kFunctionKey);
+        invocation.progress = Progress::waiting;
+        waiting_room().join(asked.index);
+        context().timers.arm(asked.index, invocation.deadline_tsc);
+        hostile_.table().wanted.fetch_add(1);
+    }
+    void end_wait(std::uint32_t index) {
+        waiting_room().leave(index);
+        hostile_.table().wanted.fetch_sub(1);
+        answer_header(context(), context().invocations[index], Reason::failed_deadline_queued);
+        finish(context(), index);
+    }
+    void hand_ahead() {
+        const std::string before = hostile_.all();
+        const std::uint32_t index = waiting_room().first_of_entry(hostile_.entry);
+        if (dispatcher().hand_ahead(1) == 0) return;
+        for (const Asked& asked : hostile_.waits)
+            if (asked.index == index && asked.waits)
+                check_written(hostile_, context().invocations[index].slot, before, asked.payload);
+    }
+    void take_back(std::uint8_t which) {
+        if (hostile_.waits.empty()) return;
+        const std::uint32_t index = hostile_.waits[which / 2 % hostile_.waits.size()].index;
+        if (context().invocations[index].progress == Progress::ahead)
+            (void)dispatcher().take_back(index);
+        if (which % 2 == 0 && context().invocations[index].progress == Progress::waiting)
+            end_wait(index);
+        take_answers();
+    }
+
     void start(Worker& worker, std::uint8_t mark) {
         const Claim claim = dispatcher().claim(worker.entry);
-        if (claim.channel == nullptr) return;
+        const bool may_wait =
+            worker.channel.ahead_slots != 0 && waiting_room().has_room(worker.entry);
+        if (claim.channel == nullptr && !may_wait) return;
         const std::uint32_t index = context().invocations.allocate();
         SKERRY_CHECK(index != kNoInvocation);
         static std::uint64_t id = 0;
-        Asked asked{++id, index, {}};
+        Asked asked{++id, index, {}, claim.channel == nullptr};
         const std::uint32_t bytes = ++started_ * 37 % (kAreaBytes + 1);
         for (std::uint32_t i = 0; i < bytes; ++i)
             asked.payload += static_cast<char>(mark | (1 + (i + started_) % 100));
@@ -205,13 +301,18 @@ class Scene {
         header.payload_bytes.set(bytes);
         std::string message(reinterpret_cast<const char*>(&header), sizeof header);
         message += asked.payload;
+        if (asked.waits) {
+            wait_for_slot(asked, message);
+            worker.waits.push_back(std::move(asked));
+            return;
+        }
         rte_mbuf packet{};
         packet.buf_addr = message.data();
         packet.data_len = static_cast<std::uint16_t>(message.size());
         const std::string before = worker.all();
         dispatcher().start(index, claim, reinterpret_cast<const wire::Header*>(message.data()),
                            &packet);
-        check_written(worker, claim.slot, before, asked.payload);
+        check_written(worker, context().invocations[index].slot, before, asked.payload);
         worker.waits.push_back(std::move(asked));
     }
     void prepare(Invocation& invocation, const Asked& asked, std::uint32_t entry) {
@@ -222,6 +323,7 @@ class Scene {
         context().cache.bind(found.entry, asked.index);
         invocation.cache_entry = found.entry;
         invocation.entry = entry;
+        invocation.version_key = bench::kVersionKey;
         invocation.timeout_us = 10'000'000;
         invocation.deadline_tsc = context().now_tsc + 10 * context().tsc_hz;
     }
@@ -273,6 +375,9 @@ class Scene {
     void out_of_time(std::uint8_t which) {
         if (hostile_.waits.empty()) return;
         const std::uint32_t index = hostile_.waits[which / 2 % hostile_.waits.size()].index;
+        if (context().invocations[index].progress == Progress::ahead)
+            (void)dispatcher().take_back(index);
+        if (context().invocations[index].progress == Progress::waiting) return;
         if (which % 2 == 0) context().invocations[index].timeout_us = 0;
         context().begin_turn();
         dispatcher().on_timer(index);
@@ -321,8 +426,8 @@ class Scene {
     }
 
     // The neighbour's memory lies behind the hostile one's.
-    Worker neighbour_{1};
-    Worker hostile_{0};
+    Worker neighbour_;
+    Worker hostile_;
     std::uint32_t started_ = 0;
 };
 
@@ -331,8 +436,8 @@ class Scene {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     context().begin_turn();
     const std::uint32_t invocations = context().invocations.used();
-    Scene scene;
     Input input(data, size);
+    Scene scene((input.byte() & 1) != 0);
     for (int step = 0; step < 256 && !input.empty(); ++step) scene.step(input);
     scene.end(invocations);
     return 0;

@@ -224,6 +224,38 @@ def test_a_silent_region_after_accepting_is_outcome_unknown(lab):
     client.close()
 
 
+def test_an_exit_amid_a_crowd(lab):
+    """Those that wait are in the channels of the two workers, ahead of their turn."""
+    lab.deploy("crowd", "work", "--place", "pop", "--warm-min", "2", "--warm-max", "2")
+    client = lab.client()
+    for _ in range(4):
+        equal(status(client.invoke("crowd", b"us=1")), "ok")
+    # On a machine that is busy with other things any function may look too long for it at first.
+    before, asked = handed_ahead(lab), 4
+    for _ in range(5):
+        crowd = []
+        for number in range(200):
+            request = client.new_request()
+            client.begin(request, "crowd", b"us=50 exit=1" if number % 50 == 20 else b"us=50", 10000)
+            crowd.append(request)
+        client.wait(crowd, 12)
+        for number, request in enumerate(crowd):
+            equal(status(request), "worker_died" if number % 50 == 20 else "ok", number)
+        asked += len(crowd)
+        if handed_ahead(lab) > before:
+            break
+    assert handed_ahead(lab) > before, "none was handed over ahead"
+    executed = lab.executions("crowd")
+    equal([count for count in executed.values() if count != 1], [], "executed more than once")
+    equal(len(executed), asked)
+    client.close()
+
+
+def handed_ahead(lab):
+    done = lab.run("curl", "-sS", "--unix-socket", lab.plan.admin_socket("pop"), "http://localhost/metrics")
+    return sum(int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("skerry_handed_ahead_total{"))
+
+
 def test_no_region_left(lab):
     for region in lab.plan.regions:
         lab.lab("kill", region)

@@ -232,6 +232,52 @@ TEST_F(CollectorTest, ATailOfANativeWorker) {
     EXPECT_EQ(tail(1, kA), "native\nand no end\n");
 }
 
+// Of several that were handed over ahead, the one that has begun.
+TEST_F(CollectorTest, InvocationsOfANativeWorkerThatTakesSingly) {
+    auto memory = channel::create_channel({.slots = 1,
+                                           .request_area_bytes = 64,
+                                           .response_area_bytes = 64,
+                                           .core_count = 1,
+                                           .ahead_slots = 1});
+    ASSERT_TRUE(memory);
+    auto& header = *reinterpret_cast<channel::ChannelHeader*>(memory->base);
+    const auto slot = [&](std::uint32_t i) {
+        return reinterpret_cast<channel::SlotControl*>(memory->base + channel::kHeaderBytes +
+                                                       std::size_t{i} * memory->slot_stride);
+    };
+    WorkerLog log = worker(1, "f", false);
+    log.channel_memory = UniqueFd(::dup(memory->memfd.get()));
+    log.ahead_slots = 1;
+    log.slot_stride = memory->slot_stride;
+    const UniqueFd pipe = start(std::move(log));
+    std::size_t lines = 0;
+    const auto say_and_wait = [&](const std::string& text) {
+        say(pipe, text + "\n");
+        ++lines;
+        ASSERT_TRUE(eventually([&] { return texts("f").size() == lines; }));
+    };
+    header.worker.takes_singly.store(1);
+    say_and_wait("starting");
+    header.pending.slots.store(2);
+    slot(0)->request_id_hi = kA.hi, slot(0)->request_id_lo = kA.lo, slot(0)->request_seq = 1;
+    slot(1)->request_id_hi = kB.hi, slot(1)->request_id_lo = kB.lo, slot(1)->request_seq = 2;
+    say_and_wait("a");
+    header.pending.slots.store(0);
+    header.worker.begun_slot.store(1);
+    say_and_wait("b");
+    header.pending.slots.store(2);  // its slot was given to another
+    slot(1)->request_id_hi = 7, slot(1)->request_seq = 3;
+    say_and_wait("after b");
+    header.worker.begun_slot.store(64);  // a lie
+    say_and_wait("and on");
+    const auto all = records("f");
+    EXPECT_EQ(all[0].request, RequestId{});
+    EXPECT_EQ(all[1].request, kA);
+    EXPECT_EQ(all[2].request, kB);
+    EXPECT_EQ(all[3].request, kB);
+    EXPECT_EQ(all[4].request, kB);
+}
+
 TEST_F(CollectorTest, InvocationsOfANativeWorker) {
     auto memory = channel::create_channel(
         {.slots = 2, .request_area_bytes = 64, .response_area_bytes = 64, .core_count = 1});

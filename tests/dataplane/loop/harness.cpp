@@ -57,16 +57,18 @@ wire::Header request_header(const Shared& shared, const Peer& from, std::uint64_
 }
 
 PlayedWorker::PlayedWorker(Shared& shared, std::uint32_t entry, std::uint32_t slots,
-                           std::uint32_t index, std::uint32_t area_bytes)
+                           std::uint32_t index, std::uint32_t area_bytes, std::uint32_t ahead_slots)
     : memory_(channel::create_channel({.slots = slots,
                                        .request_area_bytes = area_bytes,
                                        .response_area_bytes = area_bytes,
                                        .core_count = 1,
-                                       .spin_us = 0})
+                                       .spin_us = 0,
+                                       .ahead_slots = ahead_slots})
                   .value()),
       shared_(shared) {
     channel.base = memory_.base;
     channel.slot_count = slots;
+    channel.ahead_slots = ahead_slots;
     channel.slot_stride = memory_.slot_stride;
     channel.request_area_bytes = area_bytes;
     channel.response_area_bytes = area_bytes;
@@ -84,6 +86,12 @@ PlayedWorker::PlayedWorker(Shared& shared, std::uint32_t entry, std::uint32_t sl
 
 std::uint64_t PlayedWorker::take() {
     return channel::take(channel.header()->pending);
+}
+
+std::uint32_t PlayedWorker::take_one() {
+    const std::uint32_t slot = channel::take_one(channel.header()->pending, next_);
+    if (slot != channel::kNothingTaken) next_ = slot + 1;
+    return slot;
 }
 
 std::string PlayedWorker::request(std::uint32_t slot) const {

@@ -50,11 +50,13 @@ wire::Header request_header(const Shared& shared, const Peer& from, std::uint64_
 class PlayedWorker {
   public:
     PlayedWorker(Shared& shared, std::uint32_t entry, std::uint32_t slots, std::uint32_t index = 0,
-                 std::uint32_t area_bytes = 2048);
+                 std::uint32_t area_bytes = 2048, std::uint32_t ahead_slots = 0);
 
     Channel channel;
     // Requests that have been handed over since the last call: one bit a slot.
     std::uint64_t take();
+    // The next one, as a worker that takes singly does; channel::kNothingTaken: there is none.
+    std::uint32_t take_one();
     std::string request(std::uint32_t slot) const;
     void respond(std::uint32_t slot, const std::string& bytes, std::uint32_t status = 0);
     channel::SlotControl& slot(std::uint32_t i) const { return *channel.slot(i); }
@@ -63,6 +65,7 @@ class PlayedWorker {
   private:
     channel::HostChannel memory_;
     Shared& shared_;
+    std::uint32_t next_ = 0;
 };
 
 class LoopTest : public ::testing::Test {

@@ -3,7 +3,7 @@
 //
 //   payload  words of KEY=VALUE: us=N (0 … 60000000), mode=burn|sleep (burn), bytes=N (answer
 //   padded
-//            to N bytes), fail=1 (answers with a function error)
+//            to N bytes), fail=1 (answers with a function error), exit=1 (exits instead)
 //   answer   version=MARKER us=N, where MARKER is the first line of version.txt in the artifact
 //   start    takes START_US longer (0 … 60000000, of the function's environment), asleep
 //   log      one line "executed HI-LO" for each request, HI and LO being its id in 16 hex digits
@@ -29,6 +29,7 @@ struct Order {
     std::uint64_t bytes = 0;
     bool sleep = false;
     bool fail = false;
+    bool exit = false;
 };
 
 bool number(std::string_view text, std::uint64_t most, std::uint64_t& out) {
@@ -46,6 +47,11 @@ bool take(std::string_view word, Order& order) {
     if (key == "fail") {
         const bool good = number(value, 1, flag);
         order.fail = flag == 1;
+        return good;
+    }
+    if (key == "exit") {
+        const bool good = number(value, 1, flag);
+        order.exit = flag == 1;
         return good;
     }
     order.sleep = value == "sleep";
@@ -123,8 +129,10 @@ int main() {
             std::string_view word;
             if (!parse(payload, order, word))
                 return error("found \"" + std::string(word.substr(0, 40)) +
-                             "\", allowed: us=0…60000000 mode=burn|sleep bytes=N fail=0|1");
+                             "\", allowed: us=0…60000000 mode=burn|sleep bytes=N fail=0|1 "
+                             "exit=0|1");
             spend(order);
+            if (order.exit) _exit(1);
             if (order.fail) return error("asked to fail; version=" + marker);
             std::string text = "version=" + marker + " us=" + std::to_string(order.us);
             if (text.size() < order.bytes) text.resize(order.bytes, '.');
