@@ -83,6 +83,7 @@ bool WorkerPool::assign(Worker& worker, std::uint32_t index, std::uint64_t now_u
         worker.api->listen(std::move(worker.listener), arn_of(spec), *worker.channel);
     worker.doorbells.reset();
     ++totals_.started;
+    evictions_.started(index, now_us);
     ++totals_.stood_by;
     totals_.copies += worker.is_copy;
     return true;

@@ -146,6 +146,8 @@ void WorkerPool::make_room(std::uint32_t for_entry, bool of_memory, std::uint64_
     for (Worker* worker : idle) {
         if (!take_if_idle(*shared_.capacity, *worker)) continue;  // one long request
         ++totals_.idle_ended;
+        evictions_.evicted(worker->entry, now_us - worker->used_us, workers(worker->entry) == 1,
+                           now_us);
         end(*worker);
         return;
     }
@@ -200,6 +202,7 @@ bool WorkerPool::start(std::uint32_t index, std::uint64_t now_us) {
     *place = true;
     entry.allotted |= worker->slots;
     ++totals_.started;
+    evictions_.started(index, now_us);
     totals_.copies += worker->is_copy;
     quiet_since_us_ = now_us;
     workers_.emplace(worker->id, std::move(worker));

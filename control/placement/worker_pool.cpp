@@ -32,7 +32,8 @@ WorkerPool::WorkerPool(Shared& shared, warden::Client& warden, const channel::Do
       doorbells_(doorbells),
       limits_(std::move(limits)),
       entries_(kMaxEntries),
-      index_used_(std::min(limits_.max, kMaxChannels)) {}
+      index_used_(std::min(limits_.max, kMaxChannels)),
+      evictions_(limits_.idle_timeout_us, kMaxEntries) {}
 
 // While a worker lives, nothing may be done to the files it shares but closing them: see let_go().
 WorkerPool::~WorkerPool() {
@@ -59,6 +60,7 @@ Result<std::uint32_t> WorkerPool::open_entry(VersionSpec spec) {
         entries_[i] = {};
         entries_[i].used = true;
         entries_[i].spec = std::move(spec);
+        evictions_.reset(i);
         used_.push_back(i);
         return i;
     }
@@ -176,6 +178,7 @@ std::uint64_t WorkerPool::step(std::uint64_t now_us) {
     now_us_ = now_us;
     warden_busy_ = false;
     room_wanted_ = 0;
+    evictions_.fade(now_us);
     take_events(now_us);
     for (auto& [id, worker] : workers_) check_worker(*worker, now_us);
     take_retired();

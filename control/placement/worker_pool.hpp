@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "control/logs/collector.hpp"
+#include "control/placement/evictions.hpp"
 #include "control/placement/standby.hpp"
 #include "control/placement/template.hpp"
 #include "control/placement/worker.hpp"
@@ -153,6 +154,8 @@ class WorkerPool {
 
     using Totals = WorkerTotals;
     const Totals& totals() const { return totals_; }
+    // As of the last step.
+    const Evictions& evictions() const { return evictions_; }
 
   private:
     struct Entry {
@@ -247,6 +250,7 @@ class WorkerPool {
     std::uint64_t next_id_ = 1;
     std::uint64_t generation_ = 0;
     Totals totals_;
+    Evictions evictions_;
     std::array<TenantRoom, kMaxTenants> rooms_{};
     std::uint64_t now_us_ = 0;       // of the last step
     std::uint64_t room_wanted_ = 0;  // starts that found no place, in this step
