@@ -6,6 +6,7 @@
 //   region_numbers    control               cores          seqlock a region
 //   region_loads      cores, control        cores, control load/region_loads.hpp
 //   own_load          control               cores          relaxed atomics
+//   own_warmth        control               cores          relaxed atomics
 //   warmth            control               cores          relaxed atomics
 //   capacity          cores, control        cores, control capacity_table.hpp
 //   tenants           cores, control        cores, control capacity/tenants.hpp
@@ -13,6 +14,7 @@
 //   counters[core]    that core             control        relaxed atomics
 //   function_buckets  cores                 cores          limits/shared_bucket.hpp
 //   probes[core]      control / that core   the other      two SPSC rte_rings of fixed records
+//   pop_notes[core]   that core             control        SPSC rte_ring of fixed records
 //   handover[core]    cores                 that core      MPSC rte_ring of mbufs
 //   log_events[core]  that core             log collector  SPSC rte_ring of fixed records
 //   tail_requests     that core             log collector  SPSC rte_ring of fixed records, one a
@@ -48,12 +50,14 @@
 #include "dataplane/selection.hpp"
 #include "dataplane/snapshot/region_numbers.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
+#include "dataplane/wire/digest.hpp"
 #include "dataplane/wire/message.hpp"
 
 namespace skerry {
 
 inline constexpr std::uint32_t kMaxPorts = 8;
-inline constexpr std::uint32_t kProbeRingSize = 256;
+inline constexpr std::uint32_t kProbeRingSize = 128;
+inline constexpr std::uint32_t kPopNoteRingSize = 1024;
 inline constexpr std::uint32_t kHandoverRingSize = 1024;
 
 // control → core 0: send one probe. `token` comes back in the result; regions echo it.
@@ -62,8 +66,13 @@ struct ProbeCommand {
     std::uint32_t region = 0;
     std::uint32_t payload_bytes = wire::kFirstProbeBytes;  // wire::is_probe_size()
     std::uint64_t cookie = 0;
+    // Of the digest, which is sent if payload_bytes has room for it (wire/digest.hpp).
+    std::uint64_t rate_milli = 0;
+    std::uint32_t nearest = 0;  // 1: the region is
+    std::uint32_t key_count = 0;
+    std::array<std::uint64_t, wire::kDigestEntriesMax> keys = {};
 };
-static_assert(sizeof(ProbeCommand) == 24);
+static_assert(sizeof(ProbeCommand) == 40 + 8 * wire::kDigestEntriesMax);
 
 // core → control: a probe reply came. The round trip is measured by the core, in TSC cycles of this
 // machine, from the moment it handed the probe to the port.
@@ -83,8 +92,23 @@ struct ProbeResult {
     std::uint32_t region_us = 0;
     std::uint32_t slow_permille = 0;
     std::uint64_t longer = 0;  // 1: it understands longer probes
+    // Of warmth; 0: it does not say.
+    std::uint32_t keep_ms = 0;
+    std::uint16_t crowding_permille = 0;
+    std::uint16_t digest_entries = 0;  // it answers so many
+    std::uint64_t catchment_milli = 0;
+    std::uint64_t entry_count = 0;
+    std::array<wire::DigestEntry, wire::kDigestEntriesMax> entries = {};  // as it sent them
 };
-static_assert(sizeof(ProbeResult) == 80);
+static_assert(sizeof(ProbeResult) == 104 + 16 * wire::kDigestEntriesMax);
+
+// core → control: a POP that has proved its address said this of itself.
+struct PopNote {
+    std::uint64_t address[2] = {};  // net::IpAddress, high and low
+    std::uint64_t rate_milli = 0;   // arrivals there
+    std::uint64_t nearest = 0;      // 1: this region is nearest to it
+};
+static_assert(sizeof(PopNote) == 32);
 
 // HTTP over TCP, as cores speak it. Of each core; dataplane/exchange/front.cpp makes it.
 struct HttpInfo {
@@ -123,6 +147,15 @@ struct OwnLoad {
     std::atomic<std::uint32_t> service_us{0};  // mean execution of late; 0: none was seen
     std::atomic<std::uint32_t> region_us{0};   // the same with the wait before it
     std::atomic<std::uint32_t> slow_permille{1000};
+};
+
+// What this region tells POPs of warmth (docs/protocol.md, "Digest"); kept by the control thread.
+struct OwnWarmth {
+    // wire::pack() of each function; 0: nothing is known.
+    std::array<std::atomic<std::uint64_t>, kMaxFunctions> functions{};
+    std::atomic<std::uint32_t> keep_ms{0};
+    std::atomic<std::uint32_t> crowding_permille{0};
+    std::atomic<std::uint64_t> catchment_milli{0};
 };
 
 // Of a tenant: a function belongs to one, and tenants share the server by these.
@@ -188,6 +221,7 @@ struct Shared {
     RegionLoads region_loads;
     OwnLoad own_load;
     std::unique_ptr<WarmthTable> warmth = std::make_unique<WarmthTable>();
+    std::unique_ptr<OwnWarmth> own_warmth = std::make_unique<OwnWarmth>();
     std::unique_ptr<CapacityTable> capacity = std::make_unique<CapacityTable>();
     std::unique_ptr<Reservations> reservations = std::make_unique<Reservations>();
     std::unique_ptr<Tenants> tenants = std::make_unique<Tenants>();
@@ -198,6 +232,7 @@ struct Shared {
     std::array<std::unique_ptr<CoreCounters>, channel::kMaxCores> counters;
     std::array<rte_ring*, channel::kMaxCores> probe_commands{};  // elements: ProbeCommand
     std::array<rte_ring*, channel::kMaxCores> probe_results{};   // elements: ProbeResult
+    std::array<rte_ring*, channel::kMaxCores> pop_notes{};       // elements: PopNote; or none
     std::array<rte_ring*, channel::kMaxCores> log_events{};      // elements: LogEvent; or none
     // Elements: TailRequest, TailAnswer; none: replies have no tails.
     std::array<rte_ring*, channel::kMaxCores> tail_requests{}, tail_answers{};

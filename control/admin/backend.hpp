@@ -29,6 +29,16 @@
 
 namespace skerry::admin {
 
+// What a region tells POPs of itself, and what they told it.
+struct WarmthView {
+    std::uint64_t keep_ms = 0;            // how long an idle worker survives at present
+    std::uint32_t crowding_permille = 0;  // of those ended for room, the ones that were missed
+    std::uint64_t ended_for_room = 0;     // workers, ever
+    std::uint64_t pops = 0;               // heard of late
+    double catchment_per_s = 0;           // asked for at those that this region is nearest to
+    std::uint64_t pops_not_counted = 0;   // words of POPs, ever: too many of them
+};
+
 struct StatusView {
     std::string name, role, version;
     std::uint64_t boot_id = 0;
@@ -46,6 +56,7 @@ struct StatusView {
     placement::WorkerTotals ended;
     logs::Collector::Totals logs;
     std::optional<fleet::View> fleet;  // of a member of one
+    std::optional<WarmthView> warmth;  // of a region
 };
 
 struct VersionView {
@@ -124,6 +135,9 @@ struct RegionView {
     double last_heard_ms_ago = -1;  // -1: never
     std::uint32_t versions = 0;
     std::uint64_t sent = 0, answered = 0, refused = 0, faulty = 0, silent = 0, cold = 0;
+    // What it says of warmth there, while it says it; 0: nothing of late.
+    std::uint32_t keep_ms = 0, crowding_permille = 0, catchment_permille = 0;
+    std::uint64_t digest_unasked = 0;  // entries of its digests that nobody had asked for
 };
 
 struct TenantView {
@@ -145,6 +159,10 @@ struct CandidateView {
     RegionLoad load;
     std::uint32_t expected_cold_us = 0;
     bool holds_version = false;
+    // As the region told last, by now.
+    wire::Warmth warmth;
+    double others_per_s = 0;       // what others send there
+    double warmth_heard_s = -1.0;  // ago; -1: never
 };
 
 struct ExplainView {

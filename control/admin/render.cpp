@@ -14,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kVerdicts[] = {"local", "forward", "queue", "refuse"};
+constexpr const char* kWarmStates[] = {"unknown", "cold", "busy", "idle"};
 constexpr const char* kEligibilities[] = {"eligible",  "tried",     "no_version",
                                           "barred",    "not_fresh", "ejected",
                                           "returning", "too_far",   "too_large"};
@@ -150,23 +151,31 @@ json fleet_json(const fleet::View& v) {
 
 json to_json(const StatusView& v) {
     json store = v.fleet ? fleet_json(*v.fleet) : json{{"kind", "embedded"}};
-    return {{"name", v.name},
-            {"role", v.role},
-            {"version", v.version},
-            {"boot_id", hex_id(v.boot_id)},
-            {"uptime_s", finite(v.uptime_s)},
-            {"draining", v.draining},
-            {"udp_port", v.udp_port},
-            {"addresses", v.addresses},
-            {"cores", v.cores},
-            {"workers", v.workers},
-            {"standbys", v.standbys},
-            {"functions", v.functions},
-            {"regions", {{"healthy", v.regions_healthy}, {"all", v.regions_all}}},
-            {"in_flight", v.in_flight},
-            {"store", std::move(store)},
-            {"pid", v.pid},
-            {"warden_pid", v.warden_pid}};
+    json out = {{"name", v.name},
+                {"role", v.role},
+                {"version", v.version},
+                {"boot_id", hex_id(v.boot_id)},
+                {"uptime_s", finite(v.uptime_s)},
+                {"draining", v.draining},
+                {"udp_port", v.udp_port},
+                {"addresses", v.addresses},
+                {"cores", v.cores},
+                {"workers", v.workers},
+                {"standbys", v.standbys},
+                {"functions", v.functions},
+                {"regions", {{"healthy", v.regions_healthy}, {"all", v.regions_all}}},
+                {"in_flight", v.in_flight},
+                {"store", std::move(store)},
+                {"pid", v.pid},
+                {"warden_pid", v.warden_pid}};
+    if (v.warmth)
+        out["warmth"] = {{"keep_ms", v.warmth->keep_ms},
+                         {"crowding_permille", v.warmth->crowding_permille},
+                         {"ended_for_room", v.warmth->ended_for_room},
+                         {"pops", v.warmth->pops},
+                         {"catchment_per_s", finite(v.warmth->catchment_per_s)},
+                         {"pops_not_counted", v.warmth->pops_not_counted}};
+    return out;
 }
 
 json to_json(const FunctionView& v) {
@@ -254,6 +263,10 @@ json to_json(const RegionView& v) {
             {"probes_answered", v.probes_answered},
             {"consecutive_failures", v.consecutive_failures},
             {"last_heard_ms_ago", finite(v.last_heard_ms_ago)},
+            {"keep_ms", v.keep_ms},
+            {"crowding_permille", v.crowding_permille},
+            {"catchment_permille", v.catchment_permille},
+            {"digest_unasked", v.digest_unasked},
             {"versions", v.versions},
             {"sent", v.sent},
             {"answered", v.answered},
@@ -261,6 +274,15 @@ json to_json(const RegionView& v) {
             {"faulty", v.faulty},
             {"silent", v.silent},
             {"cold", v.cold}};
+}
+
+json warmth_json(const CandidateView& c) {
+    const bool used =
+        c.warmth.state != wire::WarmState::unknown && c.warmth.idle_ms != wire::kIdleMsMax;
+    return {{"state", word(c.warmth.state, kWarmStates)},
+            {"idle_ms", used ? json(c.warmth.idle_ms) : json(nullptr)},
+            {"others_per_s", finite(c.others_per_s)},
+            {"heard_s_ago", c.warmth_heard_s < 0 ? json(nullptr) : json(finite(c.warmth_heard_s))}};
 }
 
 json to_json(const ExplainView& v) {
@@ -276,6 +298,7 @@ json to_json(const ExplainView& v) {
                               {"in_flight", c.load.in_flight},
                               {"slow_permille", c.numbers.slow_permille},
                               {"weight_permille", c.numbers.weight_permille},
+                              {"warmth", warmth_json(c)},
                               {"holds_version", c.holds_version}});
     json out = {{"function", v.function},
                 {"version", v.version},

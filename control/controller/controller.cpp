@@ -124,8 +124,11 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
       logs_(logs::Collector::start(config.state_dir + "/logs", log_sources(shared),
                                    tail_ports(shared))),
       pool_(shared, warden, doorbells, worker_limits(config, logs_ ? logs_->get() : nullptr)),
+      digests_(static_cast<std::uint32_t>(regions_.size()),
+               config.workers.idle_timeout_ms / 1000.0),
       monitor_(shared, static_cast<std::uint32_t>(regions_.size()), monitor_limits(config),
-               shared.server.boot_id),
+               shared.server.boot_id, &digests_),
+      catchment_(shared),
       own_load_(shared),
       sharer_(shared),
       rates_(shared, static_cast<std::uint32_t>(regions_.size()),
@@ -133,7 +136,8 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
               .keep_alive_s = config.workers.idle_timeout_ms / 1000.0,
               .warmth = config.selection.settings.policy == select::Policy::affinity
                             ? select::Warmth::now
-                            : select::Warmth::stream}),
+                            : select::Warmth::stream},
+             digests_),
       reclaimer_(shared),
       held_(regions_.size()),
       nudge_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {

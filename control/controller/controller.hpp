@@ -38,6 +38,8 @@
 #include "control/logs/collector.hpp"
 #include "control/origin/fetch.hpp"
 #include "control/placement/worker_pool.hpp"
+#include "control/regions/catchment.hpp"
+#include "control/regions/digest_book.hpp"
 #include "control/regions/monitor.hpp"
 #include "control/regions/rates.hpp"
 #include "control/routes/compile.hpp"
@@ -207,6 +209,8 @@ class Controller final : public admin::Backend,
     void note_trust(const catalog::Function& function);
     // place.cpp
     void place(std::uint64_t now_us);
+    void tell_warmth(const catalog::Function& function, const Deployed& deployed,
+                     std::uint64_t now_us);
     void note_habits(std::uint64_t key, Deployed& deployed, double passed_s, std::uint64_t now_us);
     worth::Candidate candidate(const catalog::Function& function, std::uint64_t key,
                                const std::string& digest, std::uint32_t entry,
@@ -326,6 +330,7 @@ class Controller final : public admin::Backend,
     admin::ApiResult<admin::RulesOutcome> change_rules(std::vector<rules::Declared> all);
 
     // views.cpp
+    admin::WarmthView warmth_view() const;
     admin::FunctionView view(const catalog::Function& function);
     void show_workers(std::uint32_t entry, admin::VersionView& version);
     void show_signature(const catalog::Function& function, const std::string& digest,
@@ -357,7 +362,9 @@ class Controller final : public admin::Backend,
     std::list<Fetching> fetches_;                    // oldest first
     Result<std::unique_ptr<logs::Collector>> logs_;  // has a thread of its own
     placement::WorkerPool pool_;
+    regions::DigestBook digests_;
     regions::Monitor monitor_;
+    regions::Catchment catchment_;
     OwnLoadMeter own_load_;
     tenants::Sharer sharer_;
     regions::Rates rates_;

@@ -335,6 +335,7 @@ std::uint64_t Controller::commit(const Plan& plan) {
     if (plan.index) {
         deployed.index = *plan.index;
         rates_.reset(*plan.index, monotonic_us());
+        shared_.own_warmth->functions[*plan.index].store(0, std::memory_order_relaxed);
         own_load_.reset(*plan.index);
     }
     deployed.settings = settings_of(next);

@@ -30,11 +30,20 @@ void Controller::place(std::uint64_t now_us) {
         indices.push_back(deployed_.at(name).index);
         tracked.push_back({.function = indices.back(),
                            .key = catalog::function_key(name),
-                           .cold_cost_us = cold_cost_us(function, function.current)});
+                           .cold_cost_us = cold_cost_us(function, function.current),
+                           .goes_out = function.policy.place != Place::pop});
     }
     rates_.step(tracked, now_us);
     own_load_.step(indices, now_us);
     const double passed_s = static_cast<double>(now_us - placed_us_) / 1e6;
+    if (!shared_.server.is_pop) {
+        catchment_.step(now_us);
+        const placement::Evictions& evictions = pool_.evictions();
+        shared_.own_warmth->keep_ms.store(static_cast<std::uint32_t>(evictions.keep_us() / 1000),
+                                          std::memory_order_relaxed);
+        shared_.own_warmth->crowding_permille.store(evictions.crowding_permille(),
+                                                    std::memory_order_relaxed);
+    }
     const bool first = placed_us_ == 0;
     placed_us_ = now_us;
     read_ways(now_us);
@@ -45,6 +54,7 @@ void Controller::place(std::uint64_t now_us) {
         Deployed& deployed = deployed_.at(name);
         const std::uint64_t key = tracked[at++].key;
         note_habits(key, deployed, first ? 0 : passed_s, now_us);
+        if (!shared_.server.is_pop) tell_warmth(function, deployed, now_us);
         for (const auto& [digest, entry] : deployed.entries) {
             pool_.set_tenant(entry, config_.tenant_number(function.limits.tenant));
             planned_.push_back({&function, &digest, entry});
@@ -52,6 +62,23 @@ void Controller::place(std::uint64_t now_us) {
         }
     }
     follow_plan(worth::plan(candidates_, budget()));
+}
+
+// To POPs that ask: of the current version, as that is what they may send.
+void Controller::tell_warmth(const catalog::Function& function, const Deployed& deployed,
+                             std::uint64_t now_us) {
+    wire::Warmth warmth{.state = wire::WarmState::cold, .idle_ms = wire::kIdleMsMax};
+    const auto entry = deployed.entries.find(function.current);
+    if (entry != deployed.entries.end() && pool_.ready(entry->second) != 0)
+        warmth.state =
+            pool_.free_slots(entry->second) != 0 ? wire::WarmState::idle : wire::WarmState::busy;
+    if (const std::uint64_t last_us = rates_.used_us(deployed.index); last_us != 0)
+        warmth.idle_ms = static_cast<std::uint32_t>(
+            std::min<std::uint64_t>((now_us - last_us) / 1000, wire::kIdleMsMax));
+    warmth.rate_milli =
+        static_cast<std::uint32_t>(std::min(rates_.steady_per_s(deployed.index) * 1000.0, 4.0e9));
+    shared_.own_warmth->functions[deployed.index].store(wire::pack(warmth),
+                                                        std::memory_order_relaxed);
 }
 
 worth::Budget Controller::budget() const {

@@ -75,6 +75,7 @@ Status Controller::adopt(const catalog::Function& function) {
     deployed.index = *index;
     deployed.settings = settings_of(function);
     rates_.reset(*index, monotonic_us());
+    shared_.own_warmth->functions[*index].store(0, std::memory_order_relaxed);
     own_load_.reset(*index);
     note_trust(function);
     const std::string refusal = deployed.refusal_of(function.current);

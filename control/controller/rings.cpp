@@ -37,6 +37,9 @@ Status Server::make_rings() {
         shared_.probe_results[core] =
             rte_ring_create_elem(("probe-results-" + suffix).c_str(), sizeof(ProbeResult),
                                  kProbeRingSize, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+        shared_.pop_notes[core] =
+            rte_ring_create_elem(("pop-notes-" + suffix).c_str(), sizeof(PopNote), kPopNoteRingSize,
+                                 SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
         shared_.log_events[core] =
             rte_ring_create_elem(("log-events-" + suffix).c_str(), sizeof(LogEvent), kLogRingSize,
                                  SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -49,8 +52,9 @@ Status Server::make_rings() {
         shared_.handover[core] = rte_ring_create(("handover-" + suffix).c_str(), kHandoverRingSize,
                                                  SOCKET_ID_ANY, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
         if (shared_.probe_commands[core] == nullptr || shared_.probe_results[core] == nullptr ||
-            shared_.log_events[core] == nullptr || shared_.tail_requests[core] == nullptr ||
-            shared_.tail_answers[core] == nullptr || shared_.handover[core] == nullptr)
+            shared_.pop_notes[core] == nullptr || shared_.log_events[core] == nullptr ||
+            shared_.tail_requests[core] == nullptr || shared_.tail_answers[core] == nullptr ||
+            shared_.handover[core] == nullptr)
             return Error{ENOMEM, "no memory for the rings of core " + suffix +
                                      "; raise dataplane.memory_mib"};
     }

@@ -57,12 +57,23 @@ admin::StatusView Controller::status() {
         if (standing.fresh && standing.weight_permille != 0) ++view.regions_healthy;
     }
     view.in_flight = in_flight();
+    if (!shared_.server.is_pop) view.warmth = warmth_view();
     view.denied_calls = pool_.totals().denied_calls;
     view.ended = pool_.totals();
     view.logs = (*logs_)->totals();
     view.pid = getpid();
     view.warden_pid = warden_pid_;
     return view;
+}
+
+admin::WarmthView Controller::warmth_view() const {
+    const placement::Evictions& evictions = pool_.evictions();
+    return {.keep_ms = evictions.keep_us() / 1000,
+            .crowding_permille = evictions.crowding_permille(),
+            .ended_for_room = evictions.count(),
+            .pops = catchment_.pops(),
+            .catchment_per_s = static_cast<double>(catchment_.rate_milli()) / 1000.0,
+            .pops_not_counted = catchment_.not_counted()};
 }
 
 admin::ApiResult<admin::EventsView> Controller::events() {
@@ -227,6 +238,8 @@ std::vector<admin::RegionView> Controller::regions() {
     const std::lock_guard lock(mutex_);
     const std::uint64_t now_us = monotonic_us();
     std::vector<admin::RegionView> views;
+    select::WarmthView warmth;
+    digests_.read_regions(now_us, warmth);
     for (std::uint32_t r = 0; r < regions_.size(); ++r) {
         const regions::Standing standing = monitor_.standing(r, now_us);
         admin::RegionView view;
@@ -262,6 +275,12 @@ std::vector<admin::RegionView> Controller::regions() {
         view.faulty = sum(shared_, r, &RegionCounters::faulty);
         view.silent = sum(shared_, r, &RegionCounters::silent);
         view.cold = sum(shared_, r, &RegionCounters::cold);
+        view.digest_unasked = digests_.region(r).unasked;
+        if (digests_.region(r).is_fresh(now_us)) {
+            view.keep_ms = digests_.region(r).keep_ms;
+            view.crowding_permille = digests_.region(r).crowding_permille;
+            view.catchment_permille = static_cast<std::uint32_t>(warmth.catchment[r] * 1000);
+        }
         views.push_back(std::move(view));
     }
     return views;
@@ -284,12 +303,18 @@ void Controller::add_candidates(const Target& target, const Request& request,
         (void)shared_.region_numbers[r].read(numbers);  // the only writer is under this lock
         if (!monitor_.standing(r, now_us).fresh) regions.fresh_until_ms[r] = clock.now_ms;
         regions.max_payload_bytes[r] = regions_[r].max_payload_bytes;
+        const regions::DigestBook::Heard& heard = digests_.heard(target.function, r);
+        const double heard_s =
+            heard.heard_us == 0 ? -1.0 : static_cast<double>(now_us - heard.heard_us) / 1e6;
         view.candidates.push_back({.region = config_.regions[r].name,
                                    .candidate = {},
                                    .numbers = numbers,
                                    .load = shared_.region_loads.read(r),
                                    .expected_cold_us = static_cast<std::uint32_t>(cold_us[r]),
-                                   .holds_version = (target.holders >> r & 1) != 0});
+                                   .holds_version = (target.holders >> r & 1) != 0,
+                                   .warmth = heard.warmth,
+                                   .others_per_s = double{heard.others_per_s},
+                                   .warmth_heard_s = heard_s});
     }
     select::prepare(regions);
     const Field field{settings, regions, function, clock.now_ms};

@@ -18,6 +18,9 @@ constexpr std::uint32_t kLongestReported_us = 600'000'000;
 constexpr std::uint32_t kSlowestReported_permille = 100'000;
 // As long as a probe is out there is no other: a region that comes back is not found before.
 constexpr std::uint64_t kLongestPatience_us = 4'000'000;
+// After a probe with a digest was lost: a second, then two, at last eight.
+constexpr std::uint64_t kDigestPause_us = 500'000;
+constexpr std::uint32_t kMostDigestsLost = 4;
 
 std::uint64_t sum(const Shared& shared, std::uint32_t region, Counter RegionCounters::*member) {
     std::uint64_t total = 0;
@@ -29,8 +32,8 @@ std::uint64_t sum(const Shared& shared, std::uint32_t region, Counter RegionCoun
 }  // namespace
 
 Monitor::Monitor(Shared& shared, std::uint32_t region_count, MonitorLimits limits,
-                 std::uint64_t seed)
-    : shared_(shared), limits_(std::move(limits)), random_(seed) {
+                 std::uint64_t seed, DigestBook* digests)
+    : shared_(shared), limits_(std::move(limits)), digests_(digests), random_(seed) {
     SKERRY_CHECK(region_count <= kMaxRegions);
     for (std::uint32_t i = 0; i < region_count; ++i) regions_.emplace_back(limits_.health);
     limits_.weight_percent.resize(region_count, 100);
@@ -43,8 +46,7 @@ std::uint64_t Monitor::step(std::uint64_t now_us) {
         Region& region = regions_[i];
         take_passive(i, now_us);
         if (region.token != 0 && now_us - region.sent_us >= patience_us(region)) {
-            region.token = 0;
-            region.longer = false;  // an older server may have taken its place
+            give_up_probe(region, now_us);
             note(region, region.health.on_failure(now_us), &Standing::ejections);
         }
         if (region.token == 0 && now_us >= region.due_us) probe(i, now_us);
@@ -79,12 +81,13 @@ void Monitor::probe(std::uint32_t index, std::uint64_t now_us) {
     const auto& key = shared_.server.forward_key;
     const std::uint64_t token =
         wire::siphash({key[0], key[1]}, ++probes_, index, ~std::uint64_t{0}) | 1;
-    const ProbeCommand command{.token = token,
-                               .region = index,
-                               .payload_bytes = region.longer
-                                                    ? std::uint32_t{sizeof(wire::ProbePayload)}
-                                                    : wire::kFirstProbeBytes,
-                               .cookie = region.cookie};
+    ProbeCommand command{.token = token,
+                         .region = index,
+                         .payload_bytes = region.longer ? std::uint32_t{sizeof(wire::ProbePayload)}
+                                                        : wire::kFirstProbeBytes,
+                         .cookie = region.cookie};
+    add_digest(index, now_us, command);
+    region.probe_bytes = command.payload_bytes;
     region.due_us = now_us + limits_.period_us * (800 + random_() % 401) / 1000;
     if (rte_ring_enqueue_elem(shared_.probe_commands[0], const_cast<ProbeCommand*>(&command),
                               sizeof command) != 0)
@@ -94,6 +97,48 @@ void Monitor::probe(std::uint32_t index, std::uint64_t now_us) {
     ++region.last.probes_sent;
     const std::uint64_t one = 1;
     if (shared_.kick_fd[0] >= 0 && write(shared_.kick_fd[0], &one, sizeof one) < 0) return;
+}
+
+void Monitor::give_up_probe(Region& region, std::uint64_t now_us) {
+    region.token = 0;
+    region.longer = false;  // an older server may have taken its place
+    region.digest_entries = 0;
+    if (wire::digest_room(region.probe_bytes) < 0) return;
+    region.digests_lost = std::min(region.digests_lost + 1, kMostDigestsLost);
+    region.digest_from_us = now_us + (kDigestPause_us << region.digests_lost);
+}
+
+// Of those that answer, the one that is nearest gets our requests where nothing else counts.
+bool Monitor::is_nearest(std::uint32_t index, std::uint64_t now_us) const {
+    const auto at_us = [this](std::uint32_t i) {
+        return std::pair{regions_[i].health.rtt_us(), i};
+    };
+    for (std::uint32_t i = 0; i < regions_.size(); ++i)
+        if (i != index && regions_[i].fresh_until_us > now_us && regions_[i].health.measured() &&
+            at_us(i) < at_us(index))
+            return false;
+    return regions_[index].health.measured();
+}
+
+void Monitor::add_digest(std::uint32_t index, std::uint64_t now_us, ProbeCommand& command) {
+    const Region& region = regions_[index];
+    if (digests_ == nullptr || region.digest_entries == 0 || !region.longer ||
+        now_us < region.digest_from_us)
+        return;
+    digests_->ask(index, region.digest_entries, now_us, command);
+    command.nearest = is_nearest(index, now_us) ? 1 : 0;
+    command.payload_bytes = wire::probe_bytes(command.key_count);
+}
+
+// A short probe's answer has no room for a word of warmth, so that it has none means nothing; but
+// that of a server which understands no longer ones.
+void Monitor::take_digest(std::uint32_t index, const ProbeResult& result, std::uint64_t now_us) {
+    Region& region = regions_[index];
+    const bool has_room = region.probe_bytes >= sizeof(wire::ProbePayload);
+    if (!has_room && result.longer != 0) return;
+    region.digest_entries = std::min<std::uint32_t>(result.digest_entries, wire::kDigestEntriesMax);
+    if (wire::digest_room(region.probe_bytes) >= 0) region.digests_lost = 0;
+    if (digests_ != nullptr) digests_->take(index, result, now_us);
 }
 
 void Monitor::take_results(std::uint64_t now_us) {
@@ -109,12 +154,15 @@ void Monitor::take_results(std::uint64_t now_us) {
             ++last.probes_answered;
             const bool restarted = last.boot_id != 0 && last.boot_id != result.boot_id;
             if (restarted) region->health.on_restart(now_us);
+            const auto index = static_cast<std::uint32_t>(region - regions_.begin());
+            if (restarted && digests_ != nullptr) digests_->forget(index);
+            take_digest(index, result, now_us);
             if (last.boot_id != result.boot_id || last.catalog_epoch != result.catalog_epoch)
-                changed_ |= std::uint64_t{1} << (region - regions_.begin());
+                changed_ |= std::uint64_t{1} << index;
             last.last_heard_us = now_us;
             last.boot_id = result.boot_id;
             last.catalog_epoch = result.catalog_epoch;
-            take_numbers(static_cast<std::uint32_t>(region - regions_.begin()), result);
+            take_numbers(index, result);
             keep_fresh(*region, now_us);
             region->health.on_round_trip(
                 static_cast<std::uint32_t>(result.rtt_tsc * 1'000'000 / shared_.server.tsc_hz));

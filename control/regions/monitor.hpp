@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "control/regions/digest_book.hpp"
 #include "control/regions/health.hpp"
 #include "control/regions/outliers.hpp"
 #include "dataplane/shared.hpp"
@@ -47,7 +48,9 @@ struct Standing {
 
 class Monitor {
   public:
-    Monitor(Shared& shared, std::uint32_t region_count, MonitorLimits limits, std::uint64_t seed);
+    // `digests`, if there are any, outlives it.
+    Monitor(Shared& shared, std::uint32_t region_count, MonitorLimits limits, std::uint64_t seed,
+            DigestBook* digests = nullptr);
 
     // Takes results, sends what is due, writes the numbers. Returns when it wants to be called
     // next.
@@ -69,7 +72,13 @@ class Monitor {
         std::uint64_t cookie = 0;
         std::uint64_t fresh_until_tsc = 0;
         std::uint64_t fresh_until_us = 0;
-        bool longer = false;              // it understands longer probes
+        bool longer = false;            // it understands longer probes
+        std::uint32_t probe_bytes = 0;  // of the last one
+        // Entries of a digest that it answers. When one with a digest was lost the next are without
+        // for a while: the way may carry no packets of that length.
+        std::uint32_t digest_entries = 0;
+        std::uint32_t digests_lost = 0;
+        std::uint64_t digest_from_us = 0;
         std::uint64_t answered_seen = 0;  // passive counters at the last look
         std::uint64_t silent_seen = 0;
         Outcomes outcomes_seen;  // at the last look at success rates
@@ -86,12 +95,17 @@ class Monitor {
     bool in_panic(const Region& region, std::uint64_t now_us) const;
     void take_passive(std::uint32_t index, std::uint64_t now_us);
     void probe(std::uint32_t index, std::uint64_t now_us);
+    void add_digest(std::uint32_t index, std::uint64_t now_us, ProbeCommand& command);
+    void take_digest(std::uint32_t index, const ProbeResult& result, std::uint64_t now_us);
+    bool is_nearest(std::uint32_t index, std::uint64_t now_us) const;
+    void give_up_probe(Region& region, std::uint64_t now_us);
     void write_numbers(std::uint32_t index, std::uint64_t now_us);
     std::uint64_t patience_us(const Region& region) const;
     std::uint16_t weight_permille(std::uint32_t index, std::uint64_t now_us);
 
     Shared& shared_;
     MonitorLimits limits_;
+    DigestBook* digests_;
     std::vector<Region> regions_;
     std::mt19937_64 random_;
     std::uint64_t probes_ = 0;

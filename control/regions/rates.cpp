@@ -10,10 +10,11 @@ constexpr double kRunsRemembered = 32;  // of the mean time of an execution
 
 }  // namespace
 
-Rates::Rates(Shared& shared, std::uint32_t region_count, RateLimits limits)
+Rates::Rates(Shared& shared, std::uint32_t region_count, RateLimits limits, DigestBook& digests)
     : shared_(shared),
       region_count_(region_count),
       limits_(limits),
+      digests_(digests),
       sent_(std::make_unique<std::array<std::array<Sent, kMaxRegions>, kMaxFunctions>>()) {
     view_.count = region_count;
     view_.keep_s.fill(static_cast<float>(limits.keep_alive_s));
@@ -55,8 +56,10 @@ void Rates::reset(std::uint32_t function, std::uint64_t) {
     arrivals_[function] = {.rate = 0, .seen = sum(function, &FunctionCounters::arrivals)};
     slow_[function] = arrivals_[function];
     runs_[function] = {.count = runs(function), .us = runs_us(function), .mean_us = 0};
+    used_us_[function] = 0;
+    digests_.reset(function);
     for (std::uint32_t r = 0; r < region_count_; ++r)
-        (*sent_)[function][r] = {.seen = sent(function, r), .last_us = 0};
+        (*sent_)[function][r] = {.rate = {.rate = 0, .seen = sent(function, r)}, .last_us = 0};
 }
 
 void Rates::step(std::span<const Tracked> functions, std::uint64_t now_us) {
@@ -68,17 +71,25 @@ void Rates::step(std::span<const Tracked> functions, std::uint64_t now_us) {
     const double decay = std::exp2(-passed_s / limits_.half_life_s);
     const double slow_decay =
         std::exp2(-passed_s / (limits_.keep_alive_s * double{select::kRateHalfLife}));
+    if (region_count_ != 0) digests_.read_regions(now_us, view_);
+    double all_per_s = 0;
     for (const Tracked& tracked : functions) {
         const std::uint32_t f = tracked.function;
         const std::uint64_t count = sum(f, &FunctionCounters::arrivals);
+        if (count != arrivals_[f].seen) {
+            used_us_[f] = now_us;
+            digests_.used(f, now_us);
+        }
         arrivals_[f].step(count, passed_s, decay);
         slow_[f].step(count, passed_s, slow_decay);
         shared_.warmth->rate_milli[f].store(
             static_cast<std::uint32_t>(std::min(slow_[f].rate * 1000.0, 4.0e9)),
             std::memory_order_relaxed);
+        all_per_s += slow_[f].rate;
         step_runs(f);
-        if (region_count_ != 0) write_row(tracked, now_us);
+        if (region_count_ != 0) write_row(tracked, passed_s, slow_decay, now_us);
     }
+    digests_.track(functions, all_per_s);
 }
 
 // How long an execution usually takes, wherever it is: a mean that forgets.
@@ -96,22 +107,27 @@ void Rates::step_runs(std::uint32_t function) {
 }
 
 // What a start of the function is expected to cost at each region.
-void Rates::write_row(const Tracked& tracked, std::uint64_t now_us) {
-    view_.own_rate = static_cast<float>(slow_[tracked.function].rate);
+void Rates::write_row(const Tracked& tracked, double passed_s, double decay, std::uint64_t now_us) {
+    const std::uint32_t f = tracked.function;
+    view_.own_rate = static_cast<float>(slow_[f].rate);
     view_.cold_cost_us = static_cast<float>(tracked.cold_cost_us);
+    std::array<float, kMaxRegions> sent_per_s;
+    std::array<std::uint64_t, kMaxRegions> sent_us;
     for (std::uint32_t r = 0; r < region_count_; ++r) {
-        Sent& there = (*sent_)[tracked.function][r];
-        const std::uint64_t sent_now = sent(tracked.function, r);
-        if (there.seen != sent_now) there.last_us = now_us;
-        there.seen = sent_now;
-        // What other POPs send there is not reported yet.
-        view_.idle_s[r] = there.last_us == 0 ? select::kNeverUsed_s
-                                             : static_cast<float>(now_us - there.last_us) * 1e-6f;
+        Sent& there = (*sent_)[f][r];
+        const std::uint64_t sent_now = sent(f, r);
+        if (there.rate.seen != sent_now) there.last_us = now_us;
+        there.rate.step(sent_now, passed_s, decay);
+        sent_per_s[r] = static_cast<float>(there.rate.rate);
+        sent_us[r] = there.last_us;
     }
+    digests_.fade(f, static_cast<float>(decay));
+    digests_.read_function(f, now_us, {sent_per_s.data(), region_count_},
+                           {sent_us.data(), region_count_}, view_);
     select::expected_cold_us(limits_.warmth, view_, row_.data());
     for (std::uint32_t r = 0; r < region_count_; ++r)
-        shared_.warmth->expected_cold_us[tracked.function][r].store(
-            static_cast<std::uint32_t>(row_[r]), std::memory_order_relaxed);
+        shared_.warmth->expected_cold_us[f][r].store(static_cast<std::uint32_t>(row_[r]),
+                                                     std::memory_order_relaxed);
 }
 
 }  // namespace skerry::regions

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 
+#include "control/regions/digest_book.hpp"
 #include "dataplane/select/warmth.hpp"
 #include "dataplane/shared.hpp"
 
@@ -19,16 +20,10 @@ struct RateLimits {
     select::Warmth warmth = select::Warmth::stream;
 };
 
-// One function as the rates need it.
-struct Tracked {
-    std::uint32_t function = 0;  // index
-    std::uint64_t key = 0;
-    std::uint32_t cold_cost_us = 0;
-};
-
 class Rates {
   public:
-    Rates(Shared& shared, std::uint32_t region_count, RateLimits limits);
+    // `digests`: what regions tell; outlives it.
+    Rates(Shared& shared, std::uint32_t region_count, RateLimits limits, DigestBook& digests);
 
     // Call about ten times a second.
     void step(std::span<const Tracked> functions, std::uint64_t now_us);
@@ -41,6 +36,8 @@ class Rates {
     double steady_per_s(std::uint32_t function) const { return slow_[function].rate; }
     // All arrivals that have been counted, as of the last step.
     std::uint64_t arrived(std::uint32_t function) const { return arrivals_[function].seen; }
+    // When it was asked for last, to a step exactly; 0: not since it has its index.
+    std::uint64_t used_us(std::uint32_t function) const { return used_us_[function]; }
     // Of an execution, wherever it was; 0: none is known of.
     double run_us(std::uint32_t function) const { return runs_[function].mean_us; }
 
@@ -51,7 +48,7 @@ class Rates {
         void step(std::uint64_t count, double passed_s, double decay);
     };
     struct Sent {
-        std::uint64_t seen = 0;
+        Rate rate;                  // as slow_
         std::uint64_t last_us = 0;  // when something was sent there last; 0: never
     };
     struct Runs {
@@ -64,16 +61,18 @@ class Rates {
     std::uint64_t runs_us(std::uint32_t function) const;
     std::uint64_t sent(std::uint32_t function, std::uint32_t region) const;
     void step_runs(std::uint32_t function);
-    void write_row(const Tracked& tracked, std::uint64_t now_us);
+    void write_row(const Tracked& tracked, double passed_s, double decay, std::uint64_t now_us);
 
     Shared& shared_;
     std::uint32_t region_count_;
     RateLimits limits_;
+    DigestBook& digests_;
     std::uint64_t last_us_ = 0;
     std::array<Rate, kMaxFunctions> arrivals_{};
     // The same over a time that is told by how long an idle worker is kept (select/warmth.hpp).
     std::array<Rate, kMaxFunctions> slow_{};
     std::array<Runs, kMaxFunctions> runs_{};
+    std::array<std::uint64_t, kMaxFunctions> used_us_{};
     std::unique_ptr<std::array<std::array<Sent, kMaxRegions>, kMaxFunctions>> sent_;
     select::WarmthView view_;
     alignas(64) select::Column<std::int32_t> row_{};

@@ -29,6 +29,9 @@ class Prober {
 
   private:
     wire::ProbePayload own_numbers() const;
+    void send(const ProbeCommand& command);
+    bool may_ask(const Datagram& datagram) const;
+    void answer_digest(const Datagram& datagram, char* payload, std::uint32_t payload_bytes);
 
     struct Sent {
         std::uint64_t token = 0;  // 0: nothing outstanding

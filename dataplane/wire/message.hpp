@@ -162,13 +162,25 @@ struct [[gnu::packed]] ProbePayload {
     Be<std::uint32_t> service_us;  // what an execution takes of late; 0: not known
     Be<std::uint32_t> region_us;   // the same with the wait before it
     Be<std::uint32_t>
-        slow_permille;          // executions take so much of what they usually take; 0: as usual
-    std::uint8_t reserved[16];  // zero; ignored
+        slow_permille;  // executions take so much of what they usually take; 0: as usual
+    // Of warmth (select/warmth.hpp): how long an idle worker survives at present; of a thousand
+    // that were ended for room, those that were missed; arrivals at the POPs that the region is
+    // nearest to, in thousandths a second. What is not known is 0.
+    Be<std::uint32_t> keep_ms;
+    Be<std::uint16_t> crowding_permille;
+    Be<std::uint16_t> digest_entries;  // it answers so many (digest.hpp); 0: it knows no digest
+    Be<std::uint64_t> catchment_milli;
 };
 inline constexpr std::uint32_t kFirstProbeBytes = 32;
 static_assert(sizeof(ProbePayload) == 64 && offsetof(ProbePayload, slots) == kFirstProbeBytes);
-// Longer probes are for servers to come: they are answered in full length, zeros at the end.
-inline constexpr std::uint32_t kLongestProbeBytes = 512;
+static_assert(offsetof(ProbePayload, keep_ms) == 48 &&
+              offsetof(ProbePayload, catchment_milli) == 56);
+// What is longer may have a digest behind it (digest.hpp), and is answered in full length, zeros at
+// the end. With all headers it fits the least MTU of IPv6, 1280.
+inline constexpr std::uint32_t kDigestEntriesMax = 63;
+inline constexpr std::uint32_t kLongestProbeBytes =
+    std::uint32_t{sizeof(ProbePayload)} + 16 + kDigestEntriesMax * 16;
+static_assert(kHeaderBytes + kLongestProbeBytes + 48 <= 1280);
 constexpr bool is_probe_size(std::uint32_t payload_bytes) {
     return payload_bytes == kFirstProbeBytes ||
            (payload_bytes >= sizeof(ProbePayload) && payload_bytes <= kLongestProbeBytes);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, archive, orders,
+"""Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, digest, archive, orders,
 runtime_api, api_worker, snapshot, tcp_segment, tcp_sequence, tcp (these three by tcp_seeds.py), trunk, auth (auth_seeds.py), event_file (event_file_seeds.py), etcd (etcd_seeds.py).
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
@@ -155,6 +155,28 @@ def replies():
     yield "request", message(1, b"hello")
     yield "too-long", message(2, b"x", said=2)
     yield "short", message(2)[:111]
+
+
+def digests():
+    def piece(how, payload):
+        return struct.pack("<BH", how, len(payload)) + payload
+
+    def answer(entries, keep=30_000, crowding=0, room=63, catchment=1000, said=None, more=b""):
+        body = bytes(48) + struct.pack("!IHHQ", keep, crowding, room, catchment)
+        body += struct.pack("!QHHI", 0, 0, len(entries) if said is None else said, 0)
+        return body + b"".join(struct.pack("!QQ", *entry) for entry in entries) + more
+
+    def warmth(state, idle_ms, rate_milli):
+        return state << 56 | idle_ms << 32 | rate_milli
+
+    some = [(1 + n, warmth(n % 4, 100 * n, 1000 * n)) for n in range(5)]
+    yield "some", piece(129, answer(some)) + piece(128, answer(some[:2]))
+    yield "none", piece(0, answer([])) + piece(1, bytes(64)) + piece(1, bytes(32))
+    yield "most", piece(128, answer([(n, ~0 & (1 << 64) - 1) for n in range(63)], 0xFFFFFFFF, 0xFFFF, 0xFFFF, (1 << 64) - 1))
+    yield "says-more", piece(128, answer(some, said=0xFFFF, more=b"behind"))
+    yield "others", piece(1, answer([(4711, warmth(3, 1, 1))] * 5))
+    yield "ages", piece(129, answer(some)) + piece(0xFF, bytes(80)) + piece(0x7E, answer(some))
+    yield "reused", piece(128, answer(some)) + piece(0x88, answer(some)) + piece(0x98, answer(some))
 
 
 def tar(entries):
@@ -437,14 +459,14 @@ def trunks():
 
 def main():
     folders = ("frame", "message", "reply", "archive", "orders", "runtime_api", "api_worker", "snapshot",
-               "tcp_segment", "tcp_sequence", "tcp", "trunk", "auth", "event_file", "etcd")
+               "tcp_segment", "tcp_sequence", "tcp", "trunk", "auth", "event_file", "etcd", "digest")
     for folder in folders:
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
         (HERE / "frame" / name).write_bytes(bytes([flags]) + data)
     for name, data in messages():
         (HERE / "message" / name).write_bytes(data)
-    for folder, seeds in (("reply", replies), ("archive", archives), ("orders", orders),
+    for folder, seeds in (("reply", replies), ("digest", digests), ("archive", archives), ("orders", orders),
                           ("runtime_api", runtime_api), ("api_worker", api_worker), ("snapshot", snapshots),
                           ("tcp_segment", tcp_seeds.segments), ("tcp_sequence", tcp_seeds.sequences), ("tcp", tcp_seeds.programs),
                           ("trunk", trunks), ("auth", auth_seeds.seeds),

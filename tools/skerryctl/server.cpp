@@ -38,6 +38,24 @@ void print_all(const json& object) {
     print_pairs(pairs);
 }
 
+// "idle, 3 s ago, others 0.2/s, told 0.1 s ago"
+std::string warmth(const json& w) {
+    const std::string told_s = field(w, "heard_s_ago");
+    if (told_s.empty()) return "not told";
+    const auto number = [&w](const char* key) {
+        return w.is_object() && w.contains(key) && w[key].is_number() ? w[key].get<double>() : 0.0;
+    };
+    char text[160];
+    std::string used;
+    if (w.contains("idle_ms") && w["idle_ms"].is_number()) {
+        std::snprintf(text, sizeof text, ", used %.1f s before", number("idle_ms") / 1000);
+        used = text;
+    }
+    std::snprintf(text, sizeof text, ", others %.2f/s, told %.1f s ago", number("others_per_s"),
+                  number("heard_s_ago"));
+    return printable(field(w, "state")) + used + text;
+}
+
 void print_explained(const json& e) {
     const std::string region = field(e, "region");
     std::printf("%s: %s%s, because: %s\n", printable(field(e, "function")).c_str(),
@@ -58,11 +76,12 @@ void print_explained(const json& e) {
         rows.push_back({field(c, "region"), field(c, "eligibility"), field(c, "cost_us"),
                         field(c, "rtt_us"), field(c, "waiting_us"), field(c, "expected_cold_us"),
                         field(c, "in_flight"), field(c, "slow_permille"),
-                        field(c, "weight_permille"), field(c, "holds_version")});
+                        field(c, "weight_permille"), field(c, "holds_version"),
+                        warmth(member(c, "warmth"))});
     if (rows.empty()) return;
     std::printf("\n");
     print_table({"REGION", "ELIGIBILITY", "COST US", "RTT US", "WAITING US", "COLD US", "IN FLIGHT",
-                 "SLOW", "WEIGHT", "HAS VERSION"},
+                 "SLOW", "WEIGHT", "HAS VERSION", "WARM THERE"},
                 rows);
 }
 

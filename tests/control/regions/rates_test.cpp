@@ -23,12 +23,13 @@ class RatesTest : public ::testing::Test {
     }
 
     Shared shared;
+    DigestBook digests{2, 30.0};
     Tracked tracked{.function = 7, .key = 0x1234, .cold_cost_us = 100'000};
     std::uint64_t now_us = 1'000'000;
 };
 
 TEST_F(RatesTest, FollowsTheRateAndForgetsIt) {
-    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 10});
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 10}, digests);
     pass(rates, 100, 10);
     EXPECT_NEAR(rates.rate_per_s(7), 100, 5);
     pass(rates, 10, 0);
@@ -36,7 +37,7 @@ TEST_F(RatesTest, FollowsTheRateAndForgetsIt) {
 }
 
 TEST_F(RatesTest, ARareFunctionIsWarmWhereItWasSent) {
-    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30});
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30}, digests);
     pass(rates, 1, 0);
     EXPECT_GE(cold(0), 100'000u) << "cold everywhere";
     pass(rates, 1, 1, 1);
@@ -51,13 +52,46 @@ TEST_F(RatesTest, ARareFunctionIsWarmWhereItWasSent) {
 }
 
 TEST_F(RatesTest, ForAPopularFunctionColdDoesNotCount) {
-    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30});
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30}, digests);
     pass(rates, 300, 20);
     EXPECT_LT(cold(1), 100u) << "it would be warm at once";
 }
 
+TEST_F(RatesTest, KnowsWhenAFunctionWasAskedForFromItsFirstRequestOn) {
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30}, digests);
+    rates.reset(7, now_us);
+    EXPECT_EQ(rates.used_us(7), 0u);
+    pass(rates, 1, 1);  // before the first step
+    const std::uint64_t then_us = now_us;
+    EXPECT_EQ(rates.used_us(7), then_us);
+    pass(rates, 5, 0);
+    EXPECT_EQ(rates.used_us(7), then_us);
+    rates.reset(7, now_us);
+    EXPECT_EQ(rates.used_us(7), 0u);
+}
+
+TEST_F(RatesTest, WhatOthersKeepWarmIsWarmForUs) {
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30}, digests);
+    pass(rates, 1, 0);
+    ProbeCommand command;
+    digests.ask(1, 1, now_us, command);
+    ASSERT_EQ(command.key_count, 1u);
+    ProbeResult result;
+    result.digest_entries = 1;
+    result.entry_count = 1;
+    result.entries[0].key.set(tracked.key);
+    result.entries[0].warmth.set(
+        wire::pack({.state = wire::WarmState::idle, .idle_ms = 100, .rate_milli = 20}));
+    digests.take(1, result, now_us);
+    pass(rates, 1, 0);
+    EXPECT_GE(cold(0), 95'000u);
+    EXPECT_LT(cold(1), 3'000u) << "never sent there by us";
+    pass(rates, 400, 0);
+    EXPECT_GE(cold(1), 95'000u) << "nobody has said so for longer than workers are kept";
+}
+
 TEST_F(RatesTest, AnIndexThatIsReusedStartsFromNothing) {
-    Rates rates(shared, 1, {.half_life_s = 1, .keep_alive_s = 30});
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30}, digests);
     pass(rates, 50, 10);
     rates.reset(7, now_us);
     EXPECT_EQ(rates.rate_per_s(7), 0);

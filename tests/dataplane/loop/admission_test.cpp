@@ -183,6 +183,7 @@ TEST_F(Admission, AnswersAProbeInItsOwnLength) {
         EXPECT_EQ(payload.region_us.get(), bytes == 32 ? 0u : 4'000u);
         EXPECT_EQ(payload.slow_permille.get(), bytes == 32 ? 0u : 2'500u);
         for (std::size_t i = 48; i < bytes; ++i) EXPECT_EQ(reply.payload[i], '\0') << i;
+        EXPECT_EQ(count(Reason::digest_unproven), bytes == 200 ? 1u : 0u) << "a POP tells none";
     }
     send(client(), header, std::string(33, '\0'));
     turn();
