@@ -37,9 +37,11 @@ struct CoreResources {
 class Core {
   public:
     static constexpr std::uint32_t kBatch = kMaxPorts * kBurst + kBurst;
-    // So many SYNs of a flood in a turn, and the next one takes a further burst of each port: a
-    // burst is what makes waking a worker, or the peer, worth its price, and that needs requests.
-    static constexpr std::uint32_t kFloodSyns = kBurst / 8;
+    // A burst is what makes waking a worker, or the peer, worth its price. So what a flood takes of
+    // it, and is answered at once, is made up for: in at most so many bursts, and whole eights,
+    // which drivers like.
+    static constexpr int kBurstsOfFlood = 3;
+    static constexpr std::uint32_t kDriverStep = 8;
     static constexpr std::uint32_t kTimersPerTurn = 64;
     static constexpr std::uint32_t kStartsPerTurn = 64;
     static constexpr std::uint32_t kSpinBeforeSleep_us = 20;
@@ -70,8 +72,7 @@ class Core {
 
     // The stages, in their order (stages.def). Each returns how many packets or requests it had.
     std::uint32_t receive();
-    bool receive_burst(std::uint8_t port);
-    std::uint64_t syns_of_last_turn();
+    std::uint32_t receive_burst(std::uint8_t port, std::uint32_t most);
     std::uint32_t headers();
     std::uint32_t messages();
     std::uint32_t exchanges();
@@ -154,7 +155,8 @@ class Core {
     };
     std::array<Received, kBatch> received_;
     std::uint32_t received_count_ = 0;
-    std::uint64_t syns_before_ = 0;
+    std::uint32_t answered_count_ = 0;  // of a flood, when they were received
+    bool shedding_ = false;
     std::array<Datagram, kBatch> datagrams_;
     std::uint32_t datagram_count_ = 0;
     std::array<net::tcp::Arrived, kBatch> segments_;

@@ -11,14 +11,15 @@ namespace skerry {
 
 std::uint32_t Core::receive() {
     received_count_ = 0;
+    answered_count_ = 0;
+    shedding_ = sources_ != nullptr && sources_->shedding(context_.now_tsc);
     const auto& ports = context_.shared.server.ports;
-    const bool flooded = syns_of_last_turn() >= kFloodSyns;
     const auto port_count = static_cast<std::uint8_t>(ports.size());  // ≤ kMaxPorts
     for (std::uint8_t port = 0; port < port_count; ++port) {
-        const bool full = receive_burst(port);
-        // What is kept free: for the other ports, and for what other cores hand over.
-        const std::uint32_t kept = static_cast<std::uint32_t>(port_count - port) * kBurst;
-        if (flooded && full && received_count_ + kBurst + kept <= kBatch) (void)receive_burst(port);
+        std::uint32_t most = kBurst;
+        for (int i = 0; i < kBurstsOfFlood && most != 0; ++i) most = receive_burst(port, most);
+        // The wire, and the driver's stores, are at it while the rest of the turn goes on.
+        if (answered_count_ != 0) (void)context_.flush(port);
     }
     rte_mbuf* burst[kBurst];
     // What other cores received for us: whole frames, to be looked at as if they had come here.
@@ -29,42 +30,41 @@ std::uint32_t Core::receive() {
         while (port + 1u < ports.size() && ports[port].dpdk_port != burst[i]->port) ++port;
         received_[received_count_++] = {burst[i], port};
     }
-    return received_count_;
+    return received_count_ + answered_count_;
 }
 
-// True: there may be more.
-bool Core::receive_burst(std::uint8_t port) {
-    const std::uint16_t dpdk_port = context_.shared.server.ports[port].dpdk_port;
+// At most so many. How many of them were a flood's, if there may be more.
+std::uint32_t Core::receive_burst(std::uint8_t port, std::uint32_t most) {
+    const net::PortView& view = context_.shared.server.ports[port];
     rte_mbuf* burst[kBurst];
-    const std::uint16_t count = rte_eth_rx_burst(dpdk_port, context_.tx_queue, burst, kBurst);
-    if (count == 0) return false;
+    const std::uint16_t count = rte_eth_rx_burst(view.dpdk_port, context_.tx_queue, burst,
+                                                 static_cast<std::uint16_t>(most));
+    if (count == 0) return 0;
     std::uint64_t bytes = 0;
     for (std::uint16_t i = 0; i < count; ++i) {
         rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
         bytes += burst[i]->pkt_len;
-        burst[i]->port = dpdk_port;
-        received_[received_count_++] = {burst[i], port};
+        burst[i]->port = view.dpdk_port;
     }
     context_.counters.rx_packets.add(count);
     context_.counters.rx_bytes.add(bytes);
-    return count == kBurst;
-}
-
-// That were answered by cookies, and are over.
-std::uint64_t Core::syns_of_last_turn() {
-    const std::uint64_t all =
-        context_.counters.reasons[static_cast<std::size_t>(Reason::tcp_cookie_sent)].get();
-    return all - std::exchange(syns_before_, all);
+    std::size_t left = count;
+    // Not where another core may have the connection, and not what may be shed.
+    if (front_ != nullptr && view.sticky && !shedding_)
+        left = front_->answer_flood({burst, count}, port);
+    for (std::size_t i = 0; i < left; ++i) received_[received_count_++] = {burst[i], port};
+    const auto answered = static_cast<std::uint32_t>(count - left);
+    answered_count_ += answered;
+    return count == most ? answered / kDriverStep * kDriverStep : 0;
 }
 
 std::uint32_t Core::headers() {
     datagram_count_ = 0;
     segment_count_ = 0;
     const ServerInfo& server = context_.shared.server;
-    const bool shedding = sources_ != nullptr && sources_->shedding(context_.now_tsc);
     for (std::uint32_t i = 0; i < received_count_; ++i) {
         rte_mbuf* mbuf = received_[i].mbuf;
-        if (shedding && sources_->sheds(mbuf, context_.now_tsc)) {
+        if (shedding_ && sources_->sheds(mbuf, context_.now_tsc)) {
             context_.counters.count(Reason::drop_source_shed);
             rte_pktmbuf_free(mbuf);
             continue;

@@ -40,6 +40,10 @@ class Front {
 
     // Takes the mbufs.
     void input(std::span<const net::tcp::Arrived> segments) { stack_->input(segments, now_us()); }
+    // Of a burst of frames of one port: Stack::answer_flood().
+    std::size_t answer_flood(std::span<rte_mbuf*> burst, std::uint8_t port) {
+        return stack_->answer_flood(burst, port, now_us());
+    }
     // What is due, and what connections have to say: at most kEventsPerTurn of them. How many.
     std::uint32_t turn();
     // Invocations that nobody waits for any more, and requests that are complete: at most as many

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/net/checks.hpp"
 #include "dataplane/net/neighbours.hpp"
 
 namespace skerry::net {
@@ -151,11 +152,6 @@ Frame take_advertisement(const Received& received, const std::uint8_t* icmp, std
 }
 
 }  // namespace
-
-bool is_ours(const PortView& port, const IpAddress& address) {
-    return std::any_of(port.addresses.begin(), port.addresses.end(),
-                       [&](const IpPrefix& own) { return own.address == address; });
-}
 
 Frame answer_arp(const Received& received, Neighbours& neighbours, std::uint16_t now_s) {
     if (received.l3_bytes < sizeof(rte_arp_hdr)) return dropped(Reason::drop_runt);

@@ -21,8 +21,6 @@ struct Received {
     const PortView& port;
 };
 
-bool is_ours(const PortView& port, const IpAddress& address);
-
 Frame answer_arp(const Received& received, Neighbours& neighbours, std::uint16_t now_s);
 
 // Premise: the IP header is verified and addressed to us; `bytes` of ICMP follow it, all there.

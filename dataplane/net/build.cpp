@@ -108,16 +108,31 @@ void build_v6(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint1
     std::memcpy(ip, header.words, sizeof header.words);
 }
 
+// A TCP segment as build_tcp() finds it. Its header's sum is not made here: the header has just
+// been written, in pieces.
+struct TcpSegment {
+    std::uint8_t* at;
+    std::uint16_t bytes;
+    std::uint8_t header_bytes;
+    std::uint64_t header_sum;
+    bool offloaded;
+    bool is_cut;
+};
+
 // The checksum into a TCP header whose own is 0 (RFC 9293 §3.1), or what the port starts from: that
 // has no length when the port makes several of it (rte_mbuf_core.h, RTE_MBUF_F_TX_TCP_SEG).
-void write_tcp_sum(std::uint8_t* tcp, std::uint16_t tcp_bytes, std::uint64_t addresses_sum,
-                   bool offloaded, bool is_cut) {
+void write_tcp_sum(const TcpSegment& tcp, std::uint64_t addresses_sum) {
     std::uint64_t sum = add_carry(addresses_sum, std::uint64_t{IPPROTO_TCP} << 8);
-    if (!is_cut) sum = add_carry(sum, __builtin_bswap16(tcp_bytes));
+    if (!tcp.is_cut) sum = add_carry(sum, __builtin_bswap16(tcp.bytes));
     std::uint16_t checksum = fold(sum);
-    if (!offloaded)
-        checksum = static_cast<std::uint16_t>(~fold(add_carry(sum, partial_sum(tcp, tcp_bytes))));
-    std::memcpy(tcp + 16, &checksum, sizeof checksum);
+    if (!tcp.offloaded) {
+        sum = add_carry(sum, tcp.header_sum);
+        if (tcp.bytes != tcp.header_bytes)
+            sum = add_carry(sum, partial_sum(tcp.at + tcp.header_bytes,
+                                             std::size_t{tcp.bytes} - tcp.header_bytes));
+        checksum = static_cast<std::uint16_t>(~fold(sum));
+    }
+    std::memcpy(tcp.at + 16, &checksum, sizeof checksum);
 }
 
 void build_ethernet(rte_mbuf* mbuf, const MacAddress& to, const PortView& port,
@@ -209,7 +224,8 @@ void build(rte_mbuf* mbuf, const Path& path, const PortView& port) {
                    path.peer.is_v4() ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
 }
 
-void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint16_t cut_bytes) {
+void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint64_t header_sum,
+               std::uint16_t cut_bytes) {
     mbuf->ol_flags = port.tx_tcp_checksum ? RTE_MBUF_F_TX_TCP_CKSUM : 0;
     if (cut_bytes != 0) {
         mbuf->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
@@ -217,18 +233,21 @@ void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint
     }
     auto* tcp = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
     const auto tcp_bytes = static_cast<std::uint16_t>(mbuf->pkt_len);
-    mbuf->l4_len = static_cast<std::uint8_t>((tcp[12] >> 4) * 4);
+    const auto header_bytes = static_cast<std::uint8_t>((tcp[12] >> 4) * 4);
+    const TcpSegment segment{
+        tcp, tcp_bytes, header_bytes, header_sum, port.tx_tcp_checksum, cut_bytes != 0};
+    mbuf->l4_len = header_bytes;
     if (path.peer.is_v4()) {
         const std::uint64_t addresses =
             std::uint64_t{path.local.v4_network_order()} + path.peer.v4_network_order();
-        write_tcp_sum(tcp, tcp_bytes, addresses, port.tx_tcp_checksum, cut_bytes != 0);
+        write_tcp_sum(segment, addresses);
         if (port.tx_tcp_checksum) mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4;
         write_v4(mbuf, prepend<rte_ipv4_hdr>(mbuf), path, port, IPPROTO_TCP, tcp_bytes);
         build_ethernet(mbuf, path.peer_mac, port, path.vlan_tci, RTE_ETHER_TYPE_IPV4);
         return;
     }
     const V6Words header(path, IPPROTO_TCP, tcp_bytes);
-    write_tcp_sum(tcp, tcp_bytes, header.addresses_sum(), port.tx_tcp_checksum, cut_bytes != 0);
+    write_tcp_sum(segment, header.addresses_sum());
     if (port.tx_tcp_checksum) mbuf->ol_flags |= RTE_MBUF_F_TX_IPV6;
     mbuf->l3_len = sizeof(rte_ipv6_hdr);
     std::memcpy(prepend<rte_ipv6_hdr>(mbuf), header.words, sizeof header.words);

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "dataplane/net/answers.hpp"
-#include "dataplane/net/checksum.hpp"
+#include "dataplane/net/checks.hpp"
 #include "dataplane/net/errors.hpp"
 #include "dataplane/net/neighbours.hpp"
 
@@ -18,48 +18,9 @@ void drop(Frame& frame, Reason reason) {
     frame.reason = reason;
 }
 
-bool is_multicast(const rte_ether_addr& address) {
-    return (address.addr_bytes[0] & 1) != 0;
-}
-
-// Sources that no packet may have: "this network", loopback, multicast, reserved and broadcast
-// (RFC 6890), or ourselves.
-bool bad_source4(std::uint32_t network_order) {
-    const std::uint32_t address = rte_be_to_cpu_32(network_order);
-    return address >> 24 == 0 || address >> 24 == 127 || address >= 0xe0000000u;
-}
-
-bool bad_source6(const std::uint8_t* address) {
-    static constexpr std::uint8_t kZeros[15] = {};
-    const bool unspecified_or_loopback = std::memcmp(address, kZeros, 15) == 0 && address[15] <= 1;
-    return address[0] == 0xff || unspecified_or_loopback;
-}
-
-enum class Trust : std::uint8_t { good, bad, unknown };
-
-Trust offloaded(const rte_mbuf* mbuf, bool able, std::uint64_t mask, std::uint64_t good,
-                std::uint64_t bad) {
-    if (!able) return Trust::unknown;
-    const std::uint64_t flags = mbuf->ol_flags & mask;
-    return flags == good ? Trust::good : flags == bad ? Trust::bad : Trust::unknown;
-}
-
 bool is_return_port(const PortView& port, std::uint16_t udp_port) {
     return port.return_first != 0 && udp_port >= port.return_first &&
            udp_port - port.return_first < kReturnPorts;
-}
-
-bool l4_sum_ok(const void* ip, bool v4, std::uint8_t protocol, const void* l4,
-               std::uint16_t bytes) {
-    std::uint64_t sum = partial_sum(l4, bytes);
-    if (v4) {
-        const auto* four = static_cast<const rte_ipv4_hdr*>(ip);
-        sum = add_carry(sum, pseudo_sum(&four->src_addr, &four->dst_addr, 4, protocol, bytes));
-    } else {
-        const auto* six = static_cast<const rte_ipv6_hdr*>(ip);
-        sum = add_carry(sum, pseudo_sum(six->src_addr, six->dst_addr, 16, protocol, bytes));
-    }
-    return fold(sum) == 0xffff;
 }
 
 bool udp_checksum_ok(const Received& received, const void* ip, bool v4, const rte_udp_hdr* udp) {
@@ -98,11 +59,7 @@ void classify_tcp(const Received& received, const void* ip, bool v4, std::uint8_
     const auto* tcp = reinterpret_cast<const rte_tcp_hdr*>(l4);
     if (bytes < sizeof(rte_tcp_hdr) || tcp->src_port == 0 || tcp->dst_port == 0)
         return drop(frame, Reason::drop_tcp_header);
-    const Trust trust =
-        offloaded(received.mbuf, received.port.rx_tcp_checksum, RTE_MBUF_F_RX_L4_CKSUM_MASK,
-                  RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
-    if (trust == Trust::bad ||
-        (trust == Trust::unknown && !l4_sum_ok(ip, v4, IPPROTO_TCP, l4, bytes)))
+    if (!tcp_sum_ok(received.mbuf, received.port, ip, v4, l4, bytes))
         return drop(frame, Reason::drop_tcp_checksum);
     frame.kind = FrameKind::tcp;
     frame.payload = l4;
@@ -136,11 +93,7 @@ void classify_v4(const Received& received, std::uint16_t udp_port, Frame& frame)
         total_bytes < header_bytes)
         return drop(frame, Reason::drop_ip_header);
     if (total_bytes > received.l3_bytes) return drop(frame, Reason::drop_runt);
-    const Trust trust =
-        offloaded(received.mbuf, received.port.rx_ip_checksum, RTE_MBUF_F_RX_IP_CKSUM_MASK,
-                  RTE_MBUF_F_RX_IP_CKSUM_GOOD, RTE_MBUF_F_RX_IP_CKSUM_BAD);
-    if (trust == Trust::bad ||
-        (trust == Trust::unknown && fold(partial_sum(ip, header_bytes)) != 0xffff))
+    if (!ip_sum_ok(received.mbuf, received.port, ip, header_bytes))
         return drop(frame, Reason::drop_ip_checksum);
     frame.path.local = IpAddress::v4(ip->dst_addr);
     frame.path.peer = IpAddress::v4(ip->src_addr);

@@ -93,10 +93,12 @@ void build(rte_mbuf* mbuf, const Path& path, const PortView& port);
 
 // Puts Ethernet and IP headers in front of the mbuf's data, which is a TCP segment, header and all,
 // with a checksum of 0, in one piece; sets lengths and checksums (left to the port where it can).
-// The caller guarantees kMaxTcpHeadroom of headroom. `cut_bytes` not 0: the payload is for the port
-// to cut into pieces of so many bytes; then it may go on in further buffers, and be at most
+// The caller guarantees kMaxTcpHeadroom of headroom. `header_sum`: the TCP header's partial sum
+// (checksum.hpp), as whoever has written it knows it. `cut_bytes` not 0: the payload is for the
+// port to cut into pieces of so many bytes; then it may go on in further buffers, and be at most
 // port.tso_bytes.
-void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint16_t cut_bytes = 0);
+void build_tcp(rte_mbuf* mbuf, const Path& path, const PortView& port, std::uint64_t header_sum,
+               std::uint16_t cut_bytes = 0);
 
 // The address we use towards `peer`: of its family, and of its network if we have one there.
 // nullptr: none on that port.

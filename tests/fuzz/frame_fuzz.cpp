@@ -5,6 +5,7 @@
 
 #include "dataplane/net/frame.hpp"
 #include "dataplane/net/neighbours.hpp"
+#include "dataplane/net/plain_syn.hpp"
 #include "dataplane/net/source.hpp"
 #include "sandbox/base/check.hpp"
 #include "tests/dataplane/frames.hpp"
@@ -65,7 +66,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     mbuf->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     IpAddress claimed;
     const bool has_source = source_of(mbuf.get(), claimed);
+    const bool likely = may_be_syn(mbuf.get());
+    PlainSyn syn;
+    const bool plain = read_plain_syn(mbuf.get(), 0, port, syn);
     const Frame frame = classify(mbuf.get(), 0, port, kUdpPort, host.neighbours, 1);
+    // A plain SYN is told at a glance, and is what classify() says.
+    if (plain) {
+        SKERRY_CHECK(likely && frame.kind == FrameKind::tcp && frame.path == syn.path);
+        SKERRY_CHECK(frame.payload == syn.tcp && frame.payload_bytes == syn.tcp_bytes);
+    }
     SKERRY_CHECK(mbuf->data_len == mbuf->pkt_len);
     SKERRY_CHECK(mbuf->data_off + mbuf->data_len <= mbuf->buf_len);
     const bool tcp = frame.kind == FrameKind::tcp || frame.kind == FrameKind::tcp_error;

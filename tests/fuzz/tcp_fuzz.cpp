@@ -165,6 +165,8 @@ class Run {
         if (mbuf == nullptr) return;
         std::memcpy(rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())),
                     frame.data(), frame.size());
+        // Now this way, now that: a flood's is the same, if shorter.
+        if (++delivered_ % 2 == 0 && stack_->answer_flood({&mbuf, 1}, 0, now_us_) == 0) return;
         const Frame classified = skerry::net::classify(mbuf, 0, view_, 4600, neighbours_, 0);
         if (classified.kind == FrameKind::tcp) {
             stack_->input(mbuf, classified, now_us_);
@@ -241,6 +243,7 @@ class Run {
     std::vector<IpPrefix> addresses_;
     PortView view_;
     Neighbours neighbours_;
+    std::uint32_t delivered_ = 0;
     std::unique_ptr<Stack> stack_;
     std::array<Peer, kPeers> peers_;
     std::array<Handle, 8> handles_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/net/checksum.hpp"
 #include "dataplane/net/tcp/segment.hpp"
 #include "sandbox/base/check.hpp"
 
@@ -12,7 +13,9 @@ using namespace skerry::net::tcp;
 
 void check_again(const Segment& first) {
     std::uint8_t header[kMaxTcpHeaderBytes];
-    const std::uint32_t bytes = emit(header, first);
+    const auto [bytes, sum] = emit(header, first);
+    SKERRY_CHECK(skerry::net::fold(sum) ==
+                 skerry::net::fold(skerry::net::partial_sum(header, bytes)));
     SKERRY_CHECK(bytes <= kMaxTcpHeaderBytes && bytes % 4 == 0);
     SKERRY_CHECK(bytes == kBareTcpHeaderBytes + option_bytes(first));
     Segment second;

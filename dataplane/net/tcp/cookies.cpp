@@ -10,33 +10,40 @@ bool Core::cookies_wanted(const Listener& listener) const {
            (free_list.empty() && time_waits.empty());
 }
 
-bool Core::send_cookie(const Frame& frame, const Segment& syn, rte_mbuf* mbuf) {
+std::uint8_t Core::cookie_mss_of(const Path& path, const Segment& syn) {
+    return cookie_mss_index(syn.has_mss         ? syn.mss
+                            : path.peer.is_v4() ? kDefaultMssV4
+                                                : kDefaultMssV6);
+}
+
+Core::CookieNumbers Core::cookie_numbers(const Path& path, const Segment& syn) const {
+    return {make_cookie(cookie_key, path, syn.seq, cookie_mss_of(path, syn), now_us),
+            timestamp_offset(timestamp_key, path)};
+}
+
+bool Core::send_cookie(const Path& path, const Segment& syn, const CookieNumbers& numbers,
+                       rte_mbuf* mbuf) {
     count(Reason::tcp_cookie_sent);
     cookie_sent_us = std::max<std::uint64_t>(now_us, 1);
-    const std::uint16_t mss = syn.has_mss               ? syn.mss
-                              : frame.path.peer.is_v4() ? kDefaultMssV4
-                                                        : kDefaultMssV6;
     Segment out;
     out.flags = kSyn | kAck;
-    out.seq = make_cookie(cookie_key, frame.path, syn.seq, cookie_mss_index(mss), now_us);
+    out.seq = numbers.cookie;
     out.ack = syn.seq + 1;
     out.window = static_cast<std::uint16_t>(std::min(limits.connection_receive_bytes, 65535u));
     out.has_mss = true;
-    out.mss = offered_mss(frame.path);
+    out.mss = offered_mss(path);
     if (options.timestamps && syn.has_timestamp) {
         const bool scaling = options.window_scaling && syn.has_scale;
         out.has_timestamp = true;
         out.ts_echo = syn.ts_value;
         const CookieOptions kept{options.sack && syn.sack_permitted, scaling,
                                  scaling ? syn.scale : std::uint8_t{0}};
-        out.ts_value = cookie_timestamp(
-            static_cast<std::uint32_t>(now_us / 1000) + timestamp_offset(timestamp_key, frame.path),
-            kept);
+        out.ts_value = cookie_timestamp(clock_ms() + numbers.timestamp_offset, kept);
         out.has_scale = scaling;
         out.scale = receive_scale;
         out.sack_permitted = options.sack && syn.sack_permitted;
     }
-    return emit_in(mbuf, frame.path, out);
+    return emit_in(mbuf, path, out);
 }
 
 // An ACK to a listener, of no connection: the third step of a handshake that was not remembered, or

@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 
+#include "dataplane/net/tcp/asked.hpp"
 #include "dataplane/net/tcp/connection.hpp"
 #include "dataplane/net/tcp/isn.hpp"
 #include "dataplane/net/tcp/segment.hpp"
@@ -110,9 +111,22 @@ class Core {
     bool choose_port(Path& path);
     // cookies.cpp
     bool cookies_wanted(const Listener& listener) const;
-    bool send_cookie(const Frame& frame, const Segment& syn, rte_mbuf* mbuf);
+    struct CookieNumbers {
+        std::uint32_t cookie, timestamp_offset;
+    };
+    static std::uint8_t cookie_mss_of(const Path& path, const Segment& syn);
+    CookieNumbers cookie_numbers(const Path& path, const Segment& syn) const;
+    bool send_cookie(const Path& path, const Segment& syn, const CookieNumbers& numbers,
+                     rte_mbuf* mbuf);
     bool finish_cookie(const Frame& frame, const Segment& segment, Listener& listener,
                        rte_mbuf* mbuf);
+    // flood.cpp
+    std::size_t answer_flood(std::span<rte_mbuf*> burst, std::uint8_t port, std::uint64_t now_us);
+    void answer_some(std::span<rte_mbuf*> some, std::uint8_t port);
+    bool any_wants_cookies() const;
+    std::size_t read_asked(std::span<rte_mbuf* const> some, std::uint8_t port);
+    void seek(std::size_t count);
+    void number(std::size_t count);
 
     // ---- acknowledge.cpp: RFC 9293 §3.10.7.4 step 5, RFC 5681, 6675, 8985
     bool acknowledge(Connection& c, const Segment& segment);
@@ -198,7 +212,8 @@ class Core {
               std::uint32_t bytes);
     bool emit_in(rte_mbuf* used, const Path& path, Segment segment);
     bool add_payload(rte_mbuf* mbuf, Connection& from, std::uint32_t offset, std::uint32_t bytes);
-    void send(rte_mbuf* mbuf, const Path& path, std::uint16_t cut_bytes = 0);
+    void send(rte_mbuf* mbuf, const Path& path, std::uint64_t header_sum,
+              std::uint16_t cut_bytes = 0);
     void fill_header(Connection& c, Segment& segment);
     std::uint32_t timestamp_now(const Connection& c) const {
         return static_cast<std::uint32_t>(now_us / 1000) + c.ts_offset;
@@ -285,6 +300,7 @@ class Core {
     std::uint32_t used_count = 0;
     std::uint64_t cookie_sent_us = 0;  // the last one; 0: never
     std::uint64_t stuck_until_us = 0;  // nothing of output_list could be sent; 0: it could
+    Asked asked;                       // what flood.cpp works on
     Stats stats;
 };
 

@@ -18,7 +18,7 @@ bool Core::emit(const Path& path, Segment segment, Connection* from, std::uint32
     segment.source = path.local_udp;
     segment.destination = path.peer_udp;
     auto* at = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
-    const std::uint32_t header_bytes = tcp::emit(at, segment);
+    const auto [header_bytes, header_sum] = tcp::emit(at, segment);
     const std::uint32_t first_bytes = std::min(bytes, pool_payload_bytes);
     if (bytes != 0) from->queue.copy(blocks, offset, first_bytes, at + header_bytes);
     mbuf->data_len = static_cast<std::uint16_t>(header_bytes + first_bytes);
@@ -30,7 +30,7 @@ bool Core::emit(const Path& path, Segment segment, Connection* from, std::uint32
         return false;
     }
     const bool is_cut = bytes != 0 && bytes > from->mss && ports[path.port].tso_bytes != 0;
-    send(mbuf, path, is_cut ? from->mss : std::uint16_t{0});
+    send(mbuf, path, header_sum, is_cut ? from->mss : std::uint16_t{0});
     return true;
 }
 
@@ -65,17 +65,18 @@ bool Core::emit_in(rte_mbuf* used, const Path& path, Segment segment) {
     rte_pktmbuf_reset(used);
     segment.source = path.local_udp;
     segment.destination = path.peer_udp;
-    used->data_len =
-        static_cast<std::uint16_t>(tcp::emit(rte_pktmbuf_mtod(used, std::uint8_t*), segment));
+    const Emitted header = tcp::emit(rte_pktmbuf_mtod(used, std::uint8_t*), segment);
+    used->data_len = static_cast<std::uint16_t>(header.bytes);
     used->pkt_len = used->data_len;
-    send(used, path);
+    send(used, path, header.sum);
     return true;
 }
 
 // Header and payload are in place. `cut_bytes`: what the port is to make of it.
-void Core::send(rte_mbuf* mbuf, const Path& path, std::uint16_t cut_bytes) {
+void Core::send(rte_mbuf* mbuf, const Path& path, std::uint64_t header_sum,
+                std::uint16_t cut_bytes) {
     stats.segments_out.add(cut_bytes == 0 ? 1 : (mbuf->pkt_len + cut_bytes - 1) / cut_bytes);
-    build_tcp(mbuf, path, ports[path.port], cut_bytes);
+    build_tcp(mbuf, path, ports[path.port], header_sum, cut_bytes);
     sink.send(sink.context, mbuf, path.port);
 }
 

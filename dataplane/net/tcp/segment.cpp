@@ -30,11 +30,23 @@ std::uint16_t get16(const std::uint8_t* at) {
 std::uint32_t get32(const std::uint8_t* at) {
     return __builtin_bswap32(load<std::uint32_t>(at));
 }
-std::uint8_t* put32(std::uint8_t* at, std::uint32_t value) {
-    const std::uint32_t swapped = __builtin_bswap32(value);
-    std::memcpy(at, &swapped, sizeof swapped);
-    return at + sizeof swapped;
-}
+
+// Writes words, and sums them up.
+class Writer {
+  public:
+    explicit Writer(std::uint8_t* at) : at_(at) {}
+    void put(std::uint32_t value) {
+        const std::uint32_t swapped = __builtin_bswap32(value);
+        std::memcpy(at_, &swapped, sizeof swapped);
+        at_ += sizeof swapped;
+        sum_ += swapped;
+    }
+    std::uint64_t sum() const { return sum_; }
+
+  private:
+    std::uint8_t* at_;
+    std::uint64_t sum_ = 0;
+};
 
 bool read_sacks(const std::uint8_t* at, std::uint8_t bytes, Segment& segment) {
     if (bytes < 8 || bytes % 8 != 0 || bytes > 8 * kMaxSacks) return false;
@@ -160,36 +172,36 @@ std::uint32_t option_bytes(const Segment& segment) {
     return fixed + (sacks == 0 ? 0 : 4 + 8 * sacks);
 }
 
-std::uint32_t emit(std::uint8_t* at, const Segment& segment) {
+Emitted emit(std::uint8_t* at, const Segment& segment) {
     const std::uint32_t fixed = fixed_option_bytes(segment);
     const std::uint32_t sacks = sacks_that_fit(segment, fixed);
     const std::uint32_t header_bytes =
         kBareTcpHeaderBytes + fixed + (sacks == 0 ? 0 : 4 + 8 * sacks);
-    std::uint8_t* to = at;
-    to = put32(to, std::uint32_t{segment.source} << 16 | segment.destination);
-    to = put32(to, segment.seq);
-    to = put32(to, segment.ack);
-    to = put32(to, header_bytes / 4 << 28 | std::uint32_t{segment.flags} << 16 | segment.window);
-    to = put32(to, segment.urgent);
+    Writer to(at);
+    to.put(std::uint32_t{segment.source} << 16 | segment.destination);
+    to.put(segment.seq);
+    to.put(segment.ack);
+    to.put(header_bytes / 4 << 28 | std::uint32_t{segment.flags} << 16 | segment.window);
+    to.put(segment.urgent);
 
-    if (segment.has_mss) to = put32(to, kMssWord | segment.mss);
+    if (segment.has_mss) to.put(kMssWord | segment.mss);
     // SACK-permitted takes the place of the two NOPs (RFC 7323 appendix A has both layouts).
     if (segment.has_timestamp) {
-        to = put32(to, segment.sack_permitted ? kSackedTimestamps : kAlignedTimestamps);
-        to = put32(to, segment.ts_value);
-        to = put32(to, segment.ts_echo);
+        to.put(segment.sack_permitted ? kSackedTimestamps : kAlignedTimestamps);
+        to.put(segment.ts_value);
+        to.put(segment.ts_echo);
     } else if (segment.sack_permitted) {
-        to = put32(to, kNop << 24 | kNop << 16 | kSackPermitted << 8 | 2u);
+        to.put(kNop << 24 | kNop << 16 | kSackPermitted << 8 | 2u);
     }
-    if (segment.has_scale) to = put32(to, kScaleWord | segment.scale);
+    if (segment.has_scale) to.put(kScaleWord | segment.scale);
     if (sacks != 0) {
-        to = put32(to, kNop << 24 | kNop << 16 | kSack << 8 | (2 + 8 * sacks));
+        to.put(kNop << 24 | kNop << 16 | kSack << 8 | (2 + 8 * sacks));
         for (std::uint32_t i = 0; i < sacks; ++i) {
-            to = put32(to, segment.sacks[i].left);
-            to = put32(to, segment.sacks[i].right);
+            to.put(segment.sacks[i].left);
+            to.put(segment.sacks[i].right);
         }
     }
-    return header_bytes;
+    return {header_bytes, to.sum()};
 }
 
 std::uint64_t tcp_pseudo_sum(const IpAddress& source, const IpAddress& destination,

@@ -77,9 +77,14 @@ bool parse(const std::uint8_t* l4, std::uint16_t l4_bytes, Segment& segment);
 // not fit are left out.
 std::uint32_t option_bytes(const Segment& segment);
 
-// Writes header and options at `at`, where kMaxTcpHeaderBytes are free, and says how many bytes
-// that were. The checksum is left 0, the payload is not touched.
-std::uint32_t emit(std::uint8_t* at, const Segment& segment);
+// Writes header and options at `at`, where kMaxTcpHeaderBytes are free. The checksum is left 0, the
+// payload is not touched.
+struct Emitted {
+    std::uint32_t bytes;
+    // Of all of them (checksum.hpp): reading back what has just been written would wait for it.
+    std::uint64_t sum;
+};
+Emitted emit(std::uint8_t* at, const Segment& segment);
 
 // ---- The checksum (RFC 9293 §3.1, RFC 8200 §8.1), as partial sums of checksum.hpp.
 

@@ -82,6 +82,10 @@ Stack::~Stack() = default;
 void Stack::input(std::span<const Arrived> burst, std::uint64_t now_us) {
     core_->input(burst, now_us);
 }
+std::size_t Stack::answer_flood(std::span<rte_mbuf*> burst, std::uint8_t port,
+                                std::uint64_t now_us) {
+    return core_->answer_flood(burst, port, now_us);
+}
 std::uint32_t Stack::advance(std::uint64_t now_us, std::uint32_t budget) {
     return core_->advance(now_us, budget);
 }

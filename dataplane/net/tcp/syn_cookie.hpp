@@ -29,15 +29,24 @@ inline std::uint8_t cookie_mss_index(std::uint16_t mss) {
     return index;
 }
 
+// What its hash covers beside the connection's numbers: as little as says it, a flood pays for each
+// word.
+inline std::uint64_t cookie_tail(std::uint64_t epoch, std::uint8_t mss_index) {
+    return epoch << 3 | mss_index;
+}
+inline std::uint32_t cookie_from(std::uint64_t hash, std::uint64_t epoch, std::uint8_t mss_index) {
+    return static_cast<std::uint32_t>(hash) << 4 | (static_cast<std::uint32_t>(epoch) & 1) << 3 |
+           mss_index;
+}
+
 namespace detail {
 inline std::uint32_t cookie_of(const SipKey& key, const Path& path, std::uint32_t peer_isn,
                                std::uint8_t mss_index, std::uint64_t epoch) {
-    // As few words as say it: a flood pays for each.
-    const std::uint64_t tail = epoch << 3 | mss_index;
-    const std::uint64_t mac = over_tuple(
-        path, peer_isn, [&](auto... words) { return siphash_and_tail(key, tail, words...); });
-    return static_cast<std::uint32_t>(mac) << 4 | (static_cast<std::uint32_t>(epoch) & 1) << 3 |
-           mss_index;
+    const std::uint64_t tail = cookie_tail(epoch, mss_index);
+    return cookie_from(
+        over_tuple(path, peer_isn,
+                   [&](auto... words) { return siphash_and_tail(key, tail, words...); }),
+        epoch, mss_index);
 }
 }  // namespace detail
 

@@ -1,5 +1,6 @@
 // Segments of TCP, and ICMP errors about them: what is handed on, what is dropped and as what; and
 // the frame around a segment of ours.
+#include "dataplane/net/checksum.hpp"
 #include "tests/dataplane/net/host.hpp"
 
 namespace skerry::net {
@@ -133,7 +134,7 @@ TEST_F(Segments, BuiltAroundOurs) {
             path.local_udp = 80;
             path.peer_udp = 4000;
             path.vlan_tci = 0x2005;
-            build_tcp(mbuf.get(), path, port);
+            build_tcp(mbuf.get(), path, port, partial_sum(l4.data(), 20));
             const Bytes frame = mbuf.bytes();
             const std::size_t l3 = 18;
             const Bytes sent(frame.end() - static_cast<std::ptrdiff_t>(right.size()), frame.end());

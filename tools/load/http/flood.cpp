@@ -54,14 +54,14 @@ SynPattern::SynPattern(const net::Path& path, const net::PortView& port)
     mbuf.buf_len = sizeof room;
     mbuf.data_off = 128;
     mbuf.nb_segs = 1;
-    const std::uint32_t tcp_bytes = net::tcp::emit(room + mbuf.data_off, syn);
+    const auto [tcp_bytes, tcp_sum] = net::tcp::emit(room + mbuf.data_off, syn);
     mbuf.data_len = static_cast<std::uint16_t>(tcp_bytes);
     mbuf.pkt_len = tcp_bytes;
     net::PortView software = port;
     software.tx_ip_checksum = software.tx_tcp_checksum = false;
     net::Path from_nobody = path;
     from_nobody.local = path.peer;  // of the same family
-    net::build_tcp(&mbuf, from_nobody, software);
+    net::build_tcp(&mbuf, from_nobody, software, tcp_sum);
     frame_.assign(room + mbuf.data_off, room + mbuf.data_off + mbuf.data_len);
 
     tcp_at_ = frame_.size() - tcp_bytes;

@@ -59,6 +59,7 @@ void Host::arrive(const Bytes& frame) {
     auto* data = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
     if (data == nullptr) throw std::runtime_error("a frame does not fit a packet buffer");
     std::copy(frame.begin(), frame.end(), reinterpret_cast<std::uint8_t*>(data));
+    if (takes_short_way && stack_->answer_flood({&mbuf, 1}, 0, now_us_) == 0) return;
     const net::Frame found = net::classify(mbuf, 0, ports_[0], 4600, neighbours_, 1);
     if (found.kind == net::FrameKind::tcp || found.kind == net::FrameKind::tcp_error) {
         stack_->input(mbuf, found, now_us_);

@@ -37,8 +37,10 @@ class Host {
 
     net::tcp::Stack& stack() { return *stack_; }
     std::uint64_t now_us() const { return now_us_; }
-    // A frame arrives: classified, and given to the stack if it is its business.
+    // A frame arrives: classified, and given to the stack if it is its business. Shown to
+    // answer_flood() first, if `takes_short_way`.
     void arrive(const Bytes& frame);
+    bool takes_short_way = false;
     // Lets time pass up to `until_us`, or to the first frame that is sent if `stop_at_frame`.
     void pass(std::uint64_t until_us, bool stop_at_frame);
     void flush();  // what a turn of the core does after everything else

@@ -43,7 +43,9 @@ void Session::run(const Script& script) {
 }
 
 void Session::start() {
-    if (host_ == nullptr) host_ = std::make_unique<Host>(options_, mtu_);
+    if (host_ != nullptr) return;
+    host_ = std::make_unique<Host>(options_, mtu_);
+    host_->takes_short_way = short_way_;
 }
 
 void Session::step(const Line& line, bool turn_goes_on) {
@@ -286,8 +288,8 @@ void Session::finish() {
                        " packet buffers were never freed"};
 }
 
-std::string run_script(const Script& script) {
-    Session session;
+std::string run_script(const Script& script, bool short_way) {
+    Session session(short_way);
     std::string wrong;
     try {
         session.run(script);

@@ -9,7 +9,7 @@
 namespace skerry::timeline {
 
 // Empty if everything happened as the script says, and nothing else did; otherwise what did not,
-// and what had happened before.
-std::string run_script(const Script& script);
+// and what had happened before. `short_way`: frames go by Stack::answer_flood() first.
+std::string run_script(const Script& script, bool short_way = false);
 
 }  // namespace skerry::timeline

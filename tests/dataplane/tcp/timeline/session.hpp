@@ -44,6 +44,7 @@ struct Peer {
 
 class Session {
   public:
+    explicit Session(bool short_way) : short_way_(short_way) {}
     void run(const Script& script);
     const std::vector<std::string>& log() const { return log_; }
     void finish();  // nothing is left over: frames, buffers
@@ -82,6 +83,7 @@ class Session {
     void sends(const std::vector<std::string>& words, std::uint64_t latest_us);
     void icmp(const std::vector<std::string>& words);
 
+    const bool short_way_;
     net::tcp::Options options_;
     std::uint16_t mtu_ = 1500;
     bool v6_ = false;

@@ -35,8 +35,10 @@ TEST_P(TcpTimeline, IsKept) {
     std::string error;
     const auto script = parse_script(GetParam() + ".tl", text.str(), error);
     ASSERT_TRUE(script) << error;
-    const std::string wrong = run_script(*script);
-    if (!wrong.empty()) ADD_FAILURE() << wrong;
+    for (const bool short_way : {false, true}) {
+        const std::string wrong = run_script(*script, short_way);
+        if (!wrong.empty()) ADD_FAILURE() << wrong << (short_way ? "by the short way" : "");
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Scripts, TcpTimeline, testing::ValuesIn(all_scripts()),
