@@ -22,10 +22,10 @@ inline constexpr std::uint32_t kReadyJailsMax = 64;
 // Descriptors of a spawn, native: channel, doorbells, wake, ready, log, then done[core_count].
 inline constexpr std::size_t kFixedFds = 5;
 inline constexpr std::size_t kFdsMax = kFixedFds + channel::kMaxCores + 1;
-// What a blank may have for a channel, until it has one: as a function with one slot, the usual
-// payloads, and what a caller says beside its argument.
+// What a blank may have for a channel, until it has one: as a function with one slot and those
+// behind it, the usual payloads, and what a caller says beside its argument.
 inline constexpr std::uint64_t kBlankChannelBytes =
-    channel::channel_bytes(1, channel::slot_stride(65536 + 4096, 65536));
+    channel::channel_bytes(1 + channel::kAheadSlots, channel::slot_stride(65536 + 4096, 65536));
 
 enum class MessageKind : std::uint32_t {
     spawn = 1,    // to the warden, with descriptors: those above, or of a kind that speaks the

@@ -134,10 +134,10 @@ TEST_F(Blanks, HaveAChannelOfTheFunctionsSize) {
         (void)assignment(entry);
         struct stat found {};
         ASSERT_EQ(::fstat(assigned_fds_.at(0).get(), &found), 0);
-        EXPECT_EQ(
-            static_cast<std::uint64_t>(found.st_size),
-            channel::channel_bytes(
-                1, channel::slot_stride(payload_bytes + wire::kContextBytesMax, payload_bytes)));
+        EXPECT_EQ(static_cast<std::uint64_t>(found.st_size),
+                  channel::channel_bytes(
+                      1 + channel::kAheadSlots,
+                      channel::slot_stride(payload_bytes + wire::kContextBytesMax, payload_bytes)));
         EXPECT_LE(static_cast<std::uint64_t>(found.st_size), warden::kBlankChannelBytes);
         make_blank_pool(2, 16);
     }
