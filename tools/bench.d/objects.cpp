@@ -115,6 +115,48 @@ void handover(benchmark::State& state) {
 }
 BENCHMARK(handover)->UseRealTime();
 
+// Requests that are handed over ahead, by eights: the first thread posts them and takes back what
+// has not begun, a second one is the worker that begins one after the other. A turn is eight.
+void handed_ahead(benchmark::State& state) {
+    static channel::PendingLine pending;
+    static channel::AsleepLine worker;
+    constexpr std::uint32_t kSlots = 1 + channel::kAheadSlots;
+    const bool is_worker = state.thread_index() != 0;
+    std::uint32_t next = 0;
+    for (auto _ : state) {
+        if (!is_worker) benchmark::DoNotOptimize(channel::post(pending, worker, 0xff));
+        for (std::uint32_t i = 0; i < kSlots; ++i) {
+            if (is_worker || state.threads() == 1) {
+                next = channel::take_one(pending, next);
+                benchmark::DoNotOptimize(next);
+            } else {
+                benchmark::DoNotOptimize(channel::take_back(pending, std::uint64_t{1} << i));
+            }
+        }
+    }
+    state.SetItemsProcessed(state.iterations() * kSlots);
+}
+BENCHMARK(handed_ahead)->Threads(1)->Threads(2)->UseRealTime();
+
+void handed_ahead_mutex(benchmark::State& state) {
+    static std::mutex mutex;
+    static std::uint64_t pending;
+    constexpr std::uint32_t kSlots = 1 + channel::kAheadSlots;
+    for (auto _ : state) {
+        if (state.thread_index() == 0) {
+            const std::lock_guard lock(mutex);
+            pending |= 0xff;
+        }
+        for (std::uint32_t i = 0; i < kSlots; ++i) {
+            const std::lock_guard lock(mutex);
+            pending &= ~(std::uint64_t{1} << i);
+            benchmark::DoNotOptimize(pending);
+        }
+    }
+    state.SetItemsProcessed(state.iterations() * kSlots);
+}
+BENCHMARK(handed_ahead_mutex)->Threads(1)->Threads(2)->UseRealTime();
+
 // What a limit of CPU time costs an invocation: its slot taken and left, and one look at who is
 // over. With two threads the first one is the watch, which looks all the time; it does so every
 // 10 ms.
