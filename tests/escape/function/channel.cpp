@@ -22,7 +22,13 @@ struct Mapped {
     std::byte* base = nullptr;
     std::size_t bytes = 0;
     ChannelHeader& header() const { return *reinterpret_cast<ChannelHeader*>(base); }
-    SlotControl& slot() const { return *reinterpret_cast<SlotControl*>(base + kHeaderBytes); }
+    // That of the invocation which is executing.
+    std::uint32_t number() const { return header().worker.begun_slot.load() % kMaxSlotsPerChannel; }
+    std::uint64_t bit() const { return std::uint64_t{1} << number(); }
+    SlotControl& slot() const {
+        const std::size_t at = kHeaderBytes + std::size_t{number()} * header().slot_stride;
+        return *reinterpret_cast<SlotControl*>(base + at);
+    }
     void claim(std::uint64_t bits) const {
         const std::uint64_t one = 1;
         for (std::uint32_t core = 0; core < kMaxCores; ++core)
@@ -40,13 +46,13 @@ Mapped map_channel() {
     return {static_cast<std::byte*>(base), bytes};
 }
 
-// Answers the request in the only slot with what skerryd must not believe.
+// Answers the request with what skerryd must not believe.
 void lie(std::uint64_t sequence, std::uint32_t bytes, std::uint32_t status) {
     const Mapped at = map_channel();
     at.slot().response_seq = at.slot().request_seq + sequence;
     at.slot().response_bytes = bytes;
     at.slot().response_status = status;
-    at.claim(1);
+    at.claim(at.bit());
     sleep_for_ever();
 }
 
@@ -58,7 +64,7 @@ void storm(Report& report, const Words&) {
     const time_t end = now.tv_sec + 1;
     long rings = 0;
     for (; now.tv_sec < end; ++rings) {
-        at.claim(~std::uint64_t{1});
+        at.claim(~at.bit());
         if (rings % 64 == 0) ::clock_gettime(CLOCK_MONOTONIC, &now);
     }
     report.say("rang", rings > 1000 ? "yes" : "no");
@@ -116,7 +122,7 @@ void exit_in_answer(Report&, const Words&) {
     at.slot().response_seq = at.slot().request_seq;
     at.slot().response_bytes = 16;
     at.slot().response_status = 0;
-    at.claim(1);
+    at.claim(at.bit());
     (void)::kill(::getpid(), SIGKILL);
     ::_exit(0);
 }
