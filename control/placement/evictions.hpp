@@ -1,7 +1,7 @@
 // What ending idle workers for room comes to: how long an idle worker survives at present, and how
 // many of those that were ended were missed (select/warmth.hpp: keep, crowding). As the simulator's
-// regions count them (tools/sim/region.cpp), but that both are forgotten when there is room again.
-// Control thread.
+// large worlds count them (tools/sim/region.cpp), but that both are forgotten when there is room
+// again; its worlds with single workers (tools/sim/pool.hpp) use this. One thread.
 #pragma once
 
 #include <algorithm>

@@ -114,8 +114,8 @@ Report Engine::report_of(std::uint32_t r, std::int64_t now_us) const {
                         .slots = wire::saturated(pool.limits().workers),
                         .service_us = static_cast<std::uint32_t>(load.service_us)});
     report.wait_us = static_cast<std::int32_t>(taken.wait_us);
-    report.keep_s = static_cast<float>(pool.keep_us() * 1e-6);
-    report.crowding = static_cast<float>(pool.crowding());
+    report.keep_s = static_cast<float>(pool.evictions().keep_us()) * 1e-6f;
+    report.crowding = static_cast<float>(pool.evictions().crowding_permille()) * 1e-3f;
     return report;
 }
 

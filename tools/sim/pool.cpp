@@ -1,22 +1,16 @@
 #include "tools/sim/pool.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace skerry::sim {
-namespace {
-
-constexpr double kEvictionsRemembered = 16;
-
-}  // namespace
 
 Pool::Pool(PoolLimits limits, std::uint32_t functions, StartTime start_us)
     : limits_(limits),
       start_us_(std::move(start_us)),
       places_(limits.workers),
       of_(functions),
-      keep_us_(static_cast<double>(limits.keep_us)) {}
+      evictions_(static_cast<std::uint64_t>(limits.keep_us), functions) {}
 
 void Pool::begin(Worker& worker, const Job& job, std::int64_t now_us) {
     worker.state = State::busy;
@@ -62,8 +56,7 @@ bool Pool::start(std::uint32_t function, std::int64_t now_us) {
     Of& of = of_[function];
     ++of.workers;
     ++of.starting;
-    if (of.evicted_us >= 0 && now_us - of.evicted_us < limits_.keep_us) regrets_ += 1;
-    of.evicted_us = -1;
+    evictions_.started(function, static_cast<std::uint64_t>(now_us));
     alarms_.push_back(
         {now_us + start_us_(function), static_cast<std::uint32_t>(place - places_.begin())});
     return true;
@@ -78,23 +71,10 @@ bool Pool::make_room(std::uint32_t for_function, std::int64_t now_us) {
         if (oldest == nullptr || worker.used_us < oldest->used_us) oldest = &worker;
     }
     if (oldest == nullptr) return false;
-    fade(now_us);
-    keep_us_ += (static_cast<double>(now_us - oldest->used_us) - keep_us_) / kEvictionsRemembered;
-    evictions_ += 1;
-    Of& of = of_[oldest->function];
+    evictions_.evicted(oldest->function, static_cast<std::uint64_t>(now_us - oldest->used_us),
+                       of_[oldest->function].workers == 1, static_cast<std::uint64_t>(now_us));
     end(*oldest);
-    if (of.workers == 0) of.evicted_us = now_us;
     return true;
-}
-
-// Half of what was is forgotten in a keep-alive.
-void Pool::fade(std::int64_t now_us) {
-    const auto keep_us = static_cast<double>(limits_.keep_us);
-    const double left = std::exp2(-static_cast<double>(now_us - faded_us_) / keep_us);
-    faded_us_ = now_us;
-    keep_us_ = keep_us + (keep_us_ - keep_us) * left;
-    evictions_ *= left;
-    regrets_ *= left;
 }
 
 void Pool::end(Worker& worker) {
@@ -141,7 +121,7 @@ void Pool::end_idle(std::uint32_t function, std::int64_t now_us) {
 }
 
 void Pool::step(std::int64_t now_us) {
-    fade(now_us);
+    evictions_.fade(static_cast<std::uint64_t>(now_us));
     for (std::uint32_t f = 0; f < of_.size(); ++f) {
         const Of& of = of_[f];
         while (of.workers < of.minimum)

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "control/placement/evictions.hpp"
+
 namespace skerry::sim {
 
 struct PoolLimits {
@@ -73,10 +75,8 @@ class Pool {
     std::uint32_t in_flight() const { return busy_ + waiting_; }
     std::uint32_t waiting() const { return waiting_; }
     const PoolLimits& limits() const { return limits_; }
-    // Of idle workers that had to make room: for how long they survive at present, and the share of
-    // those that ended so and were missed. Forgotten while there is room.
-    double keep_us() const { return keep_us_; }
-    double crowding() const { return evictions_ < 1 ? 0 : std::min(1.0, regrets_ / evictions_); }
+    // Of idle workers that had to make room.
+    const placement::Evictions& evictions() const { return evictions_; }
 
   private:
     enum class State : std::uint8_t { none, starting, idle, busy };
@@ -93,7 +93,6 @@ class Pool {
     struct Of {
         std::uint32_t workers = 0, starting = 0, busy = 0, minimum = 0;
         bool keep_idle = true;
-        std::int64_t evicted_us = -1;  // when its last worker made room; -1: it did not
         std::deque<Waiting> queue;
     };
 
@@ -103,15 +102,13 @@ class Pool {
     bool make_room(std::uint32_t for_function, std::int64_t now_us);
     void end_idle(std::uint32_t function, std::int64_t now_us);
     void end(Worker& worker);
-    void fade(std::int64_t now_us);
 
     PoolLimits limits_;
     StartTime start_us_;
     std::vector<Worker> places_;
     std::vector<Of> of_;
     std::uint32_t count_ = 0, busy_ = 0, waiting_ = 0;
-    double keep_us_, evictions_ = 0, regrets_ = 0;
-    std::int64_t faded_us_ = 0;
+    placement::Evictions evictions_;
     std::vector<Alarm> alarms_;
     std::vector<Begun> begun_;
 };

@@ -119,18 +119,19 @@ TEST_F(PoolTest, WhoMadeRoomAndIsMissedIsCrowding) {
     make(1, 4, 60'000 * kMs);
     ask(1, 0);
     until(1000 * kMs);
-    EXPECT_EQ(pool->keep_us(), 60'000.0 * kMs);
+    EXPECT_EQ(pool->evictions().keep_us(), 60'000u * kMs);
     ask(2, 1);  // ends the other's only worker
     until(2000 * kMs);
-    EXPECT_LT(pool->keep_us(), 60'000.0 * kMs);
-    EXPECT_EQ(pool->crowding(), 0);
+    EXPECT_LT(pool->evictions().keep_us(), 60'000u * kMs);
+    EXPECT_EQ(pool->evictions().crowding_permille(), 0u);
     pool->step(2000 * kMs);
     ask(3, 0);  // which is asked for again
     until(3000 * kMs);
-    EXPECT_GT(pool->crowding(), 0.4);
+    EXPECT_GT(pool->evictions().crowding_permille(), 400u);
     for (std::int64_t minute = 1; minute <= 20; ++minute) pool->step(minute * 60'000 * kMs);
-    EXPECT_NEAR(pool->keep_us(), 60'000.0 * kMs, 100.0 * kMs) << "there is room again";
-    EXPECT_EQ(pool->crowding(), 0);
+    EXPECT_NEAR(static_cast<double>(pool->evictions().keep_us()), 60'000.0 * kMs, 100.0 * kMs)
+        << "there is room again";
+    EXPECT_EQ(pool->evictions().crowding_permille(), 0u);
 }
 
 TEST_F(PoolTest, WhatIsKeptGivesNoPlace) {
