@@ -21,7 +21,7 @@ std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
 }
 
 // Empty: it is none.
-std::string origin_of(const std::string& text) {
+std::string parsed_origin(const std::string& text) {
     const std::unique_ptr<CURLU, FreeUrl> url(curl_url());
     if (!url ||
         curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_DISALLOW_USER) != CURLUE_OK)
@@ -34,6 +34,14 @@ std::string origin_of(const std::string& text) {
     if (host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_.:[]") != std::string::npos)
         return {};
     return scheme + "://" + host + ":" + part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+}
+
+// The same, for texts whose host has only one meaning. "%384" is parsed as the name "84", which as
+// a name in a URL is the address 0.0.0.84: what is compared must be what is connected to.
+std::string origin_of(const std::string& text) {
+    std::string origin = parsed_origin(text);
+    if (origin.empty() || parsed_origin(origin) != origin) return {};
+    return origin;
 }
 
 }  // namespace

@@ -56,7 +56,8 @@ TEST(Target, WhatAUrlMayBe) {
           std::string("example.org/a"), std::string("https://"),
           std::string("https://user@example.org/"), std::string("https://user:secret@example.org/"),
           std::string("https://example.org/a b"), std::string("http://0%7f.1/"),
-          std::string("http://a%2f@b/"), std::string("https://example.org/\r\nX: y"),
+          std::string("https://%384//"), std::string("http://a%2f@b/"),
+          std::string("https://example.org/\r\nX: y"),
           "https://example.org/" + std::string(3000, 'a')}) {
         const auto target = make_target(url, {});
         ASSERT_FALSE(target) << url;
