@@ -68,7 +68,7 @@ def test_h2load(lab):
 
 
 def test_hey(lab):
-    """Go's net/http as a client: what bombardier's -H mode and vegeta are made of, too."""
+    """Go's net/http as a client: what bombardier's --http1 mode and vegeta are made of, too."""
     for words in ([], ["-disable-keepalive"]):
         done = lab.run("hey", "-n", "2000", "-c", "20", "-m", "POST", "-D", file_with(lab, b"{}" * 500), *words, url(lab))
         equal(done.returncode, 0, done.stderr)
@@ -76,6 +76,19 @@ def test_hey(lab):
         equal(sum(statuses.values()), 2000, done.stdout)
         assert statuses.get(200, 0) > 0 and set(statuses) <= {200, 429}, done.stdout
         assert "Error distribution" not in done.stdout, done.stdout
+
+
+def test_fasthttp(lab):
+    """bombardier's engine, as its default client sets it up: small bodies, chunked ones, the largest, and none."""
+    for words, count in ((["-c", "20", "-n", "4000", "-b", "500"], 4000), (["-c", "8", "-n", "400", "-b", "20000", "-stream"], 400),
+                         (["-c", "3", "-n", "12", "-b", str(6 * MIB)], 12)):
+        done = lab.run(lab.plan.build / "tests/integration/fasthttp/fasthttp-load", *words, "-echoed", url(lab))
+        equal(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        equal((found["errors"], found["wrong"], sum(found["statuses"].values())), ({}, 0, count), done.stdout)
+        assert found["statuses"].get("200", 0) > 0 and set(found["statuses"]) <= {"200", "429"}, done.stdout
+    done = lab.run(lab.plan.build / "tests/integration/fasthttp/fasthttp-load", "-c", "20", "-n", "4000", "-b", "0", "-m", "GET", url(lab, "/healthz"))
+    equal(json.loads(done.stdout)["statuses"], {"200": 4000}, done.stdout + done.stderr)
 
 
 def test_siege(lab):
