@@ -1,20 +1,17 @@
 #include "control/catalog/catalog.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <limits>
 
 #include "control/catalog/artifacts.hpp"
 #include "control/catalog/catalog_file.hpp"
+#include "control/catalog/database.hpp"
 #include "control/catalog/files.hpp"
+#include "control/catalog/import.hpp"
 #include "dataplane/limits/token_bucket.hpp"
 
 namespace skerry::catalog {
 namespace {
-
-// kMaxFunctions and kMaxTombstones without environments take 11 MiB at most. A version's
-// environment is 4 KiB: what does not fit is refused when it is written.
-constexpr std::uint64_t kMaxFileBytes = 64 << 20;
 
 std::uint64_t leading_64_bits(const std::string& hex) {
     std::uint64_t key = 0;
@@ -29,20 +26,6 @@ Status in_range(const char* key, std::uint32_t found, std::uint32_t least, std::
     if (found >= least && found <= most) return ok();
     return Error{EINVAL, std::string(key) + ": found " + std::to_string(found) + ", allowed " +
                              std::to_string(least) + " to " + std::to_string(most)};
-}
-
-// With the list of versions that was given, or without one the list known before; with `current` in
-// it.
-void complete_versions(const Function* before, Function& function) {
-    std::vector<std::string>& all = function.versions;
-    if (all.empty() && before != nullptr) {
-        all = before->versions;
-        function.builds.insert(before->builds.begin(), before->builds.end());
-        function.signatures.insert(before->signatures.begin(), before->signatures.end());
-    }
-    if (std::find(all.begin(), all.end(), function.current) == all.end())
-        all.push_back(function.current);
-    forget_oldest(function);
 }
 
 bool is_network_name(const std::string& text) {
@@ -170,100 +153,24 @@ Status validate(const Limits& limits, const Runtime& runtime) {
                              " takes one invocation at a time"};
 }
 
-Status State::put(const Function& function) {
-    if (Status valid = validate_name(function.name); !valid) return valid;
-    const auto before = functions.find(function.name);
-    Function stored = function;
-    complete_versions(before == functions.end() ? nullptr : &before->second, stored);
-    if (Status valid = validate(stored); !valid) return valid;
-    if (before == functions.end() && functions.size() >= kMaxFunctions)
-        return Error{ENOSPC, "found " + std::to_string(kMaxFunctions) +
-                                 " functions, the most there can be; delete one first"};
-    const std::uint64_t key = function_key(function.name);
-    for (const auto& [name, other] : functions)
-        if (name != function.name && function_key(name) == key)
-            return Error{EEXIST, "the key of \"" + function.name + "\" is that of \"" + name +
-                                     "\" too; choose another name"};
-    functions[function.name] = std::move(stored);
-    return ok();
-}
-
-Status State::erase(const std::string& name) {
-    if (functions.erase(name) == 0)
-        return Error{ENOENT, "no function \"" + name.substr(0, 64) + "\""};
-    return ok();
-}
-
-Status State::replace(const Function& function) {
-    const auto at = functions.find(function.name);
-    if (at == functions.end()) return Error{ENOENT, "no function \"" + function.name + "\""};
-    if (Status valid = validate(function); !valid) return valid;
-    at->second = function;
-    return ok();
-}
-
-Status State::set_alias(const std::string& name, const std::string& alias,
-                        const std::string& version) {
-    const auto at = functions.find(name);
-    if (at == functions.end()) return Error{ENOENT, "no function is called \"" + name + "\""};
-    if (Status valid = validate_alias(alias); !valid) return valid;
-    Function& function = at->second;
-    const std::string digest = find_version(function, version);
-    if (digest.empty())
-        return Error{ENOENT, "\"" + name + "\" has no version " + version.substr(0, 64) +
-                                 "; see skerryctl function describe " + name};
-    if (function.aliases.count(alias) == 0 && function.aliases.size() >= kMaxAliases)
-        return Error{ENOSPC, "found " + std::to_string(kMaxAliases) +
-                                 " aliases, the most a function can have; delete one first"};
-    function.aliases[alias] = digest;
-    function.alias_details.erase(alias);
-    return ok();
-}
-
-Status State::erase_alias(const std::string& name, const std::string& alias) {
-    const auto at = functions.find(name);
-    if (at == functions.end()) return Error{ENOENT, "no function is called \"" + name + "\""};
-    if (at->second.aliases.erase(alias) == 0)
-        return Error{ENOENT, "\"" + name + "\" has no alias \"" + alias.substr(0, 64) + "\""};
-    at->second.alias_details.erase(alias);
-    return ok();
-}
-
-Status State::bury(const std::string& name, const std::set<std::string>& regions) {
-    if (regions.empty()) return ok();
-    if (tombstones.count(name) == 0 && tombstones.size() >= kMaxTombstones)
-        return Error{ENOSPC, "found " + std::to_string(kMaxTombstones) +
-                                 " functions that regions have to forget, the most there can be; "
-                                 "is a region down for good? take it out of the configuration"};
-    tombstones[name].insert(regions.begin(), regions.end());
-    return ok();
-}
-
-void State::unbury(const std::string& name, const std::set<std::string>& regions) {
-    const auto at = tombstones.find(name);
-    if (at == tombstones.end()) return;
-    for (const std::string& region : regions) at->second.erase(region);
-    if (at->second.empty()) tombstones.erase(at);
-}
+Catalog::Catalog() = default;
+Catalog::Catalog(Catalog&&) noexcept = default;
+Catalog::~Catalog() = default;
 
 Result<Catalog> Catalog::open(const std::string& state_dir) {
     if (Status made = make_folder(state_dir); !made) return made.error();
+    const std::string path = state_dir + "/catalog.db", json = state_dir + "/catalog.json";
+    remove_temporaries(path);
+    remove_temporaries(json);
+    if (Status made = make_database(path, json); !made) return made.error();
     Catalog catalog;
-    catalog.path_ = state_dir + "/catalog.json";
-    remove_temporaries(catalog.path_);
-    auto bytes = read_file(catalog.path_, kMaxFileBytes);
-    if (!bytes && bytes.error().code == ENOENT && access(catalog.path_.c_str(), F_OK) != 0) {
-        if (Status saved = replace_file(catalog.path_, render(catalog.state_)); !saved)
-            return saved.error();
-        return catalog;
-    }
-    if (!bytes) return bytes.error();
-    auto stored = parse(*bytes);
-    if (!stored)
-        return Error{EINVAL, catalog.path_ + ": damaged: " + stored.error().text +
-                                 "; restore it from a copy, or move it away to start empty: mv " +
-                                 catalog.path_ + " " + catalog.path_ + ".damaged"};
+    auto database = Database::open(path);
+    if (!database) return database.error();
+    catalog.database_ = std::move(*database);
+    auto stored = catalog.database_->read();
+    if (!stored) return stored.error();
     catalog.state_ = std::move(*stored);
+    if (Status ended = end_import(json, *catalog.database_); !ended) return ended.error();
     return catalog;
 }
 
@@ -272,29 +179,51 @@ const Function* Catalog::find(const std::string& name) const {
     return at == state_.functions.end() ? nullptr : &at->second;
 }
 
-Status Catalog::write(State& draft) const {
-    draft.epoch = std::max(state_.epoch, draft.epoch) + 1;
-    const std::string text = render(draft);
-    if (text.size() > kMaxFileBytes)
-        return Error{ENOSPC, path_ + " would have " + std::to_string(text.size()) +
-                                 " bytes, allowed " + std::to_string(kMaxFileBytes) +
-                                 ": delete functions, or give them smaller environments"};
-    return replace_file(path_, text);
+Status Catalog::write(Draft& draft) {
+    const std::uint64_t before = std::max(state_.epoch, draft.epoch);
+    if (before >= std::numeric_limits<std::uint64_t>::max() - 1)
+        return Error{EIO, "the catalog's epoch is as large as it can be"};
+    draft.epoch = before + 1;
+    Differing changed;
+    for (const auto& [name, function] : draft.changed()) changed.functions.insert(name);
+    for (const auto& [name, key] : draft.erased()) changed.functions.insert(name);
+    for (const auto& [name, regions] : draft.changed_tombstones()) changed.tombstones.insert(name);
+    // What the file could not be told before is told now.
+    differing_.functions.insert(changed.functions.begin(), changed.functions.end());
+    differing_.tombstones.insert(changed.tombstones.begin(), changed.tombstones.end());
+    Database::Change change{
+        .epoch = draft.epoch, .fleet = draft.fleet, .functions = {}, .tombstones = {}};
+    for (const std::string& name : differing_.functions)
+        change.functions.push_back({name, draft.find(name)});
+    for (const std::string& name : differing_.tombstones)
+        change.tombstones.push_back({name, draft.regions_to_forget(name)});
+    if (Status written = database_->write(change); !written) return written;
+    differing_ = std::move(changed);  // until it is taken
+    draft.written_ = ++writes_;
+    return ok();
+}
+
+void Catalog::take(Draft& draft) noexcept {
+    if (draft.written_ == writes_) {
+        differing_.functions.clear();
+        differing_.tombstones.clear();
+    }
+    state_.take(draft);
 }
 
 Status Catalog::put(const Function& function) {
-    State draft = state_;
-    if (Status done = draft.put(function); !done) return done;
-    if (Status saved = write(draft); !saved) return saved;
-    take(draft);
+    Draft changed(state_);
+    if (Status done = changed.put(function); !done) return done;
+    if (Status saved = write(changed); !saved) return saved;
+    take(changed);
     return ok();
 }
 
 Status Catalog::erase(const std::string& name) {
-    State draft = state_;
-    if (Status done = draft.erase(name); !done) return done;
-    if (Status saved = write(draft); !saved) return saved;
-    take(draft);
+    Draft changed(state_);
+    if (Status done = changed.erase(name); !done) return done;
+    if (Status saved = write(changed); !saved) return saved;
+    take(changed);
     return ok();
 }
 

@@ -1,10 +1,11 @@
 // The catalog: which functions exist, in which versions, and what regions still have to forget.
-// Kept in `state_dir`/catalog.json, replaced atomically (write, fsync, rename) with each change;
-// artifacts are beside it, see artifacts.hpp.
+// Kept in `state_dir`/catalog.db, a SQLite database to which each change writes what it has
+// changed, in one transaction; artifacts are beside it, see artifacts.hpp.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -163,12 +164,36 @@ Status validate(const Limits& limits, const Runtime& runtime);
 // Function name → regions that may hold it, are to forget it, and have not confirmed that yet.
 using Tombstones = std::map<std::string, std::set<std::string>>;
 
-// All that is kept in the file. Changes are made to a copy; those that fail change nothing.
+class Draft;
+
+// All that is kept.
 struct State {
     std::uint64_t epoch = 1;  // grows with each change, across restarts
     std::map<std::string, Function> functions;
+    std::map<std::uint64_t, std::string> names;  // of the functions, by function_key()
     Tombstones tombstones;
     std::string fleet;  // whose functions these are (control/fleet); empty: this server's own
+
+    // As it was read. EEXIST: there is one of that name, or key.
+    Status add(Function function);
+    // What the draft, which is one of this state, has changed. In exchange the draft gets what was
+    // there before, for its caller to free, and is good for nothing else. Costs what has changed.
+    void take(Draft& draft) noexcept;
+};
+
+// A change that is being made: what is different from a state, and how. The state is not to change
+// meanwhile. What fails changes nothing.
+class Draft {
+  public:
+    explicit Draft(const State& base);
+    Draft(const Draft&) = delete;
+    Draft& operator=(const Draft&) = delete;
+
+    // As it is with what has changed so far. Pointers are good until the next change of the same
+    // function. nullptr: there is none.
+    const Function* find(const std::string& name) const;
+    // Empty: no region has to forget it.
+    const std::set<std::string>& regions_to_forget(const std::string& name) const;
 
     // Adds or updates; makes `current` current. Refuses a name whose key collides with another's,
     // and more than kMaxFunctions.
@@ -184,36 +209,76 @@ struct State {
     // ENOSPC: kMaxTombstones functions wait already.
     Status bury(const std::string& name, const std::set<std::string>& regions);
     void unbury(const std::string& name, const std::set<std::string>& regions);
+
+    // What has changed.
+    const State& base() const { return base_; }
+    const std::map<std::string, Function>& changed() const { return put_; }
+    const std::map<std::string, std::uint64_t>& erased() const { return erased_; }  // name → key
+    const Tombstones& changed_tombstones() const { return tombstones_; }  // of none: no region
+
+    std::uint64_t epoch;
+    std::string fleet;
+
+  private:
+    friend struct State;
+    friend class Catalog;
+    Function* edit(const std::string& name);
+
+    const State& base_;
+    std::map<std::string, Function> put_;           // new ones, and those of the base that differ
+    std::map<std::string, std::uint64_t> erased_;   // of the base
+    std::map<std::uint64_t, std::string> names_;    // of the new ones
+    Tombstones tombstones_;                         // those that differ
+    std::size_t function_count_, tombstone_count_;  // with what has changed
+    std::uint64_t written_ = 0;                     // Catalog::writes_, when it was
 };
+
+class Database;
 
 // A change has three steps: a draft() is changed, written, and taken. Only the last one touches
 // what others read, and only the second one waits for the disk: whoever shares a Catalog lets one
-// thread at a time change it, and needs to keep readers out for take() alone.
+// thread at a time change it, and needs to keep readers out for take() alone. Each step costs what
+// has changed, however many functions there are.
 class Catalog {
   public:
-    // Opens or creates. A damaged file is an error that names it; it is never overwritten silently.
+    // Opens or creates; a catalog.json of earlier versions is taken over (import.hpp). A damaged
+    // file is an error that names it; it is never overwritten silently.
     static Result<Catalog> open(const std::string& state_dir);
+    Catalog(Catalog&&) noexcept;  // not while there is a draft
+    ~Catalog();
 
     const std::map<std::string, Function>& functions() const { return state_.functions; }
     const Tombstones& tombstones() const { return state_.tombstones; }
     std::uint64_t epoch() const { return state_.epoch; }
     const Function* find(const std::string& name) const;
 
-    State draft() const { return state_; }
+    Draft draft() const { return Draft(state_); }
     const std::string& fleet() const { return state_.fleet; }
-    // Persisted when this returns; gives the draft its epoch, one more than both have. ENOSPC: it
-    // would be too large to be read again.
-    Status write(State& draft) const;
-    // `written` has what was there before, for its caller to free.
-    void take(State& written) noexcept { std::swap(state_, written); }
+    // Persisted when this returns; gives the draft its epoch, one more than both have. EFBIG: the
+    // file would be too large. EIO: whatever else the disk, or who else uses the file, does not
+    // allow; the text says what.
+    Status write(Draft& draft);
+    // Of a draft that write() was asked to write. If it could not, what it has changed stands until
+    // this process ends, and is written with the next draft that can be. `draft` has what was there
+    // before, for its caller to free.
+    void take(Draft& draft) noexcept;
 
     // All three steps.
     Status put(const Function& function);
     Status erase(const std::string& name);
 
   private:
-    std::string path_;
+    // Names whose rows in the file may say something else than state_.
+    struct Differing {
+        std::set<std::string> functions, tombstones;
+    };
+
+    Catalog();
+
+    std::unique_ptr<Database> database_;
     State state_;
+    Differing differing_;
+    std::uint64_t writes_ = 0;
 };
 
 }  // namespace skerry::catalog

@@ -235,14 +235,11 @@ State read(const json& root) {
     const json& functions = member(root, "functions");
     if (!functions.is_array() || functions.size() > kMaxFunctions)
         throw Damage{"\"functions\" is not a list of at most " + std::to_string(kMaxFunctions)};
-    std::set<std::uint64_t> keys;
     for (const auto& object : functions) {
         Function f = read_function(object);
         if (Status valid = validate(f); !valid)
             throw Damage{"function \"" + f.name + "\": " + valid.error().text};
-        if (!keys.insert(function_key(f.name)).second)
-            throw Damage{"function \"" + f.name + "\" is there twice"};
-        state.functions.emplace(f.name, std::move(f));
+        if (Status added = state.add(std::move(f)); !added) throw Damage{added.error().text};
     }
     state.tombstones = read_tombstones(root);
     state.fleet = text_or_none(root, "fleet");

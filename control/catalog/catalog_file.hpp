@@ -1,4 +1,5 @@
-// catalog.json: its reading and writing. Internal to control/catalog.
+// A function as JSON: in catalog.db and in a fleet's records; and the catalog.json of earlier
+// versions, which is only read. Internal to control/catalog and control/fleet.
 #pragma once
 
 #include <string>
@@ -8,10 +9,9 @@
 
 namespace skerry::catalog {
 
-inline constexpr std::uint64_t kFormat = 1;
+inline constexpr std::uint64_t kFormat = 1;  // of catalog.json
 
-std::string render(const State& state);
-std::string render(const Function& function);  // as it is in there, on one line
+std::string render(const Function& function);  // on one line
 // Strict: what `render` never writes is damage. The error says where, and does not name the file.
 Result<State> parse(std::string_view json);
 Result<Function> parse_function(std::string_view json);

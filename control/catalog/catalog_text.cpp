@@ -1,4 +1,4 @@
-// What catalog.json says: see catalog_file.cpp for how it is read.
+// What is written of a function: see catalog_file.cpp for how it is read.
 #include <nlohmann/json.hpp>
 
 #include "control/catalog/catalog_file.hpp"
@@ -78,21 +78,6 @@ json function_json(const Function& f) {
 
 std::string render(const Function& function) {
     return function_json(function).dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-std::string render(const State& stored) {
-    json functions = json::array();
-    for (const auto& [name, function] : stored.functions)
-        functions.push_back(function_json(function));
-    json tombstones = json::array();
-    for (const auto& [name, regions] : stored.tombstones)
-        tombstones.push_back({{"name", name}, {"regions", regions}});
-    json root = {{"format", kFormat},
-                 {"epoch", stored.epoch},
-                 {"functions", std::move(functions)},
-                 {"tombstones", std::move(tombstones)}};
-    if (!stored.fleet.empty()) root["fleet"] = stored.fleet;
-    return root.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace skerry::catalog

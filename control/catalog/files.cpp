@@ -10,11 +10,6 @@
 #include "sandbox/base/unique_fd.hpp"
 
 namespace skerry::catalog {
-namespace {
-
-constexpr char kTemporary[] = ".tmp-";
-
-}  // namespace
 
 Status make_folder(const std::string& path) {
     if (mkdir(path.c_str(), 0755) == 0) {
@@ -40,7 +35,7 @@ Status write_all(int fd, std::string_view bytes, const std::string& name) {
 }
 
 Status replace_file(const std::string& path, std::string_view bytes) {
-    std::string temporary = path + kTemporary + "XXXXXX";
+    std::string temporary = path + kTemporaryMark + "XXXXXX";
     // Mode 0600: a catalog has the environments of functions, and with them what tenants call
     // secret.
     UniqueFd fd(mkostemp(temporary.data(), O_CLOEXEC));
@@ -58,7 +53,7 @@ Status replace_file(const std::string& path, std::string_view bytes) {
 
 void remove_temporaries(const std::string& path) {
     namespace fs = std::filesystem;
-    const std::string prefix = fs::path(path).filename().string() + kTemporary;
+    const std::string prefix = fs::path(path).filename().string() + kTemporaryMark;
     std::error_code error, ignored;
     fs::directory_iterator entry(fs::path(path).parent_path(), error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error))

@@ -1,4 +1,4 @@
-// A function's limits as JSON, each under its name: in catalog.json, in a fleet's records, and in
+// A function's limits as JSON, each under its name: in the catalog, in a fleet's records, and in
 // what the admin API shows. Pure; any thread.
 #pragma once
 

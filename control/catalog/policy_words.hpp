@@ -1,4 +1,4 @@
-// A policy's values as they are written: in catalog.json, in the management API, on the command
+// A policy's values as they are written: in the catalog, in the management API, on the command
 // line.
 #pragma once
 

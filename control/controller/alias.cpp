@@ -32,13 +32,13 @@ ApiResult<AliasOutcome> Controller::alias(const std::string& name, const std::st
     AliasOutcome outcome{.function = name, .alias = alias, .version = {}};
     std::uint64_t publication = 0;
     const Status stored = store(
-        [&](catalog::State& state) -> Status {
-            const auto function = state.functions.find(name);
-            if (function != state.functions.end() && function->second.aliases.count(alias) != 0)
-                outcome.version = function->second.aliases.at(alias);
-            if (version.empty()) return state.erase_alias(name, alias);
-            const Status set = state.set_alias(name, alias, version);
-            if (set) outcome.version = state.functions.at(name).aliases.at(alias);
+        [&](catalog::Draft& draft) -> Status {
+            const catalog::Function* function = draft.find(name);
+            if (function != nullptr && function->aliases.count(alias) != 0)
+                outcome.version = function->aliases.at(alias);
+            if (version.empty()) return draft.erase_alias(name, alias);
+            const Status set = draft.set_alias(name, alias, version);
+            if (set) outcome.version = draft.find(name)->aliases.at(alias);
             return set;
         },
         [&] {

@@ -192,8 +192,8 @@ Status Controller::start() {
                 spdlog::warn("{} may still be in region {}, which is not configured any more", name,
                              region);
                 (void)store(
-                    [&, &name = name](catalog::State& state) {
-                        state.unbury(name, {region});
+                    [&, &name = name](catalog::Draft& draft) {
+                        draft.unbury(name, {region});
                         return ok();
                     },
                     {});

@@ -275,11 +275,11 @@ class Controller final : public admin::Backend,
     // converge.cpp
     static admin::DeployRequest push_of(const catalog::Function& function);
     bool replicates_to(const catalog::Policy& policy, std::uint32_t region) const;
-    Status store(const std::function<Status(catalog::State&)>& change,
+    Status store(const std::function<Status(catalog::Draft&)>& change,
                  const std::function<void()>& taken, bool even_if_not_written = false);
-    Status store_here(const std::function<Status(catalog::State&)>& change,
+    Status store_here(const std::function<Status(catalog::Draft&)>& change,
                       const std::function<void()>& taken);
-    Status write_and_take(catalog::State& draft, const std::function<void()>& taken,
+    Status write_and_take(catalog::Draft& draft, const std::function<void()>& taken,
                           bool even_if_not_written);
     // What a call is told when store() has failed.
     static admin::ApiError store_refusal(const Error& error);
@@ -295,7 +295,7 @@ class Controller final : public admin::Backend,
     Status fetch_artifact(const catalog::Build& build, const std::string& by);
     Status follow(const fleet::Record& record, std::uint64_t revision);
     Status follow_deletion(const std::string& name, std::uint64_t revision);
-    void put_as_told(catalog::State& state, const catalog::Function& function) const;
+    void put_as_told(catalog::Draft& draft, const catalog::Function& function) const;
 
     // erase.cpp
     std::set<std::string> regions_with(const std::string& name) const;

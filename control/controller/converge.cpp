@@ -22,14 +22,13 @@ bool Controller::replicates_to(const catalog::Policy& policy, std::uint32_t regi
 // Changes the catalog, on the disk first. The control lock is taken for what comes after that:
 // `taken` is called with it. `even_if_not_written`: the change stands until this server ends, and
 // the next one that can be written brings it to the disk.
-Status Controller::store(const std::function<Status(catalog::State&)>& change,
+Status Controller::store(const std::function<Status(catalog::Draft&)>& change,
                          const std::function<void()>& taken, bool even_if_not_written) {
     const std::lock_guard one_at_a_time(storing_);
-    catalog::State draft = catalog_.draft();
+    catalog::Draft draft = catalog_.draft();
     if (const Status changed = change(draft); !changed) return changed;
     if (fleet_ != nullptr) {
-        const std::vector<fleet::Change> changes =
-            fleet::differences(catalog_.functions(), draft.functions);
+        const std::vector<fleet::Change> changes = fleet::differences(draft);
         if (!changes.empty()) {
             if (const Status shared = fleet_->commit(changes); !shared) return shared;
             // The others have it, so this server has, too: with a full disk until it ends, and
@@ -43,15 +42,15 @@ Status Controller::store(const std::function<Status(catalog::State&)>& change,
 }
 
 // The same, of what concerns nobody else, or what others have said.
-Status Controller::store_here(const std::function<Status(catalog::State&)>& change,
+Status Controller::store_here(const std::function<Status(catalog::Draft&)>& change,
                               const std::function<void()>& taken) {
     const std::lock_guard one_at_a_time(storing_);
-    catalog::State draft = catalog_.draft();
+    catalog::Draft draft = catalog_.draft();
     if (const Status changed = change(draft); !changed) return changed;
     return write_and_take(draft, taken, false);
 }
 
-Status Controller::write_and_take(catalog::State& draft, const std::function<void()>& taken,
+Status Controller::write_and_take(catalog::Draft& draft, const std::function<void()>& taken,
                                   bool even_if_not_written) {
     const Status written = catalog_.write(draft);
     if (!written && !even_if_not_written) return written;
@@ -187,9 +186,9 @@ void Controller::on_erased(std::uint32_t region, const std::set<std::string>& na
 
 void Controller::forget_tombstones(std::uint32_t region, const std::set<std::string>& names) {
     const Status stored = store(
-        [&](catalog::State& state) {
+        [&](catalog::Draft& draft) {
             for (const std::string& name : names)
-                state.unbury(name, {config_.regions[region].name});
+                draft.unbury(name, {config_.regions[region].name});
             return ok();
         },
         {});

@@ -310,18 +310,17 @@ Status Controller::switch_to(Plan& plan, std::uint64_t& publication) {
             left.insert(config_.regions[r].name);
     }
     const Status stored = store(
-        [&](catalog::State& state) -> Status {
-            state.unbury(plan.next.name, joined);
-            if (const Status buried = state.bury(plan.next.name, left); !buried) return buried;
+        [&](catalog::Draft& draft) -> Status {
+            draft.unbury(plan.next.name, joined);
+            if (const Status buried = draft.bury(plan.next.name, left); !buried) return buried;
             // From what is there now: an alias may have been set since the plan was made.
-            const auto at = state.functions.find(plan.next.name);
-            const catalog::Function* there = at == state.functions.end() ? nullptr : &at->second;
+            const catalog::Function* there = draft.find(plan.next.name);
             catalog::Function next = next_function(there, push_of(plan.next));
             next.details.modified_ms = unix_us() / 1000;
-            next.details.revision = state.epoch + 1;
+            next.details.revision = draft.epoch + 1;
             if (plan.edit != nullptr) plan.refusal = (*plan.edit)(there, next);
             if (plan.refusal) return Error{ECANCELED, plan.refusal->message};
-            return state.put(next);
+            return draft.put(next);
         },
         [&] { publication = commit(plan); });
     if (stored) wake_regions();
@@ -390,7 +389,7 @@ void Controller::give_up(const Plan& plan, const std::vector<admin::RegionOutcom
     }
     if (!forget.empty()) {
         const Status buried =
-            store([&](catalog::State& state) { return state.bury(plan.next.name, forget); }, {},
+            store([&](catalog::Draft& draft) { return draft.bury(plan.next.name, forget); }, {},
                   /*even_if_not_written=*/true);
         if (!buried) spdlog::warn("{}", buried.error().text);
     }

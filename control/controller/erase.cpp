@@ -37,9 +37,9 @@ ApiResult<EraseOutcome> Controller::erase(const std::string& name) {
         regions = regions_with(name);
     }
     const Status stored = store(
-        [&](catalog::State& state) {
-            const Status buried = state.bury(name, regions);
-            return buried ? state.erase(name) : buried;
+        [&](catalog::Draft& draft) {
+            const Status buried = draft.bury(name, regions);
+            return buried ? draft.erase(name) : buried;
         },
         [&] { drop(name); });
     if (!stored) return ApiResult<EraseOutcome>::failure(store_refusal(stored.error()));
@@ -48,8 +48,8 @@ ApiResult<EraseOutcome> Controller::erase(const std::string& name) {
     const std::set<std::string> confirmed = erase_everywhere(name, regions, outcome);
     if (confirmed.empty()) return {std::move(outcome), true, {}};
     const Status forgotten = store(
-        [&](catalog::State& state) {
-            state.unbury(name, confirmed);
+        [&](catalog::Draft& draft) {
+            draft.unbury(name, confirmed);
             return ok();
         },
         {});

@@ -21,7 +21,7 @@ Status Controller::make_fleet() {
     if (!config_.in_fleet()) {
         // What is changed from now on is this server's own.
         if (catalog_.fleet().empty()) return ok();
-        return store_here([](catalog::State& state) { return state.fleet.clear(), ok(); }, {});
+        return store_here([](catalog::Draft& draft) { return draft.fleet.clear(), ok(); }, {});
     }
     const config::Store& store = config_.store;
     etcd::Settings etcd{.endpoints = store.endpoints,
@@ -71,7 +71,7 @@ Status Controller::contribute(const std::string& name) {
 }
 
 Status Controller::joined(const std::string& fleet_id) {
-    return store_here([&](catalog::State& state) { return state.fleet = fleet_id, ok(); }, {});
+    return store_here([&](catalog::Draft& draft) { return draft.fleet = fleet_id, ok(); }, {});
 }
 
 // Regions may be told again, or must be told something else.
@@ -141,22 +141,22 @@ Status Controller::fetch_artifact(const catalog::Build& build, const std::string
 }
 
 // As the fleet has it, and what goes with it here: whom of our regions it concerns.
-void Controller::put_as_told(catalog::State& state, const catalog::Function& function) const {
+void Controller::put_as_told(catalog::Draft& draft, const catalog::Function& function) const {
     std::set<std::string> joined, left;
-    const auto before = state.functions.find(function.name);
+    const catalog::Function* before = draft.find(function.name);
     for (std::uint32_t r = 0; r < config_.regions.size(); ++r) {
         if (replicates_to(function.policy, r))
             joined.insert(config_.regions[r].name);
-        else if (before != state.functions.end() && replicates_to(before->second.policy, r))
+        else if (before != nullptr && replicates_to(before->policy, r))
             left.insert(config_.regions[r].name);
     }
-    state.unbury(function.name, joined);
-    if (const Status buried = state.bury(function.name, left); !buried)
+    draft.unbury(function.name, joined);
+    if (const Status buried = draft.bury(function.name, left); !buried)
         spdlog::warn("{}", buried.error().text);
     // The next revision that is given out here is none that was given out elsewhere.
-    state.epoch = std::max(state.epoch, function.details.revision);
+    draft.epoch = std::max(draft.epoch, function.details.revision);
     for (const auto& [alias, details] : function.alias_details)
-        state.epoch = std::max(state.epoch, details.revision);
+        draft.epoch = std::max(draft.epoch, details.revision);
 }
 
 // With the turn. Like a deploy, but that it is decided already: what fails here is held back here,
@@ -188,12 +188,12 @@ Status Controller::follow(const fleet::Record& record, std::uint64_t revision) {
     if (stopping_) return fail({ECANCELED, "this server is stopping"});
     lock.unlock();
     const Status stored = store_here(
-        [&](catalog::State& state) -> Status {
+        [&](catalog::Draft& draft) -> Status {
             // Changed from here meanwhile: on top of this very revision, or the fleet has refused.
             if (!fleet_->is_news(next.name, revision)) return Error{EALREADY, "it is newer here"};
-            put_as_told(state, next);
-            if (state.functions.count(next.name) != 0) return state.replace(next);
-            return state.put(next);
+            put_as_told(draft, next);
+            if (draft.find(next.name) != nullptr) return draft.replace(next);
+            return draft.put(next);
         },
         [&] {
             commit(plan);
@@ -219,10 +219,10 @@ Status Controller::follow_deletion(const std::string& name, std::uint64_t revisi
         return ok();
     }
     const Status stored = store_here(
-        [&](catalog::State& state) -> Status {
+        [&](catalog::Draft& draft) -> Status {
             if (!fleet_->is_news(name, revision)) return Error{EALREADY, "it is newer here"};
-            if (const Status buried = state.bury(name, regions); !buried) return buried;
-            return state.erase(name);
+            if (const Status buried = draft.bury(name, regions); !buried) return buried;
+            return draft.erase(name);
         },
         [&] {
             drop(name);

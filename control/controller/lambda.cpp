@@ -60,15 +60,15 @@ ApiResult<Function> Controller::change(const std::string& name, const lambda_api
     Function changed;
     std::uint64_t publication = 0;
     const Status stored = store(
-        [&](catalog::State& state) -> Status {
-            const auto at = state.functions.find(name);
-            if (at == state.functions.end()) return Error{ENOENT, "no function is called that"};
-            changed = at->second;
+        [&](catalog::Draft& draft) -> Status {
+            const catalog::Function* there = draft.find(name);
+            if (there == nullptr) return Error{ENOENT, "no function is called that"};
+            changed = *there;
             changed.details.modified_ms = unix_ms();
-            changed.details.revision = state.epoch + 1;
-            refusal = edit(&at->second, changed);
+            changed.details.revision = draft.epoch + 1;
+            refusal = edit(there, changed);
             if (refusal) return Error{ECANCELED, refusal->message};
-            return state.replace(changed);
+            return draft.replace(changed);
         },
         [&] {
             publication = publish();

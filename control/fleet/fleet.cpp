@@ -6,15 +6,14 @@
 
 namespace skerry::fleet {
 
-std::vector<Change> differences(const std::map<std::string, catalog::Function>& before,
-                                const std::map<std::string, catalog::Function>& after) {
+std::vector<Change> differences(const catalog::Draft& draft) {
+    const auto& before = draft.base().functions;
     std::vector<Change> changes;
-    for (const auto& [name, function] : after) {
+    for (const auto& [name, function] : draft.changed()) {
         const auto at = before.find(name);
         if (at == before.end() || !(at->second == function)) changes.push_back({name, &function});
     }
-    for (const auto& [name, function] : before)
-        if (after.count(name) == 0) changes.push_back({name, nullptr});
+    for (const auto& [name, key] : draft.erased()) changes.push_back({name, nullptr});
     return changes;
 }
 

@@ -57,9 +57,8 @@ struct Change {
     const catalog::Function* function = nullptr;  // nullptr: deletes it
 };
 
-// What makes the second of the first; points into the second.
-std::vector<Change> differences(const std::map<std::string, catalog::Function>& before,
-                                const std::map<std::string, catalog::Function>& after);
+// What the draft makes of the functions that it is a draft of; points into the draft.
+std::vector<Change> differences(const catalog::Draft& draft);
 
 class Fleet {
   public:

@@ -5,7 +5,7 @@
 //   PREFIX/deploying/NAME   the member that is deploying it; with its lease
 //   PREFIX/members/NAME     a Member; with its lease
 //
-// Whatever is read is checked as catalog.json is: others can write there, too.
+// Whatever is read is checked as catalog.db is: others can write there, too.
 #pragma once
 
 #include <string>

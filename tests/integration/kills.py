@@ -2,9 +2,11 @@
 have it, answers nothing wrong, and nothing is left of what died.
 
 SKERRY_KILLS: how many (10; a full run has 50). SKERRY_SEED: the moments of an earlier run, as far as they are ours."""
+import contextlib
 import os
 import random
 import signal
+import sqlite3
 import statistics
 import sys
 import threading
@@ -58,7 +60,8 @@ def check_nothing_is_left(service, dead, state, mounts):
 
 
 def needed_artifacts(service):
-    catalog = (service.plan.node_dir("pop") / "catalog.json").read_text()
+    with contextlib.closing(sqlite3.connect(service.plan.node_dir("pop") / "catalog.db")) as database:
+        catalog = "".join(body for (body,) in database.execute("SELECT body FROM functions"))
     return {part.split(".")[0] for path in (service.plan.node_dir("pop") / "artifacts").iterdir()
             for part in [path.name] if part.split(".")[0] in catalog}
 

@@ -1,7 +1,10 @@
 """The commands of docs/operations.md, in a lab. Those that ask systemd are run by tests/systemd, in a virtual machine."""
+import contextlib
+import json
 import os
 import pathlib
 import re
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -38,9 +41,9 @@ def test_it_is_installed_as_written(lab):
 
 def test_every_command_works(lab):
     lab.deploy("hello", "echo", "--warm-min", "1")
-    copy = lab.new_folder() / "copy.tar"
+    copy = lab.new_folder()
     places = {"/etc/skerry/pop-1.toml": lab.plan.dir / "pop.toml", "/var/lib/skerry/pop-1": lab.plan.node_dir("pop"),
-              "/root/pop-1.tar": copy, "skerryctl ": f"{lab.skerryctl} ", "skerryd ": f"{lab.plan.skerryd} "}
+              "/root/": f"{copy}/", "skerryctl ": f"{lab.skerryctl} ", "skerryd ": f"{lab.plan.skerryd} "}
     ran = 0
     for command in commands():
         program = command.split()[0]
@@ -51,16 +54,20 @@ def test_every_command_works(lab):
             continue  # tools/test makes them with it
         if program in ("apt-get", "etcdctl"):
             continue  # of other packages; fleet.py has an etcd with such a user
-        assert program in ("skerryctl", "skerryd", "curl", "tar"), f"nobody tries {command}"
+        assert program in ("skerryctl", "skerryd", "curl", "sqlite3", "tar"), f"nobody tries {command}"
         for written, here in places.items():
             command = command.replace(written, str(here))
         done = lab.run("bash", "-c", command, node="pop")
         equal(done.returncode, 0, f"{command}: {done.stdout} {done.stderr}")
         ran += 1
     assert ran >= 6, ran
-    with tarfile.open(copy) as archive:
+    with tarfile.open(copy / "pop-1.tar") as archive:
         names = archive.getnames()
-    assert "catalog.json" in names and any(name.startswith("artifacts/") for name in names), names
+    assert any(name.startswith("artifacts/") for name in names), names
+    with contextlib.closing(sqlite3.connect(copy / "pop-1.db")) as database:
+        equal([name for (name,) in database.execute("SELECT name FROM functions")], ["hello"])
+    going_back = json.loads((copy / "catalog.json").read_text())
+    equal((going_back["format"], [each["name"] for each in going_back["functions"]]), (1, ["hello"]))
 
 
 def test_every_metric_is_there(lab):

@@ -13,16 +13,17 @@ std::string digest(std::size_t n) {
 }
 
 struct Aliases : testing::Test {
-    State state;
+    const State none;
+    Draft state{none};
 
     void deploy(std::size_t version) {
         Function f;
-        if (const auto at = state.functions.find("f"); at != state.functions.end()) f = at->second;
+        if (const Function* there = state.find("f"); there != nullptr) f = *there;
         f.name = "f";
         f.current = digest(version);
         ASSERT_TRUE(state.put(f));
     }
-    const Function& function() const { return state.functions.at("f"); }
+    const Function& function() const { return *state.find("f"); }
 };
 
 TEST_F(Aliases, StandForAVersionThatIsKept) {
@@ -65,13 +66,13 @@ TEST_F(Aliases, RefuseWhatCannotBe) {
 TEST_F(Aliases, AreInTheFile) {
     deploy(1);
     ASSERT_TRUE(state.set_alias("f", "stable", digest(1)));
-    const auto again = parse(render(state));
+    const auto again = parse_function(render(function()));
     ASSERT_TRUE(again) << again.error().text;
-    EXPECT_EQ(again->functions.at("f").aliases, function().aliases);
-    std::string damaged = render(state);
+    EXPECT_EQ(again->aliases, function().aliases);
+    std::string damaged = render(function());
     const auto at = damaged.find(digest(1), damaged.find("aliases"));
     damaged.replace(at, 64, digest(2));
-    EXPECT_FALSE(parse(damaged)) << "a version that is not kept";
+    EXPECT_FALSE(parse_function(damaged)) << "a version that is not kept";
 }
 
 TEST(AliasKeys, DoNotMeetVersionsByChance) {

@@ -141,7 +141,8 @@ TEST_F(RuntimeFolders, TheCatalogKeepsWhatVersionsAreMadeOf) {
 }
 
 TEST_F(RuntimeFolders, VersionsThatAreForgottenTakeTheirBuildsAlong) {
-    State state;
+    const State none;
+    Draft state(none);
     Function f;
     f.name = "f";
     for (int i = 0; i < 20; ++i) {

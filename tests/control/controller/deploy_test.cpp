@@ -17,7 +17,7 @@ using Deploys = ControllerTest;
 TEST_F(Deploys, ASlowDiskKeepsNobodyWaiting) {
     open();
     ASSERT_TRUE(deploy("f", echo_archive("1")).ok);
-    fsync_ms = 700;  // two of them for each save
+    fsync_ms = 700;
     std::atomic<bool> done = false;
     std::thread eraser([&] {
         EXPECT_TRUE(controller_->erase("f").ok);

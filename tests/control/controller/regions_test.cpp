@@ -1,6 +1,5 @@
 // How regions come to have what the POP's catalog says, whatever went wrong before.
-#include "control/catalog/catalog_file.hpp"
-#include "control/catalog/files.hpp"
+#include "control/catalog/sqlite.hpp"
 #include "tests/control/controller/rig.hpp"
 
 namespace skerry::control {
@@ -39,8 +38,11 @@ class Regions : public ControllerTest {
     void look() { ASSERT_TRUE(deploy("look", echo_archive("look")).ok); }
     // On the disk.
     std::size_t tombstones() {
-        const auto bytes = catalog::read_file(state() + "/catalog.json", 1 << 20);
-        return catalog::parse(bytes.value()).value().tombstones.size();
+        sqlite3* opened = nullptr;
+        EXPECT_EQ(sqlite3_open((state() + "/catalog.db").c_str(), &opened), SQLITE_OK);
+        const catalog::sqlite::Connection database(opened);
+        return catalog::sqlite::number_of(opened, "SELECT count(DISTINCT name) FROM tombstones")
+            .value();
     }
 };
 

@@ -11,11 +11,22 @@
 
 #include "tests/control/catalog/archive_builder.hpp"
 
-// Instead of libc's, for the whole test.
-extern "C" int fsync(int fd) {
+namespace {
+
+int sync(long call, int fd) {
     const int ms = skerry::control::fsync_ms.load();
     if (ms != 0) std::this_thread::sleep_for(std::chrono::milliseconds(ms));
-    return static_cast<int>(syscall(SYS_fsync, fd));
+    return static_cast<int>(syscall(call, fd));
+}
+
+}  // namespace
+
+// Instead of libc's, for the whole test: SQLite calls the second one.
+extern "C" int fsync(int fd) {
+    return sync(SYS_fsync, fd);
+}
+extern "C" int fdatasync(int fd) {
+    return sync(SYS_fdatasync, fd);
 }
 
 namespace skerry::control {
@@ -139,7 +150,7 @@ void ControllerTest::close() {
 void ControllerTest::fill(const std::vector<catalog::Function>& functions) {
     auto catalog = catalog::Catalog::open(state());
     ASSERT_TRUE(catalog) << catalog.error().text;
-    catalog::State draft = catalog->draft();
+    catalog::Draft draft = catalog->draft();
     std::filesystem::create_directory(state() + "/artifacts");
     for (const catalog::Function& function : functions) {
         ASSERT_TRUE(draft.put(function));
@@ -179,13 +190,13 @@ std::vector<std::string> ControllerTest::held_by(const std::string& name) {
 }
 
 void ControllerTest::break_catalog() {
-    const std::string file = state() + "/catalog.json";
+    const std::string file = state() + "/catalog.db";
     std::filesystem::rename(file, file + ".away");
-    std::filesystem::create_directory(file);  // no file can be renamed to that
+    std::filesystem::create_directory(file);  // what is open is not there
 }
 
 void ControllerTest::mend_catalog() {
-    const std::string file = state() + "/catalog.json";
+    const std::string file = state() + "/catalog.db";
     std::filesystem::remove(file);
     std::filesystem::rename(file + ".away", file);
 }

@@ -66,7 +66,7 @@ class ControllerTest : public testing::Test {
     std::thread stepper_;
 };
 
-// Makes fsync(2) of this process take that long: a slow disk.
+// Makes fsync(2) and fdatasync(2) of this process take that long: a slow disk.
 extern std::atomic<int> fsync_ms;
 
 }  // namespace skerry::control

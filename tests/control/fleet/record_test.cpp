@@ -32,7 +32,7 @@ TEST(Record, OthersAreRefused) {
                              R"({"format":1,"by":"POP","function":{}})",
                              R"({"format":1,"by":"pop-1","function":{"name":"hello"}})"})
         EXPECT_FALSE(parse_record("hello", text)) << text;
-    // As strict as catalog.json: a limit that nobody could have set.
+    // As strict as catalog.db: a limit that nobody could have set.
     std::string wrong = good;
     const auto at = wrong.find("\"memory_mib\":128");
     ASSERT_NE(at, std::string::npos);
@@ -53,16 +53,18 @@ TEST(Record, AMemberIsReadAsItWasWritten) {
 }
 
 TEST(Differences, AreWhatWasAddedChangedAndDeleted) {
-    std::map<std::string, catalog::Function> before, after;
-    before["same"] = after["same"] = a_function("same");
-    before["gone"] = a_function("gone");
-    before["moved"] = a_function("moved", 'a');
-    after["moved"] = a_function("moved", 'b');
-    after["new"] = a_function("new");
-    const auto changes = differences(before, after);
+    catalog::State before;
+    for (const char* name : {"same", "gone", "moved", "untouched"})
+        ASSERT_TRUE(before.add(a_function(name, 'a')));
+    catalog::Draft after(before);
+    ASSERT_TRUE(after.put(a_function("same", 'a')));
+    ASSERT_TRUE(after.erase("gone"));
+    ASSERT_TRUE(after.replace(a_function("moved", 'b')));
+    ASSERT_TRUE(after.put(a_function("new")));
+    const auto changes = differences(after);
     ASSERT_EQ(changes.size(), 3u);
     EXPECT_EQ(changes[0].name, "moved");
-    EXPECT_EQ(changes[0].function, &after["moved"]);
+    EXPECT_EQ(changes[0].function, after.find("moved"));
     EXPECT_EQ(changes[1].name, "new");
     EXPECT_EQ(changes[2].name, "gone");
     EXPECT_EQ(changes[2].function, nullptr);

@@ -52,8 +52,10 @@ class MemoryFunctions : public Functions {
         stamp(next);
         if (auto refusal = edit(before ? &*before : nullptr, next))
             return R::failure(std::move(*refusal));
-        if (const Status put = state.put(next); !put)
+        catalog::Draft draft(state);
+        if (const Status put = draft.put(next); !put)
             return R::failure({507, "catalog", put.error().text, {}});
+        state.take(draft);
         archives[digest] = archive;
         return {state.functions.at(request.name), true, {}};
     }
@@ -64,13 +66,17 @@ class MemoryFunctions : public Functions {
         catalog::Function next = *before;
         stamp(next);
         if (auto refusal = edit(&*before, next)) return R::failure(std::move(*refusal));
-        if (const Status put = state.replace(next); !put)
+        catalog::Draft draft(state);
+        if (const Status put = draft.replace(next); !put)
             return R::failure({507, "catalog", put.error().text, {}});
+        state.take(draft);
         return {next, true, {}};
     }
     admin::ApiResult<admin::EraseOutcome> erase(const std::string& name) override {
         using R = admin::ApiResult<admin::EraseOutcome>;
-        if (!state.erase(name)) return R::failure({404, "no-such-function", "no", {}});
+        catalog::Draft draft(state);
+        if (!draft.erase(name)) return R::failure({404, "no-such-function", "no", {}});
+        state.take(draft);
         return {{name, {}}, true, {}};
     }
 
