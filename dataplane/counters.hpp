@@ -117,6 +117,7 @@ struct alignas(64) CoreCounters {
     std::array<TenantCounters, kMaxTenants> tenants;
     // Requests sent to region r for function f: what this POP knows of the region's warmth.
     std::array<std::array<Counter, kMaxRegions>, kMaxFunctions> sent;
+    Counter rx_merged;  // of rx_packets: TCP payload that a port had put together (LRO)
 
     void count(Reason reason, std::uint64_t n = 1) {
         reasons[static_cast<std::size_t>(reason)].add(n);

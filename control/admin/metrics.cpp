@@ -184,6 +184,8 @@ void add_cores(Families& f, const std::vector<CoreView>& cores) {
         {"sleeps_total", "Times a core blocked", &CoreCounters::sleeps},
         {"rx_packets_total", "Packets received", &CoreCounters::rx_packets},
         {"rx_bytes_total", "Bytes received", &CoreCounters::rx_bytes},
+        {"rx_merged_total", "Packets received that a port had put together of TCP segments",
+         &CoreCounters::rx_merged},
         {"tx_packets_total", "Packets sent", &CoreCounters::tx_packets},
         {"tx_bytes_total", "Bytes sent", &CoreCounters::tx_bytes},
         {"doorbells_total", "Wake-ups submitted to workers", &CoreCounters::doorbells},

@@ -43,6 +43,7 @@ json stats_json(const std::vector<CoreView>& cores, std::uint64_t tsc_hz) {
                        {"turns", c.turns.get()},
                        {"sleeps", c.sleeps.get()},
                        {"rx_packets", c.rx_packets.get()},
+                       {"rx_merged", c.rx_merged.get()},
                        {"tx_packets", c.tx_packets.get()},
                        {"in_flight", c.in_flight.get()},
                        {"waiting", c.waiting.get()},

@@ -16,7 +16,7 @@ struct Received {
     rte_mbuf* mbuf;
     rte_ether_hdr* ethernet;
     std::uint8_t* l3;
-    std::uint16_t l3_bytes;  // to the end of the frame, padding included
+    std::uint32_t l3_bytes;  // to the end of the frame, padding included
     std::uint8_t port_index;
     const PortView& port;
 };

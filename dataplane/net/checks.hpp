@@ -9,6 +9,7 @@
 
 #include "dataplane/net/checksum.hpp"
 #include "dataplane/net/frame.hpp"
+#include "dataplane/net/merged.hpp"
 
 namespace skerry::net {
 
@@ -41,7 +42,11 @@ inline Trust offloaded(const rte_mbuf* mbuf, bool able, std::uint64_t mask, std:
                        std::uint64_t bad) {
     if (!able) return Trust::unknown;
     const std::uint64_t flags = mbuf->ol_flags & mask;
-    return flags == good ? Trust::good : flags == bad ? Trust::bad : Trust::unknown;
+    // All bits (…_CKSUM_NONE): the checksum is not in the packet, and the port answers for the
+    // data; so of what never was on a wire (virtio), or was put together.
+    return flags == good || flags == mask ? Trust::good
+           : flags == bad                 ? Trust::bad
+                                          : Trust::unknown;
 }
 
 // Of IPv4: the header's checksum.
@@ -72,6 +77,8 @@ inline bool tcp_sum_ok(const rte_mbuf* mbuf, const PortView& port, const void* i
     const Trust trust = offloaded(mbuf, port.rx_tcp_checksum, RTE_MBUF_F_RX_L4_CKSUM_MASK,
                                   RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
     if (trust != Trust::unknown) return trust == Trust::good;
+    if (mbuf->nb_segs != 1) [[unlikely]]
+        return merged_sum_ok(mbuf, ip, v4, static_cast<const std::uint8_t*>(l4), bytes);
     return l4_sum_ok(ip, v4, IPPROTO_TCP, l4, bytes);
 }
 

@@ -8,6 +8,7 @@
 #include "dataplane/net/answers.hpp"
 #include "dataplane/net/checks.hpp"
 #include "dataplane/net/errors.hpp"
+#include "dataplane/net/merged.hpp"
 #include "dataplane/net/neighbours.hpp"
 
 namespace skerry::net {
@@ -166,8 +167,11 @@ void classify_v6(const Received& received, std::uint16_t udp_port, Neighbours& n
 // wait for the writes (store forwarding).
 void classify_into(Frame& frame, rte_mbuf* mbuf, std::uint8_t port_index, const PortView& port,
                    std::uint16_t udp_port, Neighbours& neighbours, std::uint16_t now_s) {
-    if (mbuf->nb_segs != 1 || mbuf->data_len < sizeof(rte_ether_hdr)) [[unlikely]]
+    if (mbuf->data_len < sizeof(rte_ether_hdr)) [[unlikely]]
         return drop(frame, Reason::drop_runt);
+    const bool chained = mbuf->nb_segs != 1;
+    if (chained && !is_merged(mbuf, port)) [[unlikely]]
+        return drop(frame, Reason::drop_chain);
     auto* ethernet = rte_pktmbuf_mtod(mbuf, rte_ether_hdr*);
     if (is_multicast(ethernet->src_addr)) return drop(frame, Reason::drop_source);
     const bool to_group = is_multicast(ethernet->dst_addr);
@@ -186,10 +190,11 @@ void classify_into(Frame& frame, rte_mbuf* mbuf, std::uint8_t port_index, const 
         type = tag->eth_proto;
         l2_bytes = sizeof(rte_ether_hdr) + sizeof(rte_vlan_hdr);
     }
+    const std::uint32_t frame_bytes = chained ? mbuf->pkt_len : mbuf->data_len;
     const Received received{mbuf,
                             ethernet,
                             reinterpret_cast<std::uint8_t*>(ethernet) + l2_bytes,
-                            static_cast<std::uint16_t>(mbuf->data_len - l2_bytes),
+                            frame_bytes - l2_bytes,
                             port_index,
                             port};
     if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)) [[likely]] {

@@ -42,10 +42,11 @@ struct PortView {
     bool tx_udp_checksum = false;
     bool tx_tcp_checksum = false;
     // The port cuts segments of up to so many bytes of payload, in several buffers, into those that
-    // the path takes (TSO); 0: it can't. Needs both checksums.
+    // the path takes (TSO); 0: it can't. Needs TCP's checksum to be the port's.
     std::uint32_t tso_bytes = 0;
-    bool tcp = false;                // TCP is spoken here; otherwise it is drop_ip_protocol
-    bool sticky = true;              // all datagrams of one source come to one queue
+    bool lro = false;    // it puts TCP segments together: frames of several buffers come
+    bool tcp = false;    // TCP is spoken here; otherwise it is drop_ip_protocol
+    bool sticky = true;  // all datagrams of one source come to one queue
     std::uint16_t return_first = 0;  // kReturnPorts UDP ports from here are ours too; 0: none
     std::span<const IpPrefix> addresses;
 };
@@ -55,7 +56,8 @@ enum class FrameKind : std::uint8_t {
     udp,        // a datagram for our UDP port, or its first fragment; `payload`, `path` are valid
     transmit,   // the mbuf was turned into an answer in place (ARP, NDP, echo): send it
     taken,      // a neighbour was learnt; free the mbuf
-    tcp,        // a segment to us, checksum verified; `payload` is its TCP header
+    tcp,        // a segment to us, checksum verified; `payload` is its TCP header, all of it in the
+                // first buffer; what it carries may go on in further ones
     tcp_error,  // ICMP: a segment from us did not arrive; `payload` is its TCP header, of which 8
                 // bytes are sure to be there; `path` is as it was sent from here; `mtu`
     drop,       // free the mbuf
@@ -81,8 +83,9 @@ class Neighbours;
 
 // Verifies everything that can be verified about one received frame: lengths, addresses, checksums
 // (software where the port did not), fragments. Answers ARP, neighbour solicitations and echo
-// requests in place. `udp_port` is ours, and so are the port's return ports. Never reads beyond the
-// mbuf's first segment; a frame in several segments is dropped as drop_runt.
+// requests in place. `udp_port` is ours, and so are the port's return ports. A frame in several
+// buffers is a TCP segment that a port with `lro` has put together, with all headers in the first
+// buffer, or dropped as drop_chain; of all others nothing is read beyond the first buffer.
 Frame classify(rte_mbuf* mbuf, std::uint8_t port_index, const PortView& port,
                std::uint16_t udp_port, Neighbours& neighbours, std::uint16_t now_s);
 

@@ -20,13 +20,17 @@ constexpr std::uint64_t kRxOffloads =
 constexpr std::uint64_t kTxOffloads =
     RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 
-// TSO: what is cut lies in several buffers, and its checksums are the port's.
+// TSO: what is cut lies in several buffers, and TCP's checksum is the port's. Whoever cuts makes IP
+// headers; a port that has no IPv4 checksum otherwise (virtio) hands the whole on, with ours.
 constexpr std::uint64_t kTsoOffloads = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-constexpr std::uint64_t kTsoNeeds =
-    kTsoOffloads | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+constexpr std::uint64_t kTsoNeeds = kTsoOffloads | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 // Of an IP packet's 65535 bytes, what headers leave; and buffers hold at least so much each.
 constexpr std::uint32_t kMostTsoBytes = 65535 - 60 - 60;
 constexpr std::uint32_t kLeastBufferBytes = 1900;
+
+// LRO: what is put together lies in several buffers. A port that can't use several would find no
+// room for it (virtio without mergeable buffers).
+constexpr std::uint64_t kLroOffloads = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER;
 
 Error port_error(const PortSpec& spec, const std::string& what, int code) {
     return Error{std::abs(code), "port \"" + spec.devargs + "\": " + what +
@@ -58,12 +62,16 @@ Result<std::uint16_t> probe(const PortSpec& spec) {
 }
 
 rte_eth_conf configuration(const rte_eth_dev_info& device, const PortSpec& spec,
-                           std::uint32_t cores) {
+                           std::uint32_t cores, bool tcp) {
     rte_eth_conf conf{};
     conf.rxmode.mtu = spec.mtu;
     conf.rxmode.offloads = device.rx_offload_capa & kRxOffloads;
     conf.txmode.offloads = device.tx_offload_capa & kTxOffloads;
     if ((device.tx_offload_capa & kTsoNeeds) == kTsoNeeds) conf.txmode.offloads |= kTsoOffloads;
+    if (tcp && (device.rx_offload_capa & kLroOffloads) == kLroOffloads) {
+        conf.rxmode.offloads |= kLroOffloads;
+        conf.rxmode.max_lro_pkt_size = device.max_lro_pkt_size;
+    }
     const std::uint64_t hash =
         device.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
     if (cores > 1 && hash != 0) {
@@ -151,7 +159,7 @@ Status Ports::open_port(const PortSpec& spec, const QueueSpec& queues) {
                               "more (net_af_packet: qpairs=" +
                               std::to_string(cores) + ")",
                           0);
-    const rte_eth_conf conf = configuration(device, spec, queues.cores);
+    const rte_eth_conf conf = configuration(device, spec, queues.cores, queues.tcp);
     error = rte_eth_dev_configure(id, cores, cores, &conf);
     if (error != 0) return port_error(spec, "configuration (mtu, queues, offloads)", error);
     if (const Status set = set_up_queues(spec, id, device, conf, pools_); !set) return set;
@@ -179,6 +187,7 @@ Status Ports::open_port(const PortSpec& spec, const QueueSpec& queues) {
     view.tx_udp_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
     if ((conf.txmode.offloads & kTsoNeeds) == kTsoNeeds)
         view.tso_bytes = std::min(kMostTsoBytes, device.tx_desc_lim.nb_seg_max * kLeastBufferBytes);
+    view.lro = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO;
     view.tcp = queues.tcp;
     view.sticky = cores == 1 || conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS;
     if (steerings_.back().steers_any()) view.return_first = queues.return_first;

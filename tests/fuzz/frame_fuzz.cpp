@@ -8,7 +8,7 @@
 #include "dataplane/net/plain_syn.hpp"
 #include "dataplane/net/source.hpp"
 #include "sandbox/base/check.hpp"
-#include "tests/dataplane/frames.hpp"
+#include "tests/dataplane/chains.hpp"
 
 namespace {
 
@@ -49,8 +49,30 @@ void answer(const Frame& frame, const PortView& port) {
 
 }  // namespace
 
+// The same in several buffers: TCP of a port that puts segments together, or nothing. What is read
+// beyond a buffer is AddressSanitizer's to find.
+void in_pieces(std::span<const std::uint8_t> bytes, Host& host, PortView port) {
+    if (bytes.size() < 2) return;
+    const std::size_t first = bytes[0];
+    const std::size_t piece = 1u + bytes[1];
+    const frames::BareChain chain(bytes.subspan(2), first, piece);
+    const bool several = chain->nb_segs != 1;
+    chain->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    for (const bool lro : {false, true}) {
+        port.lro = lro;
+        const Frame frame = classify(chain.get(), 0, port, kUdpPort, host.neighbours, 1);
+        if (!several || frame.kind == FrameKind::drop) continue;
+        SKERRY_CHECK(frame.kind == FrameKind::tcp && lro);
+        const auto* start = rte_pktmbuf_mtod(chain.get(), const std::uint8_t*);
+        const std::size_t offset = static_cast<std::size_t>(frame.payload - start);
+        SKERRY_CHECK(offset + 20 <= chain->data_len);
+        SKERRY_CHECK(offset + (frame.payload[12] >> 4) * 4u <= chain->data_len);
+        SKERRY_CHECK(offset + frame.payload_bytes <= chain->pkt_len);
+    }
+}
+
 // The first byte: what the port has verified, whether it speaks TCP, and whether there is room
-// behind the frame.
+// behind the frame; or that it comes in several buffers.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0 || size > 9000) return 0;
     static Host host;
@@ -61,6 +83,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     port.rx_udp_checksum = port.rx_tcp_checksum = (data[0] & 2) != 0;
     port.tcp = (data[0] & 8) != 0;
 
+    if ((data[0] & 16) != 0) {
+        in_pieces({data + 1, size - 1}, host, port);
+        return 0;
+    }
     const BareMbuf mbuf(std::span(data + 1, size - 1), (data[0] & 4) != 0 ? 8 : 0);
     // So that a fuzzer need not find checksums: the port says that they are right.
     mbuf->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;

@@ -111,6 +111,13 @@ def frames():
 
     yield "tcp4", 8, ethernet(0x0800, ipv4(tcp(PEER4, OURS4, b"hello"), 6))
     yield "tcp6", 8, ethernet(0x86DD, ipv6(tcp(PEER6, OURS6, b"hello", options=b"\1\1\1\1"), 6))
+    # In several buffers: how large the first is, and one less than each of the others.
+    for name, first in (("", 100), ("-sum", 74), ("-headers", 50)):
+        flags = 8 | 16 | (0 if name == "-sum" else 3)
+        yield f"merged4{name}", flags, bytes([first, 76]) + ethernet(0x0800, ipv4(tcp(PEER4, OURS4, b"hello" * 60), 6))
+        yield f"merged6{name}", flags, bytes([first + 20, 99]) + ethernet(
+            0x86DD, ipv6(tcp(PEER6, OURS6, b"hello" * 60, options=b"\1\1\1\1"), 6), vlan=7)
+    yield "merged-udp", 8 | 16 | 3, bytes([60, 40]) + ethernet(0x0800, ipv4(udp(PEER4, OURS4, request)))
     quoted = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0x4000, 64, 6, 0) + OURS4 + PEER4 + tcp(OURS4, PEER4, b"")
     yield "tcp4-too-big", 8, ethernet(0x0800, ipv4(icmp(3, b"\0\0\5\0" + quoted), 1))
     quoted = struct.pack("!IHBB", 6 << 28, 20, 6, 64) + OURS6 + PEER6 + tcp(OURS6, PEER6, b"")

@@ -40,6 +40,10 @@ def sequences():
     yield "reorder", b"\x01" + syn + bare + segment(16, 40, 0, 20) + segment(16, 20, 0, 30) + bytes([6, 63]) + read
     yield "resets", b"\x01" + syn + bare + segment(4, 10) + segment(2, 5) + segment(4, 0)
     yield "zero-window", b"\x01" + syn + bare + segment(16, 0, 0, 0, 0) + write + long + bare + long
+    merged, odd = bytes([6, 63, 7]), bytes([6, 63, 0x1F])
+    gap = segment(16, 40, 0, 200, 255, 32, 0x2F)
+    yield "merged", b"\x01" + syn + bare + merged + read * 3 + odd + read * 3 + gap + gap + merged + read * 5
+    yield "merged-stamped", b"\x00" + syn + stamped + bytes([6, 127, 6]) + read * 4 + shut + bytes([6, 255, 0x4D]) + read * 4
     connect = bytes([11, 0x0F])
     yield "active", b"\x00" + connect + syn + stamped + long
     yield "icmp", b"\x01" + syn + bare + write + bytes([12, 125, 4]) + wait + bare
@@ -59,6 +63,10 @@ def programs():
     opened = syn + ack + poll
     yield "echo", b"\0" + opened + data + read + write + flush + ack + close + flush + ack + fin + late
     yield "out-of-order", b"\0" + opened + gap + gap + data + read + fin
+    merged = bytes([140, 2 | 128]) + stamp + bytes([200, 10, 100])
+    behind = bytes([140, 2 | 16 | 128, 100]) + stamp + bytes([250, 7, 4])
+    yield "merged", b"\0" + opened + merged + read * 40 + behind + behind + merged + read * 40 + fin
+    yield "merged-memory", b"\2" + opened + merged * 12 + flush + behind * 6 + read * 80
     yield "sacked", b"\0" + opened + write * 6 + flush + sack + sack + flush + ack
     yield "timeouts", b"\0" + opened + write * 4 + flush + late * 6 + ack
     yield "half-closed", b"\0" + opened + fin + write + flush + ack + shut + flush + ack

@@ -187,6 +187,7 @@ class World {
         const std::uint32_t first = segment.seq + ((segment.flags & kSyn) != 0 ? 1 : 0);
         for (std::uint32_t i = 0; i < bytes; ++i) segment.payload.push_back(peers_byte(first + i));
         arrive(6, to_bytes(segment, theirs(), ours()));
+        host_.piece_bytes = 0;
     }
 
     void segment(Input& in) {
@@ -195,7 +196,7 @@ class World {
         const std::uint8_t off = in.byte();
         made.seq = peer_->next + delta(off);
         made.ack = peer_->acked + delta(in.byte());
-        const std::uint32_t bytes = in.byte() * 6u;
+        std::uint32_t bytes = in.byte() * 6u;
         made.window = static_cast<std::uint16_t>(in.byte() << 8 | 255);
         const std::uint8_t which = in.byte();
         if ((which & 1) != 0)
@@ -209,10 +210,18 @@ class World {
         if ((which & 4) != 0) made.options.mss = static_cast<std::uint16_t>(in.byte() * 8);
         if ((which & 8) != 0) made.options.scale = static_cast<std::uint8_t>(in.byte() % 16);
         made.options.sack_ok = (which & 16) != 0;
+        if ((which & 32) != 0) several(in, bytes);
         send(made, bytes);
         if (off == 0) {
             peer_->next += bytes + ((made.flags & kSyn) != 0) + ((made.flags & kFin) != 0);
         }
+    }
+
+    // As a port that has put several together makes it: in buffers, of odd sizes perhaps.
+    void several(Input& in, std::uint32_t& bytes) {
+        const std::uint8_t how = in.byte();
+        bytes *= 1u + (how & 7u);
+        host_.piece_bytes = (how & 8u) != 0 ? 16u + (how >> 4) * 50u : 0;
     }
 
     // What an honest peer would do now: the next bytes, all acknowledged.
@@ -227,7 +236,8 @@ class World {
         if ((what & 64) != 0)
             made.options.timestamp =
                 Timestamp{static_cast<std::uint32_t>(host_.now_us() / 1000), peer_->stamp};
-        const std::uint32_t bytes = (what & 63u) * 20;
+        std::uint32_t bytes = (what & 63u) * 20;
+        if ((what & 63u) == 63) several(in, bytes);
         send(made, bytes);
         peer_->next += bytes + ((made.flags & kFin) != 0);
     }

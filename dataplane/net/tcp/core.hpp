@@ -156,15 +156,27 @@ class Core {
     // ---- receive.cpp
     bool take_payload(Connection& c, const Segment& segment, rte_mbuf* mbuf);
     bool take_in_order(Connection& c, rte_mbuf* mbuf);
+    void came_in_order(Connection& c, std::uint32_t bytes);
+    void advance_in_order(Connection& c, std::uint32_t bytes);
     bool append_in_order(Connection& c, rte_mbuf* mbuf);
     void peer_finished(Connection& c);
     std::uint32_t window(const Connection& c) const;
     void note_window(Connection& c);
+    // merged.cpp
+    void note_segment_bytes(Connection& c, std::uint32_t payload_bytes, const rte_mbuf* mbuf);
+    void take_merged(Connection& c, rte_mbuf* mbuf, std::uint32_t skip, std::uint32_t seq,
+                     std::uint32_t end);
     // ---- reassembly.cpp
+    enum class Held : std::uint8_t {
+        kept,
+        copied,  // behind what lies before it
+        known,   // all of it is there already
+        full,    // no room
+    };
     void note_duplicate(Connection& c, std::uint32_t left, std::uint32_t right);
     void note_recent(Connection& c, std::uint32_t seq);
     bool keep_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf);
-    bool insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf);
+    Held insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf, bool note = true);
     void take_from_reassembly(Connection& c);
     void drop_reassembly(Connection& c);
     std::uint32_t sack_blocks(Connection& c, std::span<SackBlock> blocks_out);

@@ -33,19 +33,22 @@ void cut_back(rte_mbuf* mbuf, std::uint32_t bytes) {
 
 void Core::note_duplicate(Connection& c, std::uint32_t left, std::uint32_t right) {
     if (!before(left, right)) return;
-    c.dsack = {left, right};
+    // Of a frame in several buffers, each tells its part (RFC 2883 §4: what is contiguous is one).
+    c.dsack = {c.has_dsack && c.dsack.right == left ? c.dsack.left : left, right};
     c.has_dsack = true;
 }
 
 // true: the mbuf was kept. Whatever happens, the peer hears of the gap at once (RFC 5681 §4.2).
 bool Core::keep_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf) {
     stats.out_of_order_in.add();
-    const bool kept = insert_out_of_order(c, seq, mbuf);
+    const Held held = insert_out_of_order(c, seq, mbuf);
+    if (held == Held::full) count(Reason::drop_tcp_reassembly);
     emit_ack(c);
-    return kept;
+    return held == Held::kept;
 }
 
-bool Core::insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf) {
+// `note`: it is a range that changed, and not the next part of one that has been noted.
+Core::Held Core::insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf, bool note) {
     Reassembly& held = c.reassembly;
     seq_of(mbuf) = seq;
     rte_mbuf* previous = nullptr;
@@ -62,7 +65,7 @@ bool Core::insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf)
     if (previous != nullptr && after(end_of(previous), seq)) {
         const std::uint32_t overlap = end_of(previous) - seq;
         note_duplicate(c, seq, seq + std::min<std::uint32_t>(overlap, mbuf->data_len));
-        if (overlap >= mbuf->data_len) return false;
+        if (overlap >= mbuf->data_len) return Held::known;
         cut_front(mbuf, overlap);
     }
     // What it covers whole goes, what it covers in part stays as it is.
@@ -83,7 +86,7 @@ bool Core::insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf)
         reassembly_charged -= gone->buf_len;
         release(c, gone);
     }
-    note_recent(c, seq_of(mbuf));
+    if (note) note_recent(c, seq_of(mbuf));
     held.bytes += mbuf->data_len;
     if (previous != nullptr && end_of(previous) == seq_of(mbuf) && mbuf->data_len <= kCopyBytes &&
         rte_pktmbuf_tailroom(previous) >= mbuf->data_len) {
@@ -91,14 +94,13 @@ bool Core::insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf)
                     rte_pktmbuf_mtod(mbuf, char*), mbuf->data_len);
         previous->data_len = static_cast<std::uint16_t>(previous->data_len + mbuf->data_len);
         previous->pkt_len = previous->data_len;
-        return false;
+        return Held::copied;
     }
     // Half of the core's memory at most: what would fill a gap, and so free it, must get in.
     if (held.mbufs >= limits.reassembly_mbufs ||
         reassembly_charged + mbuf->buf_len > limits.core_receive_bytes / 2) {
         held.bytes -= mbuf->data_len;
-        count(Reason::drop_tcp_reassembly);
-        return false;
+        return Held::full;
     }
     charge(c, mbuf);
     reassembly_charged += mbuf->buf_len;
@@ -107,7 +109,7 @@ bool Core::insert_out_of_order(Connection& c, std::uint32_t seq, rte_mbuf* mbuf)
     mbuf->next = next;
     if (next == nullptr) held.tail = mbuf;
     (previous == nullptr ? held.head : previous->next) = mbuf;
-    return true;
+    return Held::kept;
 }
 
 // What has become in order.

@@ -12,6 +12,25 @@ bool receives(State state) {
 
 }  // namespace
 
+// So many bytes are in the queue. In place: a call for each segment can be seen.
+[[gnu::always_inline]] inline void Core::came_in_order(Connection& c, std::uint32_t bytes) {
+    c.rcv_nxt += bytes;
+    c.unacked_bytes += bytes;
+    stats.bytes_in.add(bytes);
+    if (c.reassembly.head != nullptr) {
+        take_from_reassembly(c);
+        acknowledge_now(c);  // RFC 5681 §4.2: at once, when a gap is filled
+    }
+    tell(c, kReadable);
+    // Every second full segment at once, anything else within delayed_ack_us (RFC 9293 §3.8.6.3).
+    if (c.unacked_bytes >= 2u * c.segment_bytes || !options.delayed_ack) {
+        acknowledge_now(c);
+    } else if (c.ack_due_us == 0) {
+        c.ack_due_us = now_us + options.delayed_ack_us;
+        stats.acks_delayed.add();
+    }
+}
+
 // true: the mbuf was kept. Premise: acceptable(), and its acknowledgement has been processed.
 bool Core::take_payload(Connection& c, const Segment& segment, rte_mbuf* mbuf) {
     // Steps 7, 8: the peer has sent its FIN; what comes after it is to be ignored.
@@ -56,14 +75,20 @@ bool Core::take_payload(Connection& c, const Segment& segment, rte_mbuf* mbuf) {
             count(Reason::drop_tcp_memory);
             return false;
         }
-        c.segment_bytes = std::max<std::uint16_t>(c.segment_bytes, segment.payload_bytes);
+        if (segment.payload_bytes > c.segment_bytes)
+            note_segment_bytes(c, segment.payload_bytes, mbuf);
         auto* start = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
-        mbuf->data_off =
-            static_cast<std::uint16_t>(mbuf->data_off + (segment.payload - start) + front);
-        mbuf->data_len = static_cast<std::uint16_t>(end - seq);
-        mbuf->pkt_len = mbuf->data_len;
-        mbuf->next = nullptr;
-        kept = seq == c.rcv_nxt ? take_in_order(c, mbuf) : keep_out_of_order(c, seq, mbuf);
+        const auto skip = static_cast<std::uint32_t>(segment.payload - start) + front;
+        if (mbuf->nb_segs != 1) [[unlikely]] {
+            take_merged(c, mbuf, skip, seq, end);
+            kept = true;
+        } else {
+            mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off + skip);
+            mbuf->data_len = static_cast<std::uint16_t>(end - seq);
+            mbuf->pkt_len = mbuf->data_len;
+            mbuf->next = nullptr;
+            kept = seq == c.rcv_nxt ? take_in_order(c, mbuf) : keep_out_of_order(c, seq, mbuf);
+        }
     }
     if (c.fin_known && !c.fin_received) {
         if (c.rcv_nxt == c.fin_seq) {
@@ -77,23 +102,14 @@ bool Core::take_payload(Connection& c, const Segment& segment, rte_mbuf* mbuf) {
 
 bool Core::take_in_order(Connection& c, rte_mbuf* mbuf) {
     const std::uint32_t bytes = mbuf->data_len;
-    c.rcv_nxt += bytes;
-    c.unacked_bytes += bytes;
-    stats.bytes_in.add(bytes);
     const bool kept = append_in_order(c, mbuf);
-    if (c.reassembly.head != nullptr) {
-        take_from_reassembly(c);
-        acknowledge_now(c);  // RFC 5681 §4.2: at once, when a gap is filled
-    }
-    tell(c, kReadable);
-    // Every second full segment at once, anything else within delayed_ack_us (RFC 9293 §3.8.6.3).
-    if (c.unacked_bytes >= 2u * c.segment_bytes || !options.delayed_ack) {
-        acknowledge_now(c);
-    } else if (c.ack_due_us == 0) {
-        c.ack_due_us = now_us + options.delayed_ack_us;
-        stats.acks_delayed.add();
-    }
+    came_in_order(c, bytes);
     return kept;
+}
+
+// The same of what merged.cpp has appended.
+void Core::advance_in_order(Connection& c, std::uint32_t bytes) {
+    came_in_order(c, bytes);
 }
 
 // Small segments are gathered, so that a peer can't hold a buffer with each byte. false: copied.

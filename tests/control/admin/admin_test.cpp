@@ -335,6 +335,7 @@ TEST_F(Admin, StatsHaveEveryReasonAndStage) {
 TEST_F(Admin, MetricsAreInPrometheusText) {
     backend_.counters->count(Reason::served_region, 7);
     backend_.counters->rx_packets.add(9);
+    backend_.counters->rx_merged.add(4);
     post("/v1/functions/f/versions", "x");
     const auto result = client().Get("/metrics");
     ASSERT_TRUE(result);
@@ -343,6 +344,7 @@ TEST_F(Admin, MetricsAreInPrometheusText) {
     for (const char* line :
          {"# TYPE skerry_reason_total counter", "skerry_reason_total{reason=\"served_region\"} 7",
           "skerry_reason_total{reason=\"drop_runt\"} 0", "skerry_rx_packets_total{core=\"0\"} 9",
+          "skerry_rx_merged_total{core=\"0\"} 4",
           "skerry_stage_cycles_total{core=\"0\",stage=\"decide\"} 0",
           "skerry_region_rtt_us{region=\"north\"} 1500",
           "skerry_region_healthy{region=\"north\"} 1",

@@ -25,10 +25,10 @@ TEST_F(Drop, EveryTruncation) {
     }
 }
 
-TEST_F(Drop, AFrameInSeveralSegments) {
+TEST_F(Drop, AFrameInSeveralBuffers) {
     const BareMbuf mbuf(udp4(counting(20)));
     mbuf->nb_segs = 2;
-    EXPECT_EQ(receive(mbuf).reason, Reason::drop_runt);
+    EXPECT_EQ(receive(mbuf).reason, Reason::drop_chain);
 }
 
 TEST_F(Drop, EtherTypes) {

@@ -134,6 +134,68 @@ TEST(Exchange, ThePortCutsOnHostileLinks) {
         }
 }
 
+// Frames that a port has put together: the same bytes, in fewer of them, and fewer
+// acknowledgements.
+TEST(Exchange, ThePortMerges) {
+    for (const bool v6 : {false, true})
+        for (const std::uint64_t seed : {1, 2}) {
+            SCOPED_TRACE(seed);
+            World world;
+            world.client.port_merges(seed);
+            world.server.port_merges(seed + 10);
+            exchange(world, 3'000'000, 1 << 20, 60'000'000, v6);
+            EXPECT_EQ(world.client.stack->stats().retransmitted_segments.get(), 0u);
+            EXPECT_EQ(world.server.stack->stats().retransmitted_segments.get(), 0u);
+            EXPECT_GT(world.server.merged_frames(), 20u);
+            EXPECT_EQ(world.server.count(Reason::drop_chain), 0u);
+            EXPECT_EQ(world.server.count(Reason::drop_tcp_checksum), 0u);
+            EXPECT_GT(world.server.counters().rx_merged.get(), 20u);
+        }
+}
+
+TEST(Exchange, ThePortMergesOnHostileLinks) {
+    for (const Rule& rule : kRules)
+        for (const std::uint64_t seed : {6, 7, 8}) {
+            SCOPED_TRACE(rule.name + std::string(" seed ") + std::to_string(seed));
+            Options options = default_options();
+            options.sack = seed != 7;
+            World world(options, default_options(), seed);
+            world.both(rule.rules);
+            // What is sent as one frame arrives as one, in part: as between two guests of a host.
+            if (seed == 8) world.client.port_cuts(65415);
+            world.client.port_merges(seed);
+            world.server.port_merges(seed + 10);
+            exchange(world, 700'000, 500'000, 900'000'000, seed == 7);
+        }
+}
+
+// Every limit is met by frames of several buffers too: windows, what is out of order, all there is.
+TEST(Exchange, ThePortMergesAndMemoryIsScarce) {
+    for (const std::uint32_t kib : {24u, 64u, 200u}) {
+        SCOPED_TRACE(kib);
+        Options options = default_options();
+        options.limits.core_receive_bytes = kib * 1024;
+        options.limits.reassembly_mbufs = 12;
+        World world(default_options(), options, 3);
+        world.both({.delay_us = 3000, .loss = 0.02, .reorder = 0.02});
+        world.server.port_merges(kib);
+        world.client.port_cuts(65415);
+        Exchange e(world, 400'000, 1000);
+        std::uint64_t most = 0;
+        const auto pump = world.applications;
+        world.applications = [&] {
+            most = std::max(most, world.server.stack->stats().receive_bytes.get());
+            pump();
+        };
+        EXPECT_TRUE(world.run([&] { return e.done(); }, 3'600'000'000));
+        EXPECT_FALSE(e.server.wrong);
+        EXPECT_LE(most, kib * 1024);
+        world.applications = pump;
+        e.close();
+        world.run_for(300'000'000);
+    }
+}
+
 // Buffers that are not enough for a whole one: it goes later, and none is lost.
 TEST(Exchange, ThePortCutsAndBuffersAreScarce) {
     World world;

@@ -17,6 +17,7 @@
 #include "sandbox/base/check.hpp"
 #include "tests/dataplane/frames.hpp"
 #include "tests/dataplane/tcp/cutting_port.hpp"
+#include "tests/dataplane/tcp/merging_port.hpp"
 
 namespace skerry::net::tcp::test {
 
@@ -86,6 +87,17 @@ class Host {
     }
     // As one burst with all that comes before take_burst().
     void receive(rte_mbuf* mbuf) {
+        if (!merging_) return classified(mbuf);
+        merging_->take(mbuf, merged_);
+        take_merged();
+    }
+    // From now on it puts segments together (LRO).
+    void port_merges(std::uint64_t seed) {
+        view_.lro = true;
+        merging_ = std::make_unique<MergingPort>(seed);
+    }
+    std::uint64_t merged_frames() const { return merging_->merged(); }
+    void classified(rte_mbuf* mbuf) {
         const Frame frame = classify(mbuf, 0, view_, 4600, neighbours_, 0);
         if (frame.kind == FrameKind::tcp || frame.kind == FrameKind::tcp_error) {
             burst_.push_back({mbuf, frame});
@@ -102,6 +114,10 @@ class Host {
     std::uint64_t cut_frames() const { return cut_frames_; }
 
     void take_burst(std::uint64_t now_us) {
+        if (merging_) {
+            merging_->finish(merged_);
+            take_merged();
+        }
         stack->input(burst_, now_us);
         burst_.clear();
     }
@@ -117,6 +133,10 @@ class Host {
     std::unique_ptr<Stack> stack;
 
   private:
+    void take_merged() {
+        for (rte_mbuf* frame : merged_) classified(frame);
+        merged_.clear();
+    }
     void send(rte_mbuf* frame) {
         cut_frames_ += (frame->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
         if (view_.tx_tcp_checksum) {
@@ -134,6 +154,8 @@ class Host {
     Neighbours neighbours_;
     std::vector<Arrived> burst_;
     std::vector<rte_mbuf*> out_;
+    std::unique_ptr<MergingPort> merging_;
+    std::vector<rte_mbuf*> merged_;
 };
 
 inline Options default_options() {

@@ -34,6 +34,30 @@ struct Good {
     bool keeps_open = true;
 };
 
+TEST(Answer, TheBodyIsComparedHoweverItComes) {
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    const std::string chunks =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+    for (std::size_t piece = 1; piece < 60; ++piece) {
+        AnswerReader reader;
+        const auto differs = [&](const std::string& answer, std::string_view expected) {
+            reader.expect(expected);
+            reader.begin();
+            feed(reader, answer, piece);
+            EXPECT_EQ(reader.state(), State::done);
+            return reader.unexpected();
+        };
+        EXPECT_FALSE(differs(head + "hello", "hello"));
+        EXPECT_TRUE(differs(head + "hellp", "hello"));
+        EXPECT_TRUE(differs(head + "Hello", "hello"));
+        EXPECT_TRUE(differs(head + "hello", "hello!"));
+        EXPECT_TRUE(differs(head + "hello", "hell"));
+        EXPECT_FALSE(differs(chunks, "hello"));
+        EXPECT_TRUE(differs(chunks, "help!"));
+        EXPECT_FALSE(differs(head + "hello", "")) << "nothing is expected";
+    }
+}
+
 TEST(Answer, EndsWhereItEndsHoweverItComes) {
     const std::string head(9000, 'x');
     const Good answers[] = {

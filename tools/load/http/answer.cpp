@@ -47,7 +47,7 @@ void AnswerReader::begin(bool to_head) {
     state_ = State::head;
     to_head_ = to_head;
     keeps_open_ = true;
-    begun_ = chunked_ = has_length_ = cr_ = extension_ = false;
+    begun_ = chunked_ = has_length_ = cr_ = extension_ = differs_ = false;
     status_ = line_bytes_ = trailer_bytes_ = 0;
     digits_ = 0;
     left_ = counted_ = 0;
@@ -173,25 +173,34 @@ void AnswerReader::begin_body() {
     }
 }
 
-std::size_t AnswerReader::take_counted(std::size_t bytes) {
-    const std::uint64_t taken = std::min<std::uint64_t>(bytes, left_);
+std::size_t AnswerReader::take_counted(std::string_view text) {
+    const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(text.size(), left_));
     left_ -= taken;
-    counted_ += taken;
-    return static_cast<std::size_t>(taken);
+    count(text.substr(0, taken));
+    return taken;
+}
+
+void AnswerReader::count(std::string_view body) {
+    if (!expected_.empty() && !differs_) {
+        const std::string_view there = expected_.substr(
+            static_cast<std::size_t>(std::min<std::uint64_t>(counted_, expected_.size())));
+        differs_ = there.substr(0, body.size()) != body;
+    }
+    counted_ += body.size();
 }
 
 std::size_t AnswerReader::take_body(std::string_view text) {
     switch (body_) {
         case Body::length: {
-            const std::size_t taken = take_counted(text.size());
+            const std::size_t taken = take_counted(text);
             if (left_ == 0) state_ = State::done;
             return taken;
         }
         case Body::to_close:
-            counted_ += text.size();
+            count(text);
             return text.size();
         case Body::chunk: {
-            const std::size_t taken = take_counted(text.size());
+            const std::size_t taken = take_counted(text);
             if (left_ == 0) {
                 body_ = Body::chunk_end;
                 cr_ = false;

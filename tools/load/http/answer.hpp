@@ -1,5 +1,6 @@
 // Reads HTTP/1.1 answers (RFC 9112 §6, §7) off a stream that comes in pieces: where one ends, its
-// status, whether the connection may be used again. Bodies are counted, not kept.
+// status, whether the connection may be used again. Bodies are counted, not kept; and compared, if
+// it is known what they have to be.
 //
 // Of a server that may be wrong or hostile: what is kept of an answer is bounded, and what can't be
 // read in one way only is `broken`.
@@ -21,6 +22,9 @@ class AnswerReader {
 
     enum class State : std::uint8_t { head, body, done, broken };
 
+    // What the bodies of all answers are to be; not copied. Empty: whatever they are.
+    void expect(std::string_view body) { expected_ = body; }
+
     // The next answer begins. `to_head`: of a HEAD request, which has no body whatever it says.
     void begin(bool to_head = false);
 
@@ -31,8 +35,12 @@ class AnswerReader {
     void end_of_stream();
 
     State state() const { return state_; }
-    std::uint16_t status() const { return status_; }       // once the head has been read
-    bool keeps_open() const { return keeps_open_; }        // another request may follow
+    std::uint16_t status() const { return status_; }  // once the head has been read
+    bool keeps_open() const { return keeps_open_; }   // another request may follow
+    // Not what expect() said, once it is done.
+    bool unexpected() const {
+        return differs_ || (!expected_.empty() && counted_ != expected_.size());
+    }
     bool begun() const { return begun_; }                  // a byte of it has come
     std::uint64_t body_bytes() const { return counted_; }  // without chunks' framing
 
@@ -45,7 +53,8 @@ class AnswerReader {
     bool parse_field(std::string_view line);
     void begin_body();
     std::size_t take_body(std::string_view text);
-    std::size_t take_counted(std::size_t bytes);
+    std::size_t take_counted(std::string_view text);
+    void count(std::string_view body);
     void take_framing(char byte);
     void end_chunk_size();
 
@@ -64,6 +73,8 @@ class AnswerReader {
     std::uint8_t digits_ = 0;
     std::uint64_t left_ = 0;  // of the body, or of its chunk
     std::uint64_t counted_ = 0;
+    std::string_view expected_;
+    bool differs_ = false;
     std::string head_;  // what has come of it, if it comes in pieces
 };
 

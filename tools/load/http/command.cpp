@@ -28,7 +28,7 @@ struct Words {
     std::string url, body, hgrm, flood_from, flood_network;
     RequestText request;
     PortText port;
-    bool as_json = false, quiet = false;
+    bool as_json = false, quiet = false, echo = false;
 };
 
 void add_common(CLI::App& app, Options& o, Words& words) {
@@ -51,6 +51,8 @@ void add_http(CLI::App& app, Options& o, Words& words) {
                    "of a connection, then a new one; 1 asks the server to close (no limit)");
     app.add_option("--method", words.request.method, "(GET; POST with a body)");
     app.add_option("--body", words.body, "text or @FILE");
+    app.add_flag("--echo", words.echo,
+                 "answers have the request's body, or are counted as changed");
     app.add_option("--header", words.request.fields, "\"Name: value\", as often as wanted")
         ->allow_extra_args(false);
     app.add_option("--warm-up", o.warm_up_s, "seconds before, not counted (0)")
@@ -111,6 +113,7 @@ Status understand(Words& words, Options& o) {
     words.request.body = std::move(*body);
     if (words.request.method.empty())
         words.request.method = words.request.body.empty() ? "GET" : "POST";
+    if (words.echo) o.expected = words.request.body;
     words.request.close = o.requests_each == 1;
     o.to_head = words.request.method == "HEAD";
     auto request = build_request(*url, words.request);

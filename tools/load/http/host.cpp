@@ -169,7 +169,10 @@ void Host::send(rte_mbuf* frame) {
 
 // A port that is full loses them, as any network may: TCP sends them again.
 void Host::flush() {
-    const std::uint16_t sent = rte_eth_tx_burst(view().dpdk_port, 0, out_.data(), out_count_);
+    std::uint16_t ready = out_count_;
+    // Some drivers want to see packets whose checksums they are to make first.
+    if (view().tx_tcp_checksum) ready = rte_eth_tx_prepare(view().dpdk_port, 0, out_.data(), ready);
+    const std::uint16_t sent = rte_eth_tx_burst(view().dpdk_port, 0, out_.data(), ready);
     for (std::uint16_t i = sent; i < out_count_; ++i) rte_pktmbuf_free(out_[i]);
     tx_full_ += out_count_ - sent;
     out_count_ = 0;

@@ -47,6 +47,7 @@ class Host {
     std::uint64_t count(Reason reason) const {
         return counters_->reasons[static_cast<std::size_t>(reason)].get();
     }
+    std::uint64_t merged() const { return counters_->rx_merged.get(); }
     std::uint64_t tx_full() const { return tx_full_; }  // frames that the port did not take
 
   private:

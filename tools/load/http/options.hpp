@@ -27,6 +27,7 @@ struct Options {
     std::uint16_t server_port = 80;
     std::string request;   // all of it, head and body
     bool to_head = false;  // it is a HEAD request
+    std::string expected;  // of all answers, the body; empty: whatever it is
     std::uint32_t connections = 64;
     std::uint32_t requests_each = 0;  // of a connection, then a new one; 0: no limit
     double rate_per_s = 0;            // 0: the next request follows the answer (closed loop)

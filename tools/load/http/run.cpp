@@ -57,6 +57,7 @@ class Run {
         const std::uint64_t start = host_.now_ns();
         const std::uint64_t flooded = flood_ ? flood_->sent() : 0;
         const std::uint64_t full = host_.tx_full();
+        const std::uint64_t merged = host_.merged();
         const std::uint64_t again = host_.tcp().stats().retransmitted_segments.get();
         progress_from_ = start;
         turns_until(start + static_cast<std::uint64_t>(options_.duration_s * 1e9));
@@ -67,6 +68,7 @@ class Run {
         outcome.idle_lost = traffic_.idle_lost();
         outcome.flood_sent = flood_ ? flood_->sent() - flooded : 0;
         outcome.tx_full = host_.tx_full() - full;
+        outcome.merged = host_.merged() - merged;
         outcome.retransmitted = host_.tcp().stats().retransmitted_segments.get() - again;
         flood_.reset();
         leave();

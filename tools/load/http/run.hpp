@@ -17,6 +17,7 @@ struct Outcome {
     std::uint64_t flood_sent = 0;     // in these seconds
     std::uint64_t tx_full = 0;        // frames that the port did not take
     std::uint64_t retransmitted = 0;  // segments
+    std::uint64_t merged = 0;         // frames in which the port had put several together
 };
 
 // Blocks until the time is over or `stop` is set, then waits for what is in flight (timeout_ms at

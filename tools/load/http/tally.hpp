@@ -13,6 +13,7 @@ struct Tally {
     std::uint64_t sent = 0;        // requests
     std::uint64_t answered = 0;    // all of an answer has come
     std::uint64_t body_bytes = 0;  // of answers
+    std::uint64_t changed = 0;     // of answers that were to have the request's body: had another
     std::uint64_t cut_off = 0;     // the connection ended before the answer did
     std::uint64_t timed_out = 0;   // requests and handshakes
     std::uint64_t malformed = 0;   // answers

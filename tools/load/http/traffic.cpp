@@ -19,6 +19,7 @@ Traffic::Traffic(Host& host, const Options& options)
       options_(options),
       slots_(options.connections + options.idle),
       tally_(std::make_unique<Tally>()) {
+    for (Slot& slot : slots_) slot.answer.expect(options.expected);
     ready_.reserve(options.connections);
     closed_.reserve(options.connections);
 }
@@ -203,6 +204,7 @@ void Traffic::answered(std::uint32_t index) {
     }
     ++tally_->answered;
     tally_->body_bytes += slot.answer.body_bytes();
+    tally_->changed += slot.answer.unexpected() ? 1 : 0;
     ++tally_->by_status[slot.answer.status()];
     const std::uint64_t took_ns = host_.now_ns() - std::min(slot.due_ns, host_.now_ns());
     (slot.answer.status() < 400 ? tally_->good : tally_->others).record(took_ns);

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "tests/dataplane/chains.hpp"
+
 namespace skerry::timeline {
 namespace {
 
 constexpr std::uint32_t kBuffers = 4095;
-constexpr int kTurnsAtOneInstant = 10'000;  // more, and the stack is going round in circles
+constexpr std::size_t kHeaderBytes = 14 + 40 + 60;  // of any frame, at most
+constexpr int kTurnsAtOneInstant = 10'000;          // more, and the stack is going round in circles
 
 // One for the whole program: pools have names.
 rte_mempool* shared_pool() {
@@ -26,7 +29,7 @@ Host::Host(const net::tcp::Options& options, std::uint16_t mtu, CoreCounters* co
     prefixes_ = {{addresses.ours4, 24}, {addresses.ours6, 64}};
     ports_[0].mac = kOurMac;
     ports_[0].mtu = mtu;
-    ports_[0].tcp = true;
+    ports_[0].tcp = ports_[0].lro = true;
     ports_[0].addresses = prefixes_;
     auto made = net::tcp::Stack::create(options,
                                         {.ports = ports_,
@@ -54,11 +57,10 @@ void Host::send(void* self, rte_mbuf* frame, std::uint8_t) {
 }
 
 void Host::arrive(const Bytes& frame) {
-    rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+    const std::size_t most = piece_bytes == 0 ? RTE_MBUF_DEFAULT_DATAROOM : piece_bytes;
+    rte_mbuf* mbuf =
+        frames::chain_of(frame, pool_, std::max(most, kHeaderBytes), [most] { return most; });
     if (mbuf == nullptr) throw std::runtime_error("no packet buffer for a frame that arrives");
-    auto* data = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
-    if (data == nullptr) throw std::runtime_error("a frame does not fit a packet buffer");
-    std::copy(frame.begin(), frame.end(), reinterpret_cast<std::uint8_t*>(data));
     if (takes_short_way && stack_->answer_flood({&mbuf, 1}, 0, now_us_) == 0) return;
     const net::Frame found = net::classify(mbuf, 0, ports_[0], 4600, neighbours_, 1);
     if (found.kind == net::FrameKind::tcp || found.kind == net::FrameKind::tcp_error) {

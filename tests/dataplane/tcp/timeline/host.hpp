@@ -41,6 +41,9 @@ class Host {
     // answer_flood() first, if `takes_short_way`.
     void arrive(const Bytes& frame);
     bool takes_short_way = false;
+    // Not 0: in buffers of so many bytes, headers whole. What does not fit one buffer comes in
+    // several anyhow.
+    std::size_t piece_bytes = 0;
     // Lets time pass up to `until_us`, or to the first frame that is sent if `stop_at_frame`.
     void pass(std::uint64_t until_us, bool stop_at_frame);
     void flush();  // what a turn of the core does after everything else
