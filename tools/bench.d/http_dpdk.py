@@ -45,6 +45,8 @@ class Pop:
     """A skerryd on its own end of a memif; load() is whoever comes to the other end."""
 
     config = CONFIG
+    client_port = "net_memif0,role=client,id=0,socket={folder}/memif,socket-abstract=no"
+    spins = ("--spin",)
 
     def __init__(self, build):
         self.build, self.runs = build, 0
@@ -56,6 +58,7 @@ class Pop:
         (self.folder / "state").mkdir(mode=0o755)
         config = self.folder / "skerryd.toml"
         config.write_text(self.config.format(folder=self.folder, cpu=peers.SERVER_CPU, server=SERVER))
+        self.before()
         self.stack.enter_context(peers.running(None, [self.build / "control/controller/skerryd", "--config", config],
                                                self.folder / "log"))
         try:
@@ -69,6 +72,9 @@ class Pop:
 
     def __exit__(self, *_):
         self.stack.close()
+
+    def before(self):
+        """What has to be there before skerryd starts: nothing."""
 
     def deploy(self, name="echo16", *options):
         """echo16, one worker that answers sixteen at once; or another."""
@@ -87,9 +93,9 @@ class Pop:
     def load(self, path, seconds, *more):
         """One run of skerry-load; the report. From an address of its own, so that no connection meets an earlier one."""
         self.runs += 1
-        port = f"net_memif0,role=client,id=0,socket={self.folder}/memif,socket-abstract=no"
-        words = [self.build / "tools/load/skerry-load", "http", f"http://{SERVER}:8080{path}", "--port", port, "--address",
-                 f"10.79.{self.runs}.1/16", "--spin", "--quiet", "--json", "--warm-up", "0.5", "--duration", seconds, *more]
+        words = [self.build / "tools/load/skerry-load", "http", f"http://{SERVER}:8080{path}", "--port",
+                 self.client_port.format(folder=self.folder), "--address", f"10.79.{self.runs}.1/16", *self.spins,
+                 "--quiet", "--json", "--warm-up", "0.5", "--duration", seconds, *more]
         if path == ECHO:
             words += ["--body", peers.BODY]
         done = subprocess.run(peers.within(None, words, peers.CLIENT_CPU), text=True, capture_output=True, check=False)

@@ -23,6 +23,7 @@ import api  # noqa: E402
 import attacker  # noqa: E402
 import footprint  # noqa: E402
 import http_dpdk  # noqa: E402
+import http_merged  # noqa: E402
 import http_veth  # noqa: E402
 import others  # noqa: E402
 import programs  # noqa: E402
@@ -152,7 +153,7 @@ def warm(bench):
 
 BENCHES = {"packet-path": packet_path, "dispatch": dispatch, "objects": objects, "jail": jail, "warm": warm,
            "workers": lambda bench: workers.rows(bench, row), "others": lambda bench: others.rows(bench, row),
-           "http": lambda bench: http_veth.rows(bench, row) + http_dpdk.rows(bench, row),
+           "http": lambda bench: http_veth.rows(bench, row) + http_dpdk.rows(bench, row) + http_merged.rows(bench, row),
            "footprint": lambda bench: footprint.rows(bench, row),
            "select": lambda bench: select_rows.rows(bench, row),
            "api": lambda bench: api.rows(bench, row) + routed.rows(bench, row) + screened.rows(bench, row) + signatures.rows(bench, row) +
