@@ -125,6 +125,14 @@ struct Context {
     };
     std::array<Tx, kMaxPorts> tx;
 
+    // A request that is no retransmit. Functions without a row of their own are told apart by the
+    // sketch alone.
+    void count_arrival(const Target& target) {
+        counters.functions[target.function].arrivals.add();
+        if (target.function == kCommonRow) [[unlikely]]
+            counters.sketch.add(shared.server.sketch_key, target.function_key);
+    }
+
     void begin_turn() {
         snapshot = shared.snapshot.load(std::memory_order_acquire);
         access_keys = shared.access_keys.load(std::memory_order_acquire);

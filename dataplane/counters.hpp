@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "dataplane/capacity/tenants.hpp"
+#include "dataplane/popularity/sketch.hpp"
 #include "dataplane/reasons.hpp"
 #include "dataplane/snapshot/snapshot.hpp"
 
@@ -112,11 +113,12 @@ struct alignas(64) CoreCounters {
     // Of the table of sources: since the start.
     Gauge sources_forgotten;  // while they owed something
     Gauge sources_sharing;    // one bucket, for want of a place
-    std::array<FunctionCounters, kMaxFunctions> functions;
+    std::array<FunctionCounters, kFunctionRows> functions;
+    popularity::Sketch sketch;  // of arrivals that are counted in the common row
     std::array<RegionCounters, kMaxRegions> regions;
     std::array<TenantCounters, kMaxTenants> tenants;
     // Requests sent to region r for function f: what this POP knows of the region's warmth.
-    std::array<std::array<Counter, kMaxRegions>, kMaxFunctions> sent;
+    std::array<std::array<Counter, kMaxRegions>, kFunctionRows> sent;
     Counter rx_merged;  // of rx_packets: TCP payload that a port had put together (LRO)
 
     void count(Reason reason, std::uint64_t n = 1) {

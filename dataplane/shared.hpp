@@ -11,7 +11,7 @@
 //   capacity          cores, control        cores, control capacity_table.hpp
 //   tenants           cores, control        cores, control capacity/tenants.hpp
 //   neighbours        cores                 cores          one atomic word an entry
-//   counters[core]    that core             control        relaxed atomics
+//   counters[core]    that core             control        relaxed atomics; popularity/sketch.hpp
 //   function_buckets  cores                 cores          limits/shared_bucket.hpp
 //   probes[core]      control / that core   the other      two SPSC rte_rings of fixed records
 //   pop_notes[core]   that core             control        SPSC rte_ring of fixed records
@@ -152,7 +152,7 @@ struct OwnLoad {
 // What this region tells POPs of warmth (docs/protocol.md, "Digest"); kept by the control thread.
 struct OwnWarmth {
     // wire::pack() of each function; 0: nothing is known.
-    std::array<std::atomic<std::uint64_t>, kMaxFunctions> functions{};
+    std::array<std::atomic<std::uint64_t>, kFunctionRows> functions{};
     std::atomic<std::uint32_t> keep_ms{0};
     std::atomic<std::uint32_t> crowding_permille{0};
     std::atomic<std::uint64_t> catchment_milli{0};
@@ -179,6 +179,7 @@ struct ServerInfo {
     std::uint64_t boot_id = 0;
     std::uint64_t cookie_key[2] = {};
     std::uint64_t forward_key[2] = {};  // makes the ids of forwarded requests unguessable
+    popularity::SketchKey sketch_key;
     std::uint64_t tsc_hz = 0;
     std::uint32_t core_count = 1;
     std::uint32_t pending_limit = 2048;
@@ -227,8 +228,8 @@ struct Shared {
     std::unique_ptr<Tenants> tenants = std::make_unique<Tenants>();
     net::Neighbours neighbours;
     // By Target::function. One that is deployed anew may begin with what another left.
-    std::unique_ptr<std::array<limits::SharedBucket, kMaxFunctions>> function_buckets =
-        std::make_unique<std::array<limits::SharedBucket, kMaxFunctions>>();
+    std::unique_ptr<std::array<limits::SharedBucket, kFunctionRows>> function_buckets =
+        std::make_unique<std::array<limits::SharedBucket, kFunctionRows>>();
     std::array<std::unique_ptr<CoreCounters>, channel::kMaxCores> counters;
     std::array<rte_ring*, channel::kMaxCores> probe_commands{};  // elements: ProbeCommand
     std::array<rte_ring*, channel::kMaxCores> probe_results{};   // elements: ProbeResult

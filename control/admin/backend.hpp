@@ -52,6 +52,8 @@ struct StatusView {
     std::uint64_t in_flight = 0;
     // Workers ended for a system call that their policy does not allow, by the call's name.
     std::map<std::string, std::uint64_t> denied_calls;
+    // What the control thread's last publication and its last plan have taken.
+    double publication_s = 0, plan_s = 0;
     int pid = 0, warden_pid = 0;
     placement::WorkerTotals ended;
     logs::Collector::Totals logs;
@@ -109,6 +111,15 @@ struct PlacementView {
     double cpus_max = 0;                               // the same; 0: none
 };
 
+// Whether the function is counted in a row of its own
+// (docs/decisions/0037-rows-follow-popularity.md).
+struct RowView {
+    bool own = true;
+    std::string why;
+    double per_s = 0;        // how often it is asked for: counted, or as the sketch says
+    double noise_per_s = 0;  // by how much that is usually off
+};
+
 struct FunctionView {
     catalog::Function function;
     std::vector<VersionView> versions;
@@ -116,8 +127,23 @@ struct FunctionView {
     double rate_per_s = 0;
     bool popular = false;
     PlacementView placement;
+    RowView row;
+    // Since it has its row; without one: nothing is counted of it alone.
     std::uint64_t arrivals = 0, local = 0, forwarded = 0;
     std::uint64_t throttled = 0;  // refused, over limits.max_per_s
+};
+
+// Functions that are counted each for itself, and what is counted of all others together: of those
+// without a row, and in rows that their functions have lost.
+struct CountedFunctions {
+    std::vector<FunctionView> functions;
+    struct Others {
+        std::uint32_t functions = 0;
+        double rate_per_s = 0;
+        std::uint64_t arrivals = 0, local = 0, forwarded = 0, throttled = 0;
+    };
+    Others others;
+    std::uint32_t rows_free = 0;
 };
 
 struct RegionView {
@@ -171,6 +197,7 @@ struct ExplainView {
     Decision decision;
     LocalView local;
     PlacementView placement;
+    RowView row;
     std::vector<CandidateView> candidates;
     std::optional<std::uint8_t> second;  // region that is asked, too, if the first takes long
 };
@@ -309,6 +336,7 @@ class Backend {
     virtual ~Backend() = default;
     virtual StatusView status() = 0;
     virtual std::vector<FunctionView> functions() = 0;
+    virtual CountedFunctions counted_functions() = 0;
     virtual ApiResult<FunctionView> function(const std::string& name) = 0;
     virtual std::vector<RegionView> regions() = 0;
     virtual ApiResult<ExplainView> explain(const std::string& name) = 0;

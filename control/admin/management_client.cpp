@@ -21,7 +21,8 @@ using nlohmann::json;
 
 // 1024 functions with 16 versions each take about 2.5 MB.
 constexpr std::size_t kMaxAnswerBytes = 8 << 20;
-constexpr std::size_t kMaxHeldVersions = 1024 * catalog::kMaxVersionsKept;
+// A region has a row for each function that it holds.
+constexpr std::size_t kMaxHeldVersions = kOwnRows * catalog::kMaxVersionsKept;
 
 // A link slower than this is no link for artifacts.
 constexpr std::size_t kSlowestBytesPerSecond = 128 << 10;
@@ -221,7 +222,7 @@ std::optional<HeldVersions> parse_versions(const std::string& text) {
         return std::nullopt;
     // A region of an older version does not tell: then possession alone is compared.
     if (body.contains("functions") &&
-        !take_list(body, "functions", kMaxFunctions, held_function, held.functions))
+        !take_list(body, "functions", kOwnRows, held_function, held.functions))
         return std::nullopt;
     return held;
 }

@@ -116,6 +116,10 @@ void add_server(Families& f, Backend& backend) {
     for (const auto& [call, count] : status.denied_calls) f.add(count, {{"call", call}});
     f.gauge("functions", "Functions in the catalog");
     f.add(std::uint64_t{status.functions});
+    f.gauge("publication_seconds", "What the last publication to the cores took to make");
+    f.add(status.publication_s);
+    f.gauge("plan_seconds", "What the last plan of rows and workers took, ten a second");
+    f.add(status.plan_s);
     f.gauge("catalog_epoch", "Grows with each change of the catalog");
     f.add(backend.catalog_epoch());
     add_workers(f, status);
@@ -330,7 +334,21 @@ void add_cold_start(Families& f, const std::string& function,
     }
 }
 
-void add_functions(Families& f, const std::vector<FunctionView>& functions) {
+// A name that no function can have.
+constexpr const char* kOthers = "(others)";
+
+void add_functions(Families& f, const CountedFunctions& counted) {
+    const std::vector<FunctionView>& functions = counted.functions;
+    const CountedFunctions::Others& others = counted.others;
+    // There have been some.
+    const bool shared = others.functions != 0 || others.arrivals != 0;
+    f.gauge("functions_without_row", "Functions that are counted together, as \"(others)\"");
+    f.add(std::uint64_t{others.functions});
+    f.gauge("function_rows_free", "Rows that no function has");
+    f.add(std::uint64_t{counted.rows_free});
+    static constexpr std::uint64_t CountedFunctions::Others::*kOfOthers[] = {
+        &CountedFunctions::Others::arrivals, &CountedFunctions::Others::throttled,
+        &CountedFunctions::Others::local, &CountedFunctions::Others::forwarded};
     static constexpr Column<FunctionView, std::uint64_t> kEver[] = {
         {"function_arrivals_total", "Requests, retransmits left out", &FunctionView::arrivals},
         {"function_throttled_total", "Requests over the function's limit",
@@ -338,12 +356,14 @@ void add_functions(Families& f, const std::vector<FunctionView>& functions) {
         {"function_local_total", "Executed here", &FunctionView::local},
         {"function_forwarded_total", "Forwarded to a region", &FunctionView::forwarded},
     };
-    for (const auto& column : kEver) {
-        f.counter(column.name, column.help);
-        for (const auto& v : functions) f.add(v.*column.field, {{"function", v.function.name}});
+    for (std::size_t i = 0; i < std::size(kEver); ++i) {
+        f.counter(kEver[i].name, kEver[i].help);
+        for (const auto& v : functions) f.add(v.*kEver[i].field, {{"function", v.function.name}});
+        if (shared) f.add(others.*kOfOthers[i], {{"function", kOthers}});
     }
     f.gauge("function_rate_per_second", "Decayed average of arrivals");
     for (const auto& v : functions) f.add(v.rate_per_s, {{"function", v.function.name}});
+    if (shared) f.add(others.rate_per_s, {{"function", kOthers}});
     f.gauge("function_popular", "1 when it is kept warm here for its rate");
     for (const auto& v : functions) f.add(v.popular ? 1.0 : 0.0, {{"function", v.function.name}});
     f.gauge("function_failed_starts", "In a row, of the version that has most");
@@ -421,7 +441,7 @@ std::string metrics_text(Backend& backend) {
     add_cores(families, cores);
     add_stages(families, cores);
     add_regions(families, backend.regions());
-    add_functions(families, backend.functions());
+    add_functions(families, backend.counted_functions());
     add_events(families, backend);
     return families.text();
 }

@@ -90,6 +90,13 @@ json regions_json(const std::vector<RegionOutcome>& outcomes) {
     return regions;
 }
 
+json row_json(const RowView& v) {
+    return {{"own", v.own},
+            {"why", v.why},
+            {"per_s", finite(v.per_s)},
+            {"noise_per_s", finite(v.noise_per_s)}};
+}
+
 json placement_json(const PlacementView& v) {
     if (!v.here) return {{"workers", 0}, {"why", worth::text(worth::Why::not_here)}};
     return {{"workers", v.verdict.workers},
@@ -233,6 +240,7 @@ json to_json(const FunctionView& v) {
             {"rate_per_s", finite(v.rate_per_s)},
             {"popular", v.popular},
             {"placement", placement_json(v.placement)},
+            {"row", row_json(v.row)},
             {"arrivals", v.arrivals},
             {"throttled", v.throttled},
             {"local", v.local},
@@ -312,6 +320,7 @@ json to_json(const ExplainView& v) {
                   {"is_pop", v.local.is_pop},
                   {"draining", v.local.draining}}},
                 {"placement", placement_json(v.placement)},
+                {"row", row_json(v.row)},
                 {"candidates", std::move(candidates)}};
     if (v.decision.verdict == Verdict::forward && v.decision.region < v.candidates.size())
         out["region"] = v.candidates[v.decision.region].region;

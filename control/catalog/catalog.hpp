@@ -20,6 +20,8 @@
 
 namespace skerry::catalog {
 
+// Not all of them have a row (dataplane/snapshot/snapshot.hpp).
+inline constexpr std::size_t kMaxFunctions = 16'384;
 inline constexpr std::size_t kMaxNameBytes = 63;     // of a function: [a-zA-Z0-9_-], 1 … 63
 inline constexpr std::size_t kMaxVersionsKept = 16;  // of one function; older ones are forgotten
 inline constexpr std::size_t kMaxAliases = 8;        // of one function

@@ -68,6 +68,7 @@ struct Dataplane {  // [dataplane]
     std::uint32_t reply_cache_entries = 131072;  // a core; rounded up to a power of two
     std::uint32_t reply_cache_mib = 8;           // a core; bytes of kept replies
     std::uint32_t reply_window_ms = 5000;        // how long a request id is remembered at least
+    std::uint32_t function_rows = 1024;          // functions that are counted each for itself
     bool require_cookie = true;
     // Whose datagrams may invoke, and in a region whose trunks; not there: everybody's.
     std::optional<std::vector<net::IpPrefix>> invoke_from;

@@ -76,10 +76,9 @@ void read_dataplane(Reader& top, Dataplane& d, Lines& lines, Problems& problems)
     const toml::table* table = top.table("dataplane");
     if (table == nullptr) return;
     Reader r(*table, "dataplane.", problems);
-    static constexpr Word<Memory> kMemory[] = {{"huge", Memory::huge},
-                                               {"no-huge", Memory::no_huge}};
+    static constexpr Word<Memory> kPages[] = {{"huge", Memory::huge}, {"no-huge", Memory::no_huge}};
     static constexpr Word<Idle> kIdle[] = {{"spin", Idle::spin}, {"sleep", Idle::sleep}};
-    r.word("memory", d.memory, kMemory);
+    r.word("memory", d.memory, kPages);
     r.integer("memory_mib", d.memory_mib, 64, 1 << 20);
     r.integer("cores", d.cores, 1, kMaxCores);
     const std::string cpu_allowed = "a list of CPU numbers, each from 0 to 1023";
@@ -99,6 +98,7 @@ void read_dataplane(Reader& top, Dataplane& d, Lines& lines, Problems& problems)
     r.integer("reply_cache_entries", d.reply_cache_entries, 64, 1 << 22);
     r.integer("reply_cache_mib", d.reply_cache_mib, 1, 1024);
     r.integer("reply_window_ms", d.reply_window_ms, 100, 600000);
+    r.integer("function_rows", d.function_rows, 1, kOwnRows);
     r.flag("require_cookie", d.require_cookie);
     if (r.has("invoke_from")) {
         d.invoke_from.emplace();

@@ -139,6 +139,10 @@ Controller::Controller(const config::Config& config, Shared& shared, warden::Cli
                             : select::Warmth::stream},
              digests_),
       reclaimer_(shared),
+      indices_(config.dataplane.function_rows),
+      merged_(shared.server.sketch_key, shared.server.core_count,
+              config.workers.idle_timeout_ms / 1000.0 * double{select::kRateHalfLife}),
+      row_of_(kFunctionRows),
       held_(regions_.size()),
       nudge_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     SKERRY_CHECK(nudge_);
@@ -161,9 +165,14 @@ Status Controller::prepare() {
     trust_ = std::move(trust).value();
     shared_.tail_bell_fd = (*logs_)->bell();
     const std::lock_guard lock(mutex_);
-    // There is an entry for the current version of each function that there may be.
-    for (const auto& [name, function] : catalog_.functions())
-        if (const Status adopted = adopt(function); !adopted) return adopted;
+    // There is an entry for the current version of each function that there may be, and has a row:
+    // those that must have one come first.
+    for (const bool must : {true, false})
+        for (const auto& [name, function] : catalog_.functions())
+            if (why_own_row(function).empty() != must)
+                if (const Status adopted = adopt(function); !adopted) return adopted;
+    if (rowed_.size() < deployed_.size())
+        spdlog::info("{} of {} functions have a row of their own", rowed_.size(), deployed_.size());
     std::uint32_t without = 0;
     for (const auto& [name, function] : catalog_.functions())
         without += adopt_old_versions(function);
@@ -245,6 +254,20 @@ void Controller::add_descriptors(std::vector<pollfd>& to) {
     pool_.add_descriptors(to);
 }
 
+void Controller::for_each_function(const std::function<void(const catalog::Function&)>& look) {
+    constexpr int kAtOnce = 256;
+    constexpr std::chrono::microseconds kPause{100};
+    for (std::string last;; std::this_thread::sleep_for(kPause)) {
+        const std::lock_guard lock(mutex_);
+        auto at = catalog_.functions().upper_bound(last);
+        for (int n = 0; n < kAtOnce && at != catalog_.functions().end(); ++n, ++at) {
+            look(at->second);
+            last = at->first;
+        }
+        if (at == catalog_.functions().end()) return;
+    }
+}
+
 // Wakes the control thread: something was changed by another.
 void Controller::nudge() {
     const std::uint64_t one = 1;
@@ -269,6 +292,7 @@ int Controller::step() {
     if (now_us >= next_placement_us_) {
         next_placement_us_ = now_us + kPlacementPeriod_us;
         place(now_us);
+        plan_took_us_ = monotonic_us() - now_us;
     }
     if (sharer_.due(now_us)) share_permits(now_us);
     note_changes(now_us);
@@ -288,8 +312,8 @@ void Controller::note_changes(std::uint64_t) {
     const std::uint64_t changed = monitor_.take_changed();
     for (std::uint32_t r = 0; r < replicators_.size(); ++r)
         if (changed >> r & 1) replicators_[r]->wake();
-    for (const auto& [name, deployed] : deployed_)
-        for (const auto& [digest, entry] : deployed.entries)
+    for (const auto& [name, deployed] : rowed_)
+        for (const auto& [digest, entry] : deployed->entries)
             if (held_back(entry) != (held_back_.count(entry) != 0)) publish_soon_ = true;
 }
 

@@ -38,6 +38,8 @@
 #include "control/logs/collector.hpp"
 #include "control/origin/fetch.hpp"
 #include "control/placement/worker_pool.hpp"
+#include "control/popularity/merged.hpp"
+#include "control/popularity/rows.hpp"
 #include "control/regions/catchment.hpp"
 #include "control/regions/digest_book.hpp"
 #include "control/regions/monitor.hpp"
@@ -88,6 +90,7 @@ class Controller final : public admin::Backend,
     // admin::Backend
     admin::StatusView status() override;
     std::vector<admin::FunctionView> functions() override;
+    admin::CountedFunctions counted_functions() override;
     admin::ApiResult<admin::FunctionView> function(const std::string& name) override;
     std::vector<admin::RegionView> regions() override;
     admin::ApiResult<admin::ExplainView> explain(const std::string& name) override;
@@ -182,16 +185,16 @@ class Controller final : public admin::Backend,
     std::uint64_t publish();
     // Each target with its names, in the same order.
     void add_rate(const catalog::Function& function, SnapshotExtras& extras) const;
-    void add_json(const catalog::Function& function, SnapshotExtras& extras) const;
     void add_tenant(const catalog::Function& function, SnapshotExtras& extras) const;
     void add_targets(const catalog::Function& function, std::vector<Target>& to,
                      std::vector<TargetName>& names, SnapshotExtras& extras);
-    static std::uint16_t add_split(const catalog::Function& function, const std::string& alias,
+    static std::uint32_t add_split(const catalog::Function& function, const std::string& alias,
                                    SnapshotExtras& extras);
     std::uint64_t holders(const catalog::Function& function, const std::string& digest) const;
     bool may_have_workers(const catalog::Policy& policy) const;
     Status adopt(const catalog::Function& function);
     std::uint32_t adopt_old_versions(const catalog::Function& function);
+    Deployed& deployed_of(const std::string& name);
     std::uint32_t workers_max(const catalog::Limits& limits) const;
     static std::string settings_of(const catalog::Function& function);
     bool holds(const catalog::Function& function, const std::string& version) const;
@@ -221,6 +224,25 @@ class Controller final : public admin::Backend,
     void follow_plan(const std::vector<worth::Verdict>& verdicts);
     admin::PlacementView placement_view(const catalog::Function& function) const;
 
+    // rows.cpp
+    bool rows_are_shared() const;
+    std::string why_own_row(const catalog::Function& function) const;
+    Status no_row(const catalog::Function& function) const;
+    RowCounts row_counts(std::uint32_t row) const;
+    std::optional<std::uint32_t> take_row(const catalog::Function& function);
+    void give_row(const catalog::Function& function, std::uint32_t row, double per_s);
+    void lose_row(const std::string& name);
+    void open_here(const catalog::Function& function, Deployed& deployed);
+    std::vector<popularity::Holder> holders_of_rows(std::uint64_t now_us) const;
+    void look_for_popular();
+    void step_rows(std::uint64_t now_us);
+    void reassign_rows(std::uint64_t now_us);
+    admin::RowView row_view(const catalog::Function& function) const;
+
+    // lambda.cpp
+    Status row_for_change(const catalog::Function& changed, std::optional<std::uint32_t>& row);
+    void take_changed_row(const catalog::Function& changed, std::optional<std::uint32_t> row);
+
     // forecasts.cpp
     std::string forecasts_file() const;
     void open_forecasts();
@@ -231,6 +253,9 @@ class Controller final : public admin::Backend,
                          std::vector<auth::AccessKeySpec> specs);
 
     // controller.cpp
+    // Without the control lock, which it takes for some of them at a time: there can be very many,
+    // and the control thread waits for it. What is deployed or deleted meanwhile is there or not.
+    void for_each_function(const std::function<void(const catalog::Function&)>& look);
     void note_changes(std::uint64_t now_us);
     void nudge();
     void set_clocks();
@@ -246,7 +271,7 @@ class Controller final : public admin::Backend,
         catalog::Function next;
         std::uint32_t entry = kNoEntry;               // of the new version; none: not to run here
         std::map<std::string, std::uint32_t> opened;  // digest → entry, for this deploy
-        std::optional<std::uint32_t> index;           // taken for a new function
+        std::optional<std::uint32_t> index;           // the row taken for it, if it had none
         std::set<std::string> new_regions;            // that certainly don't know the function yet
         const lambda_api::Edit* edit = nullptr;
         std::optional<admin::ApiError> refusal;  // the edit's
@@ -380,6 +405,7 @@ class Controller final : public admin::Backend,
     std::vector<Planned> planned_;
     std::array<double, kMaxRegions> way_us_{};
     std::uint64_t placed_us_ = 0;  // last
+    std::uint64_t plan_took_us_ = 0, publication_took_us_ = 0;
     Reclaimer reclaimer_;
     // What is published as Shared::access_keys, what it was made of, and what it has replaced since
     // the last snapshot.
@@ -389,6 +415,16 @@ class Controller final : public admin::Backend,
     std::uint64_t key_generation_ = 0;
     IndexPool indices_;
     std::map<std::string, Deployed> deployed_;
+    std::map<std::string, Deployed*> rowed_;  // those of them with a row of their own
+    // Of the others: how often each is asked for. Those that are asked for most, as far as they
+    // have been looked at since rows were given out last.
+    popularity::Merged merged_;
+    std::vector<std::pair<double, std::string>> asking_;
+    std::string looked_at_;  // last
+    std::size_t looks_ = 0;  // since rows were given out last
+    std::uint64_t next_rows_us_ = 0, merged_us_ = 0;
+    RowCounts gone_;                     // counted in rows by functions that have lost them
+    std::vector<std::string> row_of_;    // [row]: whose it is
     std::vector<Possession> held_;       // [region]
     std::string deploying_;              // function that is being deployed: regions may differ
     std::set<std::uint32_t> held_back_;  // entries published as unable to start
@@ -402,6 +438,7 @@ class Controller final : public admin::Backend,
     bool draining_ = false;
     bool publish_soon_ = false;
     std::uint64_t generation_ = 0;
+    std::size_t published_targets_ = 0;  // room for as many as there were, and some more
     std::shared_ptr<const routes::RouteSet> route_set_;
     std::shared_ptr<const classify::Published> published_routes_;  // of route_set_
     std::shared_ptr<const rules::RuleSet> rule_set_;               // none: there are no rules

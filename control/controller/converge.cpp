@@ -100,12 +100,13 @@ RegionWork Controller::on_held(std::uint32_t region, const admin::HeldVersions& 
         nudge();
     }
     possession.known = true;
-    for (const auto& [name, function] : catalog_.functions()) {
+    lock.unlock();
+    for_each_function([&](const catalog::Function& function) {
+        const std::string& name = function.name;
         // While a deploy is under way the region is ahead of the catalog, or about to be.
-        if (!replicates_to(function.policy, region) || name == deploying_ || !settled(name))
-            continue;
+        if (!replicates_to(function.policy, region) || name == deploying_ || !settled(name)) return;
         // What must not be executed here is brought to nobody from here.
-        if (!deployed_.at(name).refusal_of(function.current).empty()) continue;
+        if (!deployed_.at(name).refusal_of(function.current).empty()) return;
         const auto at = there.find(name);
         const bool differs =
             at != there.end() && (at->second->current != function.current ||
@@ -114,7 +115,8 @@ RegionWork Controller::on_held(std::uint32_t region, const admin::HeldVersions& 
             work.push.push_back(push_of(function));
         else
             possession.pushes.erase(name);
-    }
+    });
+    lock.lock();
     for (const auto& [name, regions] : catalog_.tombstones()) {
         if (regions.count(region_name) == 0 || name == deploying_ || !settled(name)) continue;
         if (there.count(name) != 0 || possession.has(name))

@@ -201,7 +201,10 @@ ApiResult<DeployOutcome> Controller::deploy_version(const DeployRequest& request
                                  [](const admin::RegionOutcome& region) { return region.ok; });
     lock.lock();
     if (plan.entry == kNoEntry && !any)
-        return fail(502, "no-region", "no region took it, and it may not run here");
+        return fail(502, "no-region",
+                    may_have_workers(plan.next.policy)
+                        ? "no region took it, and all rows of functions that may run here are taken"
+                        : "no region took it, and it may not run here");
     if (plan.entry != kNoEntry)
         if (const Status warm = warm_up(lock, plan); !warm) {
             lock.unlock();
@@ -330,13 +333,8 @@ Status Controller::switch_to(Plan& plan, std::uint64_t& publication) {
 // The catalog has it now: so does everything else. Under the control lock.
 std::uint64_t Controller::commit(const Plan& plan) {
     const catalog::Function& next = *catalog_.find(plan.next.name);
-    Deployed& deployed = deployed_[next.name];
-    if (plan.index) {
-        deployed.index = *plan.index;
-        rates_.reset(*plan.index, monotonic_us());
-        shared_.own_warmth->functions[*plan.index].store(0, std::memory_order_relaxed);
-        own_load_.reset(*plan.index);
-    }
+    Deployed& deployed = deployed_of(next.name);
+    if (plan.index) give_row(next, *plan.index, merged_.per_s(deployed.key));
     deployed.settings = settings_of(next);
     note_trust(next);
     std::map<std::string, std::uint32_t> entries;

@@ -74,7 +74,11 @@ std::set<std::string> Controller::regions_with(const std::string& name) const {
 void Controller::drop(const std::string& name) {
     const auto deployed = deployed_.find(name);
     for (const auto& [digest, entry] : deployed->second.entries) retire(name, digest, entry);
-    indices_.give_back(deployed->second.index);
+    if (deployed->second.index != kCommonRow) {
+        indices_.give_back(deployed->second.index);
+        row_of_[deployed->second.index].clear();
+        rowed_.erase(name);
+    }
     deployed_.erase(deployed);
     sweep_due_ = true;
     publish();
@@ -166,11 +170,13 @@ bool Controller::sweep() {
         digests.insert(archive);
         names.insert(function);
     };
+    // With the turn nobody adds any meanwhile.
+    for_each_function([&](const catalog::Function& each) {
+        for (const std::string& version : each.versions)
+            keep(each.name, each.build_of(version).archive);
+    });
     {
         const std::lock_guard lock(mutex_);
-        for (const auto& [name, function] : catalog_.functions())
-            for (const std::string& version : function.versions)
-                keep(name, function.build_of(version).archive);
         for (const Retired& each : retired_) keep(each.function, each.archive);
         names.insert(spared_logs_.begin(), spared_logs_.end());
     }

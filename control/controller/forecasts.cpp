@@ -28,8 +28,7 @@ void Controller::open_forecasts() {
 // The sweeper's thread. Written without the lock: the disk may be slow.
 void Controller::save_forecasts(Lock& lock) {
     std::set<std::uint64_t> keys;
-    for (const auto& [name, function] : catalog_.functions())
-        keys.insert(catalog::function_key(name));
+    for (const auto& [name, deployed] : deployed_) keys.insert(deployed.key);
     forecast_.retain(keys);
     const worth::Forecast forecast = forecast_;
     lock.unlock();

@@ -1,5 +1,5 @@
-// What the controller keeps for each deployed function beside the catalog: its index in the cores'
-// counters, and the capacity entry of each version. Under the control lock.
+// What the controller keeps for each deployed function beside the catalog: its row in the cores'
+// arrays, and the capacity entry of each version. Under the control lock.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,25 @@
 
 namespace skerry::control {
 
+// What cores have counted in a row.
+struct RowCounts {
+    std::uint64_t arrivals = 0, throttled = 0, local = 0, forwarded = 0;
+};
+inline RowCounts operator-(const RowCounts& a, const RowCounts& b) {
+    return {a.arrivals - b.arrivals, a.throttled - b.throttled, a.local - b.local,
+            a.forwarded - b.forwarded};
+}
+inline RowCounts operator+(const RowCounts& a, const RowCounts& b) {
+    return {a.arrivals + b.arrivals, a.throttled + b.throttled, a.local + b.local,
+            a.forwarded + b.forwarded};
+}
+
 struct Deployed {
-    std::uint32_t index = 0;                       // < kMaxFunctions
+    std::uint64_t key = 0;                         // catalog::function_key()
+    std::uint32_t index = kCommonRow;              // of its row; the common one: it has none
+    std::uint64_t row_since_us = 0;                // when it got its row
+    RowCounts before;                              // what its row had counted by then
+    bool wants_entry = false;                      // none was free when it got its row
     std::map<std::string, std::uint32_t> entries;  // digest → capacity entry, where it may run here
     std::string settings;  // admin::settings_id(): limits, policy, runtime, signature
     // Of each version: what was judged, and why it must not be executed here; empty: it may.
@@ -47,12 +64,14 @@ struct Retired {
     bool closed = false;
 };
 
-// Indices are reused as late as possible, so that a counter read late is seldom another function's.
+// Rows that no function has. They are reused as late as possible, so that a counter read late is
+// seldom another function's.
 class IndexPool {
   public:
-    IndexPool() {
-        for (std::uint32_t i = 0; i < kMaxFunctions; ++i) free_.push_back(i);
+    explicit IndexPool(std::uint32_t rows) {
+        for (std::uint32_t i = 0; i < rows; ++i) free_.push_back(i);
     }
+    std::uint32_t free() const { return static_cast<std::uint32_t>(free_.size()); }
     std::optional<std::uint32_t> take() {
         if (free_.empty()) return std::nullopt;
         const std::uint32_t index = free_.front();

@@ -36,9 +36,8 @@ std::optional<Function> Controller::find(const std::string& name) {
 }
 
 std::vector<Function> Controller::all() {
-    const std::lock_guard lock(mutex_);
     std::vector<Function> all;
-    for (const auto& [name, function] : catalog_.functions()) all.push_back(function);
+    for_each_function([&](const Function& each) { all.push_back(each); });
     return all;
 }
 
@@ -55,10 +54,30 @@ ApiResult<Function> Controller::deploy(const admin::DeployRequest& request,
     return {std::move(*made), true, {}};
 }
 
+// With storing_: before a change that makes a function need a row.
+Status Controller::row_for_change(const Function& changed, std::optional<std::uint32_t>& row) {
+    const std::lock_guard lock(mutex_);
+    const auto at = deployed_.find(changed.name);
+    if (at == deployed_.end() || at->second.index != kCommonRow || why_own_row(changed).empty())
+        return ok();
+    row = take_row(changed);
+    return row ? ok() : no_row(changed);
+}
+
+// Once it is changed. It may have got one otherwise meanwhile.
+void Controller::take_changed_row(const Function& changed, std::optional<std::uint32_t> row) {
+    if (!row) return;
+    Deployed& deployed = deployed_.at(changed.name);
+    if (deployed.index != kCommonRow) return indices_.give_back(*row);
+    give_row(changed, *row, merged_.per_s(deployed.key));
+    open_here(changed, deployed);
+}
+
 ApiResult<Function> Controller::change(const std::string& name, const lambda_api::Edit& edit) {
     std::optional<admin::ApiError> refusal;
     Function changed;
     std::uint64_t publication = 0;
+    std::optional<std::uint32_t> row;  // taken for it, if it needs one now and has none
     const Status stored = store(
         [&](catalog::Draft& draft) -> Status {
             const catalog::Function* there = draft.find(name);
@@ -68,12 +87,18 @@ ApiResult<Function> Controller::change(const std::string& name, const lambda_api
             changed.details.revision = draft.epoch + 1;
             refusal = edit(there, changed);
             if (refusal) return Error{ECANCELED, refusal->message};
-            return draft.replace(changed);
+            if (const Status replaced = draft.replace(changed); !replaced) return replaced;
+            return row_for_change(changed, row);
         },
         [&] {
+            take_changed_row(changed, row);
             publication = publish();
             nudge();
         });
+    if (!stored && row) {
+        const std::lock_guard lock(mutex_);
+        indices_.give_back(*row);
+    }
     if (refusal) return ApiResult<Function>::failure(std::move(*refusal));
     if (!stored)
         return stored.error().code == ENOENT

@@ -26,10 +26,12 @@ double unix_now_s() {
 void Controller::place(std::uint64_t now_us) {
     std::vector<regions::Tracked> tracked;
     std::vector<std::uint32_t> indices;
-    for (const auto& [name, function] : catalog_.functions()) {
-        indices.push_back(deployed_.at(name).index);
+    step_rows(now_us);
+    for (const auto& [name, deployed] : rowed_) {
+        const catalog::Function& function = *catalog_.find(name);
+        indices.push_back(deployed->index);
         tracked.push_back({.function = indices.back(),
-                           .key = catalog::function_key(name),
+                           .key = deployed->key,
                            .cold_cost_us = cold_cost_us(function, function.current),
                            .goes_out = function.policy.place != Place::pop});
     }
@@ -49,10 +51,10 @@ void Controller::place(std::uint64_t now_us) {
     read_ways(now_us);
     candidates_.clear();
     planned_.clear();
-    std::size_t at = 0;
-    for (const auto& [name, function] : catalog_.functions()) {
-        Deployed& deployed = deployed_.at(name);
-        const std::uint64_t key = tracked[at++].key;
+    for (const auto& [name, in_row] : rowed_) {
+        const catalog::Function& function = *catalog_.find(name);
+        Deployed& deployed = *in_row;
+        const std::uint64_t key = deployed.key;
         note_habits(key, deployed, first ? 0 : passed_s, now_us);
         if (!shared_.server.is_pop) tell_warmth(function, deployed, now_us);
         for (const auto& [digest, entry] : deployed.entries) {

@@ -1,4 +1,4 @@
-// What a deploy gets ready before anything changes: an index, and capacity entries. Called on HTTP
+// What a deploy gets ready before anything changes: a row, and capacity entries. Called on HTTP
 // threads, with the control lock.
 #include <spdlog/spdlog.h>
 
@@ -24,20 +24,20 @@ bool reshaped(const catalog::Limits& before, const catalog::Limits& next) {
 
 }  // namespace
 
-// Everything that the switch needs, so that it can't fail for the lack of it: an index, an entry
+// Everything that the switch needs, so that it can't fail for the lack of it: a row, an entry
 // for the new version, and entries for old ones that have none, if there are any left.
 Status Controller::make_plan(Lock& lock, Plan& plan) {
     const catalog::Function& next = plan.next;
-    if (!plan.before) {
-        plan.index = indices_.take();
-        if (!plan.index)
-            return Error{ENOSPC, "all " + std::to_string(kMaxFunctions) + " functions are taken"};
+    const bool has_row = plan.before && deployed_.at(next.name).index != kCommonRow;
+    if (!has_row) {
+        plan.index = take_row(next);
+        if (!plan.index && !why_own_row(next).empty()) return no_row(next);
     }
     for (std::uint32_t r = 0; r < held_.size(); ++r)
         if (held_[r].known && !held_[r].has(next.name) &&
             !(plan.before && replicates_to(plan.before->policy, r)))
             plan.new_regions.insert(config_.regions[r].name);
-    if (!may_have_workers(next.policy)) return ok();
+    if (!may_have_workers(next.policy) || !(has_row || plan.index)) return ok();
     std::map<std::string, std::uint32_t> there;
     if (plan.before) there = deployed_.at(next.name).entries;
     const auto current = there.find(next.current);
@@ -76,8 +76,8 @@ Result<std::uint32_t> Controller::open_entry_or_evict(Lock& lock,
 bool Controller::evict_one() {
     std::string name, digest;
     bool idle = false;
-    for (const auto& [each, deployed] : deployed_)
-        for (const auto& [version, entry] : deployed.entries) {
+    for (const auto& [each, deployed] : rowed_)
+        for (const auto& [version, entry] : deployed->entries) {
             if (idle || version == catalog_.find(each)->current) continue;
             idle = pool_.workers(entry) == 0;
             if (idle || name.empty()) name = each, digest = version;

@@ -13,6 +13,17 @@ namespace {
 
 constexpr std::uint32_t kAssumedColdCost_us = 50'000;  // until one start has been measured
 
+// Handlers of the managed runtimes get what was read from JSON. If a version that can be called has
+// another runtime, its function takes whatever comes.
+bool takes_json(const catalog::Function& function) {
+    return std::all_of(function.versions.begin(), function.versions.end(),
+                       [&](const std::string& version) {
+                           const auto build = function.builds.find(version);
+                           return build != function.builds.end() &&
+                                  runtime::needs_handler(build->second.runtime.kind);
+                       });
+}
+
 }  // namespace
 
 // In a region every function may have workers; in a POP those that are not bound to regions.
@@ -66,18 +77,20 @@ bool Controller::holds(const catalog::Function& function, const std::string& ver
     return artifacts_.holds(function.build_of(version).archive);
 }
 
-// At start: gives a function of the catalog its index, and its current version an entry.
+Deployed& Controller::deployed_of(const std::string& name) {
+    const auto [at, is_new] = deployed_.try_emplace(name);
+    if (is_new) at->second.key = catalog::function_key(name);
+    return at->second;
+}
+
+// At start: gives a function of the catalog its row, and its current version an entry.
 Status Controller::adopt(const catalog::Function& function) {
-    const auto index = indices_.take();
-    if (!index)
-        return Error{ENOSPC, "all " + std::to_string(kMaxFunctions) + " functions are taken"};
-    Deployed& deployed = deployed_[function.name];
-    deployed.index = *index;
+    Deployed& deployed = deployed_of(function.name);
     deployed.settings = settings_of(function);
-    rates_.reset(*index, monotonic_us());
-    shared_.own_warmth->functions[*index].store(0, std::memory_order_relaxed);
-    own_load_.reset(*index);
     note_trust(function);
+    const auto row = indices_.take();
+    if (!row && !why_own_row(function).empty()) return no_row(function);
+    if (row) give_row(function, *row, 0);
     const std::string refusal = deployed.refusal_of(function.current);
     if (!refusal.empty())
         spdlog::error("{}: its current version {} is not started: {}", function.name,
@@ -85,7 +98,7 @@ Status Controller::adopt(const catalog::Function& function) {
     else if (!holds(function, function.current))
         spdlog::warn("{}: the artifact of its current version {} is not there; deploy it again",
                      function.name, function.current);
-    else if (may_have_workers(function.policy)) {
+    else if (row && may_have_workers(function.policy)) {
         const auto entry = open_entry(function, function.current);
         if (!entry) return entry.error();
         deployed.entries.emplace(function.current, *entry);
@@ -99,6 +112,7 @@ std::uint32_t Controller::adopt_old_versions(const catalog::Function& function) 
     if (!may_have_workers(function.policy)) return 0;
     std::uint32_t without = 0;
     Deployed& deployed = deployed_.at(function.name);
+    if (deployed.index == kCommonRow) return 0;
     for (const std::string& digest : function.versions) {
         if (deployed.entries.count(digest) != 0 || !holds(function, digest) ||
             !deployed.refusal_of(digest).empty())
@@ -116,8 +130,9 @@ std::uint32_t Controller::adopt_old_versions(const catalog::Function& function) 
 std::uint64_t Controller::holders(const catalog::Function& function,
                                   const std::string& digest) const {
     std::uint64_t bits = 0;
+    const admin::HeldVersion version{function.name, digest};
     for (std::uint32_t r = 0; r < held_.size(); ++r)
-        if (replicates_to(function.policy, r) && held_[r].versions.count({function.name, digest}))
+        if (replicates_to(function.policy, r) && held_[r].versions.count(version))
             bits |= std::uint64_t{1} << r;
     return bits;
 }
@@ -141,36 +156,39 @@ bool Controller::held_back(std::uint32_t entry) const {
 }
 
 // With the alias's share for another version, if it has one.
-std::uint16_t Controller::add_split(const catalog::Function& function, const std::string& alias,
+std::uint32_t Controller::add_split(const catalog::Function& function, const std::string& alias,
                                     SnapshotExtras& extras) {
     const auto details = function.alias_details.find(alias);
     if (details == function.alias_details.end() || details->second.other.empty()) return 0;
     extras.splits.push_back(
         {catalog::version_key(details->second.other), details->second.other_weight});
-    return static_cast<std::uint16_t>(extras.splits.size());
+    return static_cast<std::uint32_t>(extras.splits.size());
 }
 
 void Controller::add_targets(const catalog::Function& function, std::vector<Target>& to,
                              std::vector<TargetName>& names, SnapshotExtras& extras) {
     static_assert(catalog::kWholeWeight == kWholeSplit);
-    static_assert(kMaxFunctions * catalog::kMaxAliases < 65536);
+    const bool json = takes_json(function);
+    const std::uint64_t barred =
+        config::barred_regions(config_, function.name, function.policy.regions);
     const bool lambda = !function.details.runtime.empty();
     const Deployed& deployed = deployed_.at(function.name);
     for (const std::string& digest : function.versions) {
         Target target;
-        target.function_key = catalog::function_key(function.name);
+        target.function_key = deployed.key;
         target.version_key = catalog::version_key(digest);
         target.qualifier = target.version_key;
         // What must not be executed here is not sent to others either.
         const bool trusted = deployed.refusal_of(digest).empty();
         target.holders = trusted ? holders(function, digest) : 0;
-        target.barred = config::barred_regions(config_, function.name, function.policy.regions);
-        target.function = deployed.index;
+        target.barred = barred;
+        target.function = static_cast<std::uint16_t>(deployed.index);
         target.timeout_us = function.limits.timeout_ms * 1000;
         target.cold_cost_us = cold_cost_us(function, digest);
         target.max_payload_bytes = function.limits.max_payload_bytes;
         target.place = function.policy.place;
         target.retry = function.policy.retry;
+        target.takes_json = json;
         const auto entry = deployed.entries.find(digest);
         if (trusted && entry != deployed.entries.end() && !held_back(entry->second))
             target.entry = entry->second;
@@ -211,16 +229,6 @@ void Controller::add_rate(const catalog::Function& function, SnapshotExtras& ext
     extras.rates[index] = rate;
 }
 
-// Handlers of the managed runtimes get what was read from JSON. If a version that can be called has
-// another runtime, its function takes whatever comes.
-void Controller::add_json(const catalog::Function& function, SnapshotExtras& extras) const {
-    for (const std::string& version : function.versions)
-        if (!runtime::needs_handler(function.build_of(version).runtime.kind)) return;
-    const std::uint32_t index = deployed_.at(function.name).index;
-    if (extras.json.size() <= index) extras.json.resize(index + 1);
-    extras.json[index] = true;
-}
-
 void Controller::add_tenant(const catalog::Function& function, SnapshotExtras& extras) const {
     const std::uint32_t tenant = config_.tenant_number(function.limits.tenant);
     const std::uint32_t index = deployed_.at(function.name).index;
@@ -233,14 +241,19 @@ std::unique_ptr<const Snapshot> Controller::build_snapshot() {
     std::vector<Target> targets;
     std::vector<TargetName> names;
     SnapshotExtras extras;
-    extras.reserved.assign(kMaxFunctions, kUnreserved);
+    extras.reserved.assign(kFunctionRows, kUnreserved);
+    targets.reserve(published_targets_);
+    names.reserve(published_targets_);
     for (const auto& [name, function] : catalog_.functions()) {
         add_targets(function, targets, names, extras);
-        if (function.reserved) extras.reserved[deployed_.at(name).index] = *function.reserved;
+        // What is said of a row is said of one function: whoever has any of this has one.
+        const std::uint32_t row = deployed_.at(name).index;
+        if (row == kCommonRow) continue;
+        if (function.reserved) extras.reserved[row] = *function.reserved;
         add_rate(function, extras);
-        add_json(function, extras);
         add_tenant(function, extras);
     }
+    published_targets_ = targets.size() + targets.size() / 8;
     auto snapshot = std::make_unique<Snapshot>(++generation_, targets, regions_, draining_,
                                                std::move(names), std::move(extras));
     snapshot->set_routes(published_routes_);
@@ -251,16 +264,19 @@ std::unique_ptr<const Snapshot> Controller::build_snapshot() {
 // Retired entries are named by no target from now on: they are closed after the grace period.
 std::uint64_t Controller::publish() {
     publish_soon_ = false;
+    const std::uint64_t began_us = monotonic_us();
     held_back_.clear();
-    for (const auto& [name, deployed] : deployed_)
-        for (const auto& [digest, entry] : deployed.entries)
+    for (const auto& [name, deployed] : rowed_)
+        for (const auto& [digest, entry] : deployed->entries)
             if (held_back(entry)) held_back_.insert(entry);
     shared_.catalog_epoch.store(catalog_.epoch(), std::memory_order_relaxed);
     std::vector<std::uint32_t> closing;
     for (Retired& each : retired_)
         if (!std::exchange(each.announced, true)) closing.push_back(each.entry);
+    std::unique_ptr<const Snapshot> snapshot = build_snapshot();
+    publication_took_us_ = monotonic_us() - began_us;
     // Access keys that were replaced before this are held until the same grace period is over.
-    return reclaimer_.publish(build_snapshot(),
+    return reclaimer_.publish(std::move(snapshot),
                               [this, closing = std::move(closing),
                                keys = std::exchange(old_keys_, {})] { close_retired(closing); });
 }

@@ -96,13 +96,16 @@ Status Server::make_shared() {
     const std::string place = info.is_pop ? "pop" : config_.name;
     SKERRY_CHECK(place.size() < sizeof info.place);
     std::memcpy(info.place, place.data(), place.size());
-    std::uint64_t random[5];
+    std::uint64_t random[5 + popularity::kSketchDepth];
     if (getrandom(random, sizeof random, 0) != sizeof random) return errno_error("getrandom");
     info.boot_id = random[0] | 1;
     info.cookie_key[0] = random[1];
     info.cookie_key[1] = random[2];
     info.forward_key[0] = random[3];
     info.forward_key[1] = random[4];
+    std::array<std::uint64_t, popularity::kSketchDepth> factors;
+    std::copy(random + 5, std::end(random), factors.begin());
+    info.sketch_key = popularity::SketchKey(factors);
     info.tsc_hz = rte_get_tsc_hz();
     info.core_count = dataplane.cores;
     info.pending_limit = dataplane.pending;

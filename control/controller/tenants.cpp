@@ -10,9 +10,9 @@ void Controller::share_permits(std::uint64_t now_us) {
     const auto count = static_cast<std::uint32_t>(config_.tenants.size());
     std::vector<std::uint32_t> wanting(count), free(count);
     if (count != 0)
-        for (const auto& [name, function] : catalog_.functions()) {
-            const std::uint32_t tenant = config_.tenant_number(function.limits.tenant);
-            for (const auto& [digest, entry] : deployed_.at(name).entries) {
+        for (const auto& [name, deployed] : rowed_) {
+            const std::uint32_t tenant = config_.tenant_number(catalog_.find(name)->limits.tenant);
+            for (const auto& [digest, entry] : deployed->entries) {
                 const std::uint32_t waits =
                     shared_.capacity->entries[entry].wanted.load(SK_RELAXED);
                 // What waits for a worker to start has no use for a permit yet; unless it is the
@@ -37,10 +37,10 @@ void Controller::share_places() {
     for (std::uint32_t t = 0; t < count; ++t)
         claimants[t] = {static_cast<double>(config_.tenants[t].weight),
                         static_cast<double>(pool_.workers_of(t))};
-    for (const auto& [name, function] : catalog_.functions())
-        for (const auto& [digest, entry] : deployed_.at(name).entries)
+    for (const auto& [name, deployed] : rowed_)
+        for (const auto& [digest, entry] : deployed->entries)
             if (pool_.unplaced(entry))
-                claimants[config_.tenant_number(function.limits.tenant)].demand += 1;
+                claimants[config_.tenant_number(catalog_.find(name)->limits.tenant)].demand += 1;
     const std::vector<double> places = tenants::fair_shares(claimants, config_.workers.max);
     for (std::uint32_t t = 0; t < count; ++t)
         pool_.set_room(t,

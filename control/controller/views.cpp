@@ -14,13 +14,6 @@ namespace {
 
 using admin::ApiResult;
 
-std::uint64_t sum(const Shared& shared, std::uint32_t function, Counter FunctionCounters::*member) {
-    std::uint64_t total = 0;
-    for (std::uint32_t core = 0; core < shared.server.core_count; ++core)
-        total += (shared.counters[core]->functions[function].*member).get();
-    return total;
-}
-
 std::uint64_t sum(const Shared& shared, std::uint32_t region, Counter RegionCounters::*member) {
     std::uint64_t total = 0;
     for (std::uint32_t core = 0; core < shared.server.core_count; ++core)
@@ -57,6 +50,8 @@ admin::StatusView Controller::status() {
         if (standing.fresh && standing.weight_permille != 0) ++view.regions_healthy;
     }
     view.in_flight = in_flight();
+    view.publication_s = static_cast<double>(publication_took_us_) / 1e6;
+    view.plan_s = static_cast<double>(plan_took_us_) / 1e6;
     if (!shared_.server.is_pop) view.warmth = warmth_view();
     view.denied_calls = pool_.totals().denied_calls;
     view.ended = pool_.totals();
@@ -83,8 +78,7 @@ admin::ApiResult<admin::EventsView> Controller::events() {
     admin::EventsView view;
     view.queue = events_->view();
     const std::lock_guard lock(mutex_);
-    for (const auto& [name, function] : catalog_.functions())
-        view.names.emplace(catalog::function_key(name), name);
+    for (const auto& [name, deployed] : deployed_) view.names.emplace(deployed.key, name);
     return {std::move(view), true, {}};
 }
 
@@ -202,21 +196,40 @@ admin::FunctionView Controller::view(const catalog::Function& function) {
         view.versions.push_back(std::move(version));
     }
     show_regions(function, view);
-    view.rate_per_s = rates_.rate_per_s(deployed.index);
+    view.row = row_view(function);
+    view.rate_per_s = view.row.per_s;
     view.popular = deployed.popular;
     view.placement = placement_view(function);
-    view.arrivals = sum(shared_, deployed.index, &FunctionCounters::arrivals);
-    view.throttled = sum(shared_, deployed.index, &FunctionCounters::throttled);
-    view.local = sum(shared_, deployed.index, &FunctionCounters::local);
-    view.forwarded = sum(shared_, deployed.index, &FunctionCounters::forwarded);
+    if (!view.row.own) return view;
+    const RowCounts counts = row_counts(deployed.index) - deployed.before;
+    view.arrivals = counts.arrivals;
+    view.throttled = counts.throttled;
+    view.local = counts.local;
+    view.forwarded = counts.forwarded;
     return view;
 }
 
 std::vector<admin::FunctionView> Controller::functions() {
-    const std::lock_guard lock(mutex_);
     std::vector<admin::FunctionView> views;
-    for (const auto& [name, function] : catalog_.functions()) views.push_back(view(function));
+    for_each_function([&](const catalog::Function& each) { views.push_back(view(each)); });
     return views;
+}
+
+// What is counted of each for itself, and of all others together.
+admin::CountedFunctions Controller::counted_functions() {
+    const std::lock_guard lock(mutex_);
+    admin::CountedFunctions counted;
+    for (const auto& [name, deployed] : rowed_)
+        counted.functions.push_back(view(*catalog_.find(name)));
+    const RowCounts common = row_counts(kCommonRow) + gone_;
+    counted.others = {.functions = static_cast<std::uint32_t>(deployed_.size() - rowed_.size()),
+                      .rate_per_s = rates_.rate_per_s(kCommonRow),
+                      .arrivals = common.arrivals,
+                      .local = common.local,
+                      .forwarded = common.forwarded,
+                      .throttled = common.throttled};
+    counted.rows_free = indices_.free();
+    return counted;
 }
 
 ApiResult<admin::FunctionView> Controller::function(const std::string& name) {
@@ -358,6 +371,7 @@ ApiResult<admin::ExplainView> Controller::explain(const std::string& name) {
     view.local.no_region = shared_.server.no_region;
     view.policy = select::name(shared_.server.selection.policy);
     view.placement = placement_view(*function);
+    view.row = row_view(*function);
     add_candidates(*target, request, view);
     return {std::move(view), true, {}};
 }

@@ -44,7 +44,7 @@ class OwnLoadMeter {
     void publish();
 
     Shared& shared_;
-    std::array<Function, kMaxFunctions> functions_{};
+    std::array<Function, kFunctionRows> functions_{};
     double service_us_ = 0, wait_us_ = 0, slow_ = 1;
     std::uint64_t waited_us_ = 0;  // seen
     std::uint64_t last_us_ = 0;

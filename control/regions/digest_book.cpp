@@ -18,12 +18,12 @@ constexpr std::uint32_t kLongestKeep_ms = 24 * 3'600'000;
 DigestBook::DigestBook(std::uint32_t region_count, double keep_alive_s)
     : region_count_(region_count),
       keep_alive_s_(keep_alive_s),
-      heard_(std::size_t{kMaxFunctions} * region_count),
+      heard_(std::size_t{kFunctionRows} * region_count),
       due_us_(heard_.size()),
       regions_(region_count),
       asked_(region_count),
-      used_us_(kMaxFunctions),
-      keys_(kMaxFunctions) {}
+      used_us_(kFunctionRows),
+      keys_(kFunctionRows) {}
 
 void DigestBook::track(std::span<const Tracked> functions, double arrivals_per_s) {
     tracked_.assign(functions.begin(), functions.end());
@@ -99,7 +99,7 @@ void DigestBook::take(std::uint32_t region, const ProbeResult& result, std::uint
 void DigestBook::forget(std::uint32_t region) {
     regions_[region] = {.unasked = regions_[region].unasked};
     asked_[region].count = 0;
-    for (std::uint32_t f = 0; f < kMaxFunctions; ++f) at(f, region) = {};
+    for (std::uint32_t f = 0; f < kFunctionRows; ++f) at(f, region) = {};
 }
 
 void DigestBook::fade(std::uint32_t function, float decay) {

@@ -15,7 +15,7 @@ Rates::Rates(Shared& shared, std::uint32_t region_count, RateLimits limits, Dige
       region_count_(region_count),
       limits_(limits),
       digests_(digests),
-      sent_(std::make_unique<std::array<std::array<Sent, kMaxRegions>, kMaxFunctions>>()) {
+      sent_(std::make_unique<std::array<std::array<Sent, kMaxRegions>, kFunctionRows>>()) {
     view_.count = region_count;
     view_.keep_s.fill(static_cast<float>(limits.keep_alive_s));
 }
@@ -52,8 +52,8 @@ std::uint64_t Rates::runs_us(std::uint32_t function) const {
            sum(function, &FunctionCounters::region_run_us_sum);
 }
 
-void Rates::reset(std::uint32_t function, std::uint64_t) {
-    arrivals_[function] = {.rate = 0, .seen = sum(function, &FunctionCounters::arrivals)};
+void Rates::reset(std::uint32_t function, std::uint64_t, double per_s) {
+    arrivals_[function] = {.rate = per_s, .seen = sum(function, &FunctionCounters::arrivals)};
     slow_[function] = arrivals_[function];
     runs_[function] = {.count = runs(function), .us = runs_us(function), .mean_us = 0};
     used_us_[function] = 0;
@@ -89,7 +89,27 @@ void Rates::step(std::span<const Tracked> functions, std::uint64_t now_us) {
         step_runs(f);
         if (region_count_ != 0) write_row(tracked, passed_s, slow_decay, now_us);
     }
+    const std::uint64_t common = sum(kCommonRow, &FunctionCounters::arrivals);
+    arrivals_[kCommonRow].step(common, passed_s, decay);
+    slow_[kCommonRow].step(common, passed_s, slow_decay);
+    all_per_s += slow_[kCommonRow].rate;
+    if (region_count_ != 0) write_common(now_us);
     digests_.track(functions, all_per_s);
+}
+
+// Of functions that share a row nothing is known: each is taken for one that nobody has asked for
+// yet, so they go together where the others' way is shortest.
+void Rates::write_common(std::uint64_t now_us) {
+    static constexpr std::array<float, kMaxRegions> kNothing{};
+    static constexpr std::array<std::uint64_t, kMaxRegions> kNever{};
+    view_.own_rate = 0;
+    view_.cold_cost_us = static_cast<float>(limits_.common_cold_cost_us);
+    digests_.read_function(kCommonRow, now_us, {kNothing.data(), region_count_},
+                           {kNever.data(), region_count_}, view_);
+    select::expected_cold_us(limits_.warmth, view_, row_.data());
+    for (std::uint32_t r = 0; r < region_count_; ++r)
+        shared_.warmth->expected_cold_us[kCommonRow][r].store(static_cast<std::uint32_t>(row_[r]),
+                                                              std::memory_order_relaxed);
 }
 
 // How long an execution usually takes, wherever it is: a mean that forgets.

@@ -18,6 +18,8 @@ struct RateLimits {
     double half_life_s = 2.0;    // of rate_per_s()
     double keep_alive_s = 30.0;  // how long an idle worker is kept; regions are configured alike
     select::Warmth warmth = select::Warmth::stream;
+    // Of functions that share a row: what a start of theirs costs is not known.
+    double common_cold_cost_us = 50'000;
 };
 
 class Rates {
@@ -27,10 +29,11 @@ class Rates {
 
     // Call about ten times a second.
     void step(std::span<const Tracked> functions, std::uint64_t now_us);
-    // An index begins to stand for another function: what is counted until now is not its own.
-    void reset(std::uint32_t function, std::uint64_t now_us);
+    // A row begins to stand for another function: what is counted until now is not its own.
+    // `per_s`: how often it is asked for already, as the sketch says.
+    void reset(std::uint32_t function, std::uint64_t now_us, double per_s = 0);
 
-    // Arrivals a second at this server.
+    // Arrivals a second at this server; of kCommonRow: of all functions that share it.
     double rate_per_s(std::uint32_t function) const { return arrivals_[function].rate; }
     // The same over the longer time.
     double steady_per_s(std::uint32_t function) const { return slow_[function].rate; }
@@ -61,6 +64,7 @@ class Rates {
     std::uint64_t runs_us(std::uint32_t function) const;
     std::uint64_t sent(std::uint32_t function, std::uint32_t region) const;
     void step_runs(std::uint32_t function);
+    void write_common(std::uint64_t now_us);
     void write_row(const Tracked& tracked, double passed_s, double decay, std::uint64_t now_us);
 
     Shared& shared_;
@@ -68,12 +72,12 @@ class Rates {
     RateLimits limits_;
     DigestBook& digests_;
     std::uint64_t last_us_ = 0;
-    std::array<Rate, kMaxFunctions> arrivals_{};
+    std::array<Rate, kFunctionRows> arrivals_{};
     // The same over a time that is told by how long an idle worker is kept (select/warmth.hpp).
-    std::array<Rate, kMaxFunctions> slow_{};
-    std::array<Runs, kMaxFunctions> runs_{};
-    std::array<std::uint64_t, kMaxFunctions> used_us_{};
-    std::unique_ptr<std::array<std::array<Sent, kMaxRegions>, kMaxFunctions>> sent_;
+    std::array<Rate, kFunctionRows> slow_{};
+    std::array<Runs, kFunctionRows> runs_{};
+    std::array<std::uint64_t, kFunctionRows> used_us_{};
+    std::unique_ptr<std::array<std::array<Sent, kMaxRegions>, kFunctionRows>> sent_;
     select::WarmthView view_;
     alignas(64) select::Column<std::int32_t> row_{};
 };

@@ -13,13 +13,13 @@ inline constexpr std::uint32_t kUnreserved = ~0u;  // as many as there is room f
 
 class Reservations {
   public:
-    // Any core. `function` < kMaxFunctions.
+    // Any core. `function` < kFunctionRows.
     bool enter(std::uint32_t function, std::uint32_t limit) { return all_[function].enter(limit); }
     void leave(std::uint32_t function) { all_[function].leave(); }
     std::uint32_t in(std::uint32_t function) const { return all_[function].count.load(SK_RELAXED); }
 
   private:
-    std::array<Reservation, kMaxFunctions> all_{};
+    std::array<Reservation, kFunctionRows> all_{};
 };
 
 }  // namespace skerry

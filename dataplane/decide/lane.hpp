@@ -75,6 +75,8 @@ inline select::Function read_function(const WarmthTable& warmth, const Target& t
     function.cold_us = cold_us.data();
     function.run_us = static_cast<std::int32_t>(warmth.run_us[target.function].load(SK_RELAXED));
     if (policy != select::Policy::skerry) return function;
+    // Functions that share a row share no trial: what one gains says nothing of another.
+    if (target.function == kCommonRow) return function;
     const std::uint32_t rate = warmth.rate_milli[target.function].load(SK_RELAXED);
     function.explore = select::Trial::worth_exploring(static_cast<float>(rate) * 1e-3f);
     return function;

@@ -117,7 +117,7 @@ std::uint32_t EventRuns::take(std::span<Arrival> arrivals) {
             continue;
         }
         arrival.deadline_us = arrival.target->timeout_us + kWait_us;
-        context_.counters.functions[arrival.target->function].arrivals.add();
+        context_.count_arrival(*arrival.target);
         ++count;
     }
     return count;

@@ -115,7 +115,7 @@ bool Exchanges::start(const http::Call& call, http::Answer& answer) {
     record.serial = call.exchange.serial;
     record.payload_limit = payload_limit(call, *target);
     record.later = call.later;
-    record.is_json = call.event == nullptr && context_.snapshot->takes_json(target->function);
+    record.is_json = call.event == nullptr && target->takes_json;
     record.since_ms = context_.now_ms;
     if (call.event != nullptr && !begin_event(record, call, reason)) {
         forget(record);
@@ -218,7 +218,7 @@ std::uint32_t Exchanges::take(std::span<Arrival> arrivals) {
         }
         arrival.deadline_us = arrival.target->timeout_us + kWay_us;
         if (keyed && !context_.dedup->claim(arrival)) continue;
-        context_.counters.functions[arrival.target->function].arrivals.add();
+        context_.count_arrival(*arrival.target);
         ++count;
     }
     return count;

@@ -164,7 +164,7 @@ std::uint32_t TrunkExchanges::take(std::span<Arrival> arrivals) {
         if ((header->flags.get() & wire::flag::retry_key) != 0 && context_.dedup != nullptr &&
             !context_.dedup->claim(arrival))
             continue;
-        context_.counters.functions[arrival.target->function].arrivals.add();
+        context_.count_arrival(*arrival.target);
         ++count;
     }
     return count;

@@ -343,7 +343,7 @@ void Forwarder::learn(std::uint32_t index, std::uint8_t region, const wire::Head
     if (region == invocation.region) memory_.took(region, took_us, context_.now_ms);
     // A second copy is seen to its end only when it was quick.
     if (region == invocation.region && invocation.retry == RetryPolicy::idempotent &&
-        !invocation.overdue && invocation.pair != Pair::second)
+        invocation.function != kCommonRow && !invocation.overdue && invocation.pair != Pair::second)
         usual(invocation, region).answered(took_us);
     // What was chosen is judged by when there was an answer, whoever it came from.
     const std::uint8_t chosen = invocation.pair == Pair::second ? first.region : region;

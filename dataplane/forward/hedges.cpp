@@ -21,6 +21,8 @@ bool is_event(std::uint32_t exchange) {
 std::uint64_t Forwarder::hedge_instant(const Invocation& invocation, std::uint8_t region) {
     if (invocation.retry != RetryPolicy::idempotent || !hedges_.any()) return 0;
     if (invocation.control || is_event(invocation.exchange)) return 0;
+    // What is usual of all functions that share a row is usual of none of them.
+    if (invocation.function == kCommonRow) return 0;
     const UsualLatency& latency = usual(invocation, region);
     if (!latency.known() || latency.us() > kHedgeMax_us) return 0;
     return context_.now_tsc + context_.tsc_from_us(std::max(latency.us(), kHedgeMin_us));

@@ -3,7 +3,7 @@
 //
 // Owned by one core; nothing is shared, so nothing is locked. With several cores each knows its
 // own part of this server's requests: as if each were a POP of its own. Bounded: kMaxRegions and
-// kMaxFunctions records, made in the constructor.
+// kFunctionRows records, made in the constructor.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ class RegionMemory {
     // Of the peak-sensitive average: Finagle's and Linkerd's default.
     static constexpr float kForget_ms = 10'000;
 
-    RegionMemory() : trials_(std::make_unique<Kept[]>(kMaxFunctions)) {}
+    RegionMemory() : trials_(std::make_unique<Kept[]>(kFunctionRows)) {}
 
     // Each request that is sent to a region ends there once, however that is.
     void sent(std::uint8_t region) { ++outstanding_[region]; }

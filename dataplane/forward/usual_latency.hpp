@@ -63,7 +63,7 @@ static_assert(sizeof(UsualLatency) == 8);
 
 class UsualLatencies {
   public:
-    UsualLatencies() : functions_(std::make_unique<Function[]>(kMaxFunctions)) {}
+    UsualLatencies() : functions_(std::make_unique<Function[]>(kFunctionRows)) {}
 
     // An index that begins to stand for another function knows nothing.
     UsualLatency& of(std::uint32_t function, std::uint64_t key, std::uint8_t region) {

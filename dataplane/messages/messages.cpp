@@ -232,7 +232,7 @@ bool Messages::admit(Arrival& arrival) {
     // A POP's, with what makes tries of it the same, whichever POP, or life of one, they come from.
     if (is_keyed(*header) && !context_.dedup->claim_datagram(arrival)) [[unlikely]]
         return false;
-    context_.counters.functions[arrival.target->function].arrivals.add();
+    context_.count_arrival(*arrival.target);
     return true;
 }
 

@@ -36,11 +36,11 @@ static_assert(std::has_unique_object_representations_v<RegionNumbers>);  // copi
 // two of them to agree.
 struct WarmthTable {
     // Expected extra time at the region because it may be cold there (select/warmth.hpp).
-    std::array<std::array<Atomic<std::uint32_t>, kMaxRegions>, kMaxFunctions> expected_cold_us{};
-    std::array<Atomic<std::uint32_t>, kMaxFunctions>
+    std::array<std::array<Atomic<std::uint32_t>, kMaxRegions>, kFunctionRows> expected_cold_us{};
+    std::array<Atomic<std::uint32_t>, kFunctionRows>
         run_us{};  // usual execution time; 0: not known
     // Arrivals at this server, in thousandths a second.
-    std::array<Atomic<std::uint32_t>, kMaxFunctions> rate_milli{};
+    std::array<Atomic<std::uint32_t>, kFunctionRows> rate_milli{};
 };
 
 using RegionNumbersTable = std::array<Seqlock<RegionNumbers>, kMaxRegions>;

@@ -44,7 +44,7 @@ Snapshot::Snapshot(std::uint64_t generation, const std::vector<Target>& targets,
     mask_ = cells - 1;
     cells_.resize(cells);
     for (const Target& target : targets) {
-        SKERRY_CHECK(target.function_key != 0 && target.function < kMaxFunctions &&
+        SKERRY_CHECK(target.function_key != 0 && target.function < kFunctionRows &&
                      target.split <= extras_.splits.size());
         std::uint64_t i = hash(target.function_key, target.qualifier);
         std::uint32_t probes = 0;

@@ -27,7 +27,12 @@ struct Set;
 
 inline constexpr std::uint32_t kMaxRegions = 64;      // one bit of Target::holders each
 inline constexpr std::uint32_t kTrunksPerRegion = 4;  // of a core, at most
-inline constexpr std::uint32_t kMaxFunctions = 1024;
+// Rows of the arrays that cores and the control thread have of functions. Where regions can have
+// what is asked for here, there may be more functions than rows: those without one of their own
+// share the last (control/popularity says which these are), and can't run here.
+inline constexpr std::uint32_t kOwnRows = 1024;
+inline constexpr std::uint32_t kCommonRow = kOwnRows;
+inline constexpr std::uint32_t kFunctionRows = kOwnRows + 1;
 inline constexpr std::uint32_t kNoEntry = ~0u;
 
 enum class Place : std::uint8_t {
@@ -51,14 +56,15 @@ struct alignas(64) Target {
     std::uint64_t version_key = 0;   // what it stands for
     std::uint64_t holders = 0;       // bit r: region r is confirmed to hold this version
     std::uint32_t entry = kNoEntry;  // capacity table entry; kNoEntry: can't run on this server
-    std::uint32_t function = 0;      // index into per-function arrays, < kMaxFunctions
     std::uint32_t timeout_us = 0;    // the function's limit for one invocation
     std::uint32_t cold_cost_us = 0;  // what a cold start costs, as measured or declared
     std::uint32_t max_payload_bytes = 0;
-    Place place = Place::automatic;
-    RetryPolicy retry = RetryPolicy::unstarted;
     // Of an alias that shares its requests: see Snapshot::choose(); 0: none.
-    std::uint16_t split = 0;
+    std::uint32_t split = 0;
+    std::uint16_t function = 0;  // row of per-function arrays, < kFunctionRows
+    Place place = Place::automatic;
+    RetryPolicy retry : 4 = RetryPolicy::unstarted;
+    bool takes_json : 1 = false;  // nothing but JSON can be made sense of by the function
     // Bit r: the operator's pins and denials, or the function's residency, keep it out of region r,
     // whatever is held there.
     std::uint64_t barred = 0;
@@ -110,12 +116,12 @@ struct FunctionRate {
     std::uint32_t max_burst = 0;
 };
 
-// What there is beside targets and names.
+// What there is beside targets and names. By function: by its row; functions without one of their
+// own have none of these.
 struct SnapshotExtras {
     std::vector<FunctionRate> rates;         // by function; those behind its end have none
     std::vector<Split> splits;               // Target::split is the place in it, and one
     std::vector<std::uint32_t> reserved;     // invocations at once, by function; ~0: no limit
-    std::vector<bool> json = {};             // by function: its runtime reads payloads as JSON
     std::vector<std::uint8_t> tenants = {};  // by function; those behind its end: 0
 };
 
@@ -164,10 +170,6 @@ class Snapshot {
         if (drawn >= split.weight) return target;
         const Target* other = find(target->function_key, split.version_key);
         return other != nullptr ? other : target;
-    }
-    // Whether nothing but JSON can be made sense of by the function.
-    bool takes_json(std::uint32_t function) const {
-        return function < extras_.json.size() && extras_.json[function];
     }
     // Invocations of the function that there may be at once on this server; ~0: no limit.
     std::uint32_t reserved(std::uint32_t function) const {

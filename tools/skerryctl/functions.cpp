@@ -97,6 +97,7 @@ void print_function(const json& f) {
                         field(v, "state"), field(v, "workers"), field(v, "free_slots"),
                         field(v, "held_by"), signer(v)});
     std::printf("\n");
+    if (f.is_object() && f.contains("row")) print_row(f["row"]);
     if (f.is_object() && f.contains("placement")) print_placement(f["placement"]);
     print_table({"", "VERSION", "STATE", "WORKERS", "FREE", "HELD BY", "SIGNED BY"}, rows);
     print_regions(f);

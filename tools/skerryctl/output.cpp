@@ -105,6 +105,19 @@ void print_table(const std::vector<std::string>& header,
     for (const auto& row : rows) print(row);
 }
 
+void print_row(const nlohmann::json& row) {
+    const bool own = field(row, "own") != "no";
+    const auto number = [&](const char* key) {
+        return row.is_object() && row.contains(key) && row[key].is_number() ? row[key].get<double>()
+                                                                            : 0.0;
+    };
+    std::printf("row: %s; %s\n", own ? "its own" : "none of its own",
+                printable(field(row, "why")).c_str());
+    if (!own)
+        std::printf("  asked for about %.2f/s, as the sketch says, give or take %.2f/s\n",
+                    number("per_s"), number("noise_per_s"));
+}
+
 void print_placement(const nlohmann::json& placement) {
     const auto number = [&](const char* key, double scale = 1) {
         const auto at = placement.is_object() ? placement.find(key) : placement.end();

@@ -39,6 +39,9 @@ void print_pairs(const std::vector<std::pair<std::string, std::string>>& pairs);
 void print_table(const std::vector<std::string>& header,
                  const std::vector<std::vector<std::string>>& rows);
 
+// Whether a function is counted for itself, and why.
+void print_row(const nlohmann::json& row);
+
 // Why a function has as many workers as it has: what the server says of its placement.
 void print_placement(const nlohmann::json& placement);
 

@@ -70,6 +70,7 @@ void print_explained(const json& e) {
     std::printf("here: slot free: %s, may queue: %s, draining: %s\n",
                 field(local, "slot_free").c_str(), field(local, "may_queue").c_str(),
                 field(local, "draining").c_str());
+    print_row(member(e, "row"));
     print_placement(member(e, "placement"));
     Rows rows;
     for (const auto& c : member(e, "candidates"))

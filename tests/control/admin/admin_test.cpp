@@ -337,6 +337,7 @@ TEST_F(Admin, MetricsAreInPrometheusText) {
     backend_.counters->rx_packets.add(9);
     backend_.counters->rx_merged.add(4);
     post("/v1/functions/f/versions", "x");
+    backend_.others = {.functions = 3, .rate_per_s = 2, .arrivals = 11, .local = 1, .forwarded = 9};
     const auto result = client().Get("/metrics");
     ASSERT_TRUE(result);
     EXPECT_EQ(result->get_header_value("Content-Type").find("text/plain; version=0.0.4"), 0u);
@@ -350,7 +351,11 @@ TEST_F(Admin, MetricsAreInPrometheusText) {
           "skerry_region_healthy{region=\"north\"} 1",
           "skerry_worker_denied_calls_total{call=\"ptrace\"} 3",
           "skerry_worker_denied_calls_total{call=\"x32:getpid\"} 1",
-          "skerry_function_arrivals_total{function=\"f\"} 0", "skerry_catalog_epoch 8"})
+          "skerry_function_arrivals_total{function=\"f\"} 0",
+          "skerry_function_arrivals_total{function=\"(others)\"} 11",
+          "skerry_function_forwarded_total{function=\"(others)\"} 9",
+          "skerry_functions_without_row 3", "skerry_function_rows_free 7",
+          "skerry_catalog_epoch 8"})
         EXPECT_NE(text.find(std::string(line) + "\n"), std::string::npos) << line << "\n" << text;
     // Each line is a comment, or a name, its labels and a number; each family is there once.
     std::istringstream lines(text);

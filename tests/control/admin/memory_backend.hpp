@@ -44,6 +44,10 @@ class MemoryBackend : public Backend {
         return lies ? "something else" : artifact;
     }
     std::vector<FetchView> fetches() override { return {}; }
+    CountedFunctions counted_functions() override {
+        return {.functions = functions(), .others = others, .rows_free = 7};
+    }
+    CountedFunctions::Others others;
     std::vector<FunctionView> functions() override {
         const std::lock_guard lock(mutex_);
         std::vector<FunctionView> all;

@@ -125,6 +125,7 @@ queue = 200
 reply_cache_entries = 1024
 reply_cache_mib = 4
 reply_window_ms = 1000
+function_rows = 40
 require_cookie = false
 file_prefix = "lab-a"
 return_ports = 50000
@@ -203,6 +204,7 @@ devargs = "0000:03:00.1"
     EXPECT_EQ(d.mbufs + d.pending + d.queue + d.reply_cache_entries + d.reply_cache_mib +
                   d.reply_window_ms,
               8000u + 100 + 200 + 1024 + 4 + 1000);
+    EXPECT_EQ(d.function_rows, 40u);
     EXPECT_FALSE(d.require_cookie);
     EXPECT_EQ(d.file_prefix, "lab-a");
     EXPECT_EQ(d.return_ports, 50000);

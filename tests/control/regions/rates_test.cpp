@@ -90,6 +90,32 @@ TEST_F(RatesTest, WhatOthersKeepWarmIsWarmForUs) {
     EXPECT_GE(cold(1), 95'000u) << "nobody has said so for longer than workers are kept";
 }
 
+TEST_F(RatesTest, FunctionsThatShareARowAreColdEverywhereHoweverOftenTheyAreAskedForTogether) {
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30}, digests);
+    for (int i = 0; i < 100; ++i) {
+        shared.counters[0]->functions[kCommonRow].arrivals.add(10);
+        shared.counters[0]->sent[kCommonRow][1].add(10);
+        now_us += 100'000;
+        rates.step({&tracked, 1}, now_us);
+    }
+    EXPECT_NEAR(rates.rate_per_s(kCommonRow), 100, 5);
+    for (const std::uint32_t region : {0u, 1u})
+        EXPECT_NEAR(shared.warmth->expected_cold_us[kCommonRow][region].load(), 50'000, 100);
+    ProbeCommand command;
+    digests.ask(0, 1, now_us, command);
+    EXPECT_NEAR(static_cast<double>(command.rate_milli), 60'000, 2'000)
+        << "they are of the POP's arrivals, over a half-life of 7.5 s";
+    EXPECT_EQ(command.keys[0], tracked.key) << "and no region is asked about them";
+}
+
+TEST_F(RatesTest, ARowBeginsWithWhatTheSketchHasSaid) {
+    Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30}, digests);
+    pass(rates, 10, 0);
+    rates.reset(7, now_us, 25);
+    EXPECT_EQ(rates.rate_per_s(7), 25);
+    EXPECT_EQ(rates.steady_per_s(7), 25);
+}
+
 TEST_F(RatesTest, AnIndexThatIsReusedStartsFromNothing) {
     Rates rates(shared, 2, {.half_life_s = 1, .keep_alive_s = 30}, digests);
     pass(rates, 50, 10);

@@ -63,6 +63,18 @@ class Hedge : public Forward {
     std::uint64_t id = 0;
 };
 
+TEST_F(Hedge, NothingIsUsualOfFunctionsThatShareARow) {
+    targets[0].function = kCommonRow;
+    begin();
+    learn();
+    const Message first = ask();
+    turn_for_ms(30);
+    EXPECT_TRUE(sent.empty()) << "no second copy";
+    answer(0, first, wire::Kind::reply, ReplyStatus::ok, "late");
+    EXPECT_EQ(next().payload, "late");
+    expect_nothing_left();
+}
+
 TEST_F(Hedge, TheSecondAnswersFirstAndTheFirstIsCancelled) {
     begin();
     learn();

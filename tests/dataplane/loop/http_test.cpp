@@ -103,7 +103,7 @@ TEST_F(HttpTest, WhatIsRefusedIsToldAtOnce) {
 }
 
 TEST_F(HttpTest, WhatAFunctionsRuntimeCannotReadIsRefused) {
-    extras.json = {true};
+    targets[0].takes_json = true;
     start();
     PlayedWorker worker(shared, 0, 1);
     const net::tcp::Handle connection = connect();

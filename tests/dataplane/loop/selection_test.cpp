@@ -205,6 +205,33 @@ TEST_F(Selection, TheControlGroupIsOneInSoMany) {
     EXPECT_EQ(shared.counters[0]->controls.get(), static_cast<std::uint64_t>(controls));
 }
 
+TEST_F(Selection, FunctionsThatShareARowHaveNoControlGroupAndAreCountedInTheSketch) {
+    info.selection.explore_one_in = 2;
+    targets[0].function = kCommonRow;
+    begin_with(2);
+    set(0, {.rtt_us = 1'000});
+    set(1, {.rtt_us = 50'000});
+    shared.warmth->expected_cold_us[kCommonRow][0].store(200'000, SK_RELAXED);
+    shared.warmth->rate_milli[kCommonRow].store(5'000, SK_RELAXED);
+    EXPECT_EQ(how_often(1, 100), 100);
+    EXPECT_EQ(shared.counters[0]->controls.get(), 0u);
+    EXPECT_EQ(shared.counters[0]->functions[kCommonRow].arrivals.get(), 100u);
+    for (std::uint32_t line = 0; line < popularity::kSketchDepth; ++line)
+        EXPECT_EQ(shared.counters[0]->sketch.cell(
+                      line, shared.server.sketch_key.place(line, kFunctionKey)),
+                  100u);
+}
+
+TEST_F(Selection, AFunctionWithARowIsNotInTheSketch) {
+    begin_with(2);
+    set(0, {.rtt_us = 1'000});
+    ASSERT_EQ(ask(), 0);
+    for (std::uint32_t line = 0; line < popularity::kSketchDepth; ++line)
+        EXPECT_EQ(shared.counters[0]->sketch.cell(
+                      line, shared.server.sketch_key.place(line, kFunctionKey)),
+                  0u);
+}
+
 // The answers of region 1, which the policy prefers, take longer than those of the nearest.
 TEST_F(Selection, ChoicesThatProveSlowerAreReverted) {
     info.selection.explore_one_in = 2;

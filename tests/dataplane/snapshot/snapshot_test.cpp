@@ -153,7 +153,7 @@ TEST(SnapshotFind, AllFieldsComeThrough) {
     Target t = target(3, 4, 5);
     t.holders = 0xf0;
     t.entry = 17;
-    t.function = kMaxFunctions - 1;
+    t.function = kFunctionRows - 1;
     t.timeout_us = 1;
     t.cold_cost_us = 2;
     t.max_payload_bytes = 3;
@@ -181,7 +181,7 @@ TEST(SnapshotDeathTest, RefusesWhatItCouldNotAnswerFor) {
     EXPECT_DEATH(snapshot_of({target(0, 1, 1)}), "broken invariant");
     EXPECT_DEATH(snapshot_of({target(1, 1, 1), target(1, 1, 2)}), "broken invariant");
     Target t = target(1, 0, 0);
-    t.function = kMaxFunctions;
+    t.function = kFunctionRows;
     EXPECT_DEATH(snapshot_of({t}), "broken invariant");
     EXPECT_DEATH(Snapshot(1, {}, std::vector<RegionInfo>(kMaxRegions + 1), false),
                  "broken invariant");
