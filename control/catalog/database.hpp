@@ -2,8 +2,11 @@
 //
 // One SQLite database (docs/decisions/0036-embedded-store.md), with a row for each function:
 //
-//   meta(id, epoch, fleet, imported)   one row; `imported`: SHA-256 of the catalog.json it was made
-//   of functions(name, body)              body: render(Function) tombstones(name, region)
+//   meta(id, epoch, fleet, imported)  one row; `imported`: SHA-256 of the JSON it was made of
+//
+//   functions(name, body)              body: render(Function)
+//
+//   tombstones(name, region)
 //
 // Write-ahead log, synced with each change. Others may read it meanwhile; nobody else may write to
 // it. One thread at a time.
