@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seed corpora that have a layout into corpus/ beside this script: frame, message, reply, digest, archive, orders,
-runtime_api, api_worker, snapshot, tcp_segment, tcp_sequence, tcp (these three by tcp_seeds.py), trunk, auth (auth_seeds.py), event_file (event_file_seeds.py), etcd (etcd_seeds.py).
+runtime_api, api_worker, snapshot, tcp_segment, tcp_sequence, tcp (these three by tcp_seeds.py), trunk, auth (auth_seeds.py), event_file (event_file_seeds.py), catalog_db (catalog_db_seeds.py), etcd (etcd_seeds.py).
 
 The files are committed; run it again after a change of a layout:   tests/fuzz/make_corpus.py
 """
@@ -13,6 +13,7 @@ import tarfile
 import zipfile
 
 import auth_seeds
+import catalog_db_seeds
 import etcd_seeds
 import event_file_seeds
 import tcp_seeds
@@ -466,7 +467,7 @@ def trunks():
 
 def main():
     folders = ("frame", "message", "reply", "archive", "orders", "runtime_api", "api_worker", "snapshot",
-               "tcp_segment", "tcp_sequence", "tcp", "trunk", "auth", "event_file", "etcd", "digest")
+               "tcp_segment", "tcp_sequence", "tcp", "trunk", "auth", "event_file", "catalog_db", "etcd", "digest")
     for folder in folders:
         (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, flags, data in frames():
@@ -477,7 +478,7 @@ def main():
                           ("runtime_api", runtime_api), ("api_worker", api_worker), ("snapshot", snapshots),
                           ("tcp_segment", tcp_seeds.segments), ("tcp_sequence", tcp_seeds.sequences), ("tcp", tcp_seeds.programs),
                           ("trunk", trunks), ("auth", auth_seeds.seeds),
-                          ("event_file", event_file_seeds.seeds), ("etcd", etcd_seeds.seeds)):
+                          ("event_file", event_file_seeds.seeds), ("catalog_db", catalog_db_seeds.seeds), ("etcd", etcd_seeds.seeds)):
         for name, data in seeds():
             (HERE / folder / name).write_bytes(data)
 
