@@ -91,6 +91,7 @@ TEST_F(Entries, AFailedDeployLeavesNothingBehind) {
     EXPECT_EQ(refused.error.http_status, 507) << refused.error.message;
     EXPECT_EQ(refused.error.code, "catalog");
     EXPECT_FALSE(controller_->deploy(request("new"), second).ok);
+    EXPECT_EQ(controller_->alias("f", "stable", catalog::sha256_hex(first)).error.code, "catalog");
     mend_catalog();
     const auto view = controller_->function("f");
     ASSERT_TRUE(view.ok);
