@@ -102,6 +102,14 @@ Status set_up_queues(const PortSpec& spec, std::uint16_t id, const rte_eth_dev_i
     return ok();
 }
 
+Status configure(const PortSpec& spec, std::uint16_t id, const rte_eth_dev_info& device,
+                 const rte_eth_conf& conf, const std::vector<rte_mempool*>& pools) {
+    const auto queues = static_cast<std::uint16_t>(pools.size());
+    const int error = rte_eth_dev_configure(id, queues, queues, &conf);
+    if (error != 0) return port_error(spec, "configuration (mtu, queues, offloads)", error);
+    return set_up_queues(spec, id, device, conf, pools);
+}
+
 // Round robin, whatever the driver's own idea was. A port that does not let its table be set keeps
 // what it has: it is read afterwards.
 void spread_evenly(std::uint16_t id, std::uint16_t table_size, std::uint16_t cores) {
@@ -159,10 +167,15 @@ Status Ports::open_port(const PortSpec& spec, const QueueSpec& queues) {
                               "more (net_af_packet: qpairs=" +
                               std::to_string(cores) + ")",
                           0);
-    const rte_eth_conf conf = configuration(device, spec, queues.cores, queues.tcp);
-    error = rte_eth_dev_configure(id, cores, cores, &conf);
-    if (error != 0) return port_error(spec, "configuration (mtu, queues, offloads)", error);
-    if (const Status set = set_up_queues(spec, id, device, conf, pools_); !set) return set;
+    rte_eth_conf conf = configuration(device, spec, queues.cores, queues.tcp);
+    Status set = configure(spec, id, device, conf, pools_);
+    if (!set && (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0) {
+        // It has LRO, and not with such queues or buffers: nothing needs it.
+        conf.rxmode.offloads &= ~kLroOffloads;
+        conf.rxmode.max_lro_pkt_size = 0;
+        set = configure(spec, id, device, conf, pools_);
+    }
+    if (!set) return set;
     error = rte_eth_dev_start(id);
     if (error != 0) return port_error(spec, "start", error);
     started_.push_back(id);

@@ -108,5 +108,5 @@ int main(int argc, char** argv) {
     }
     const int changes = argc > 2 ? std::atoi(argv[2]) : 200;
     for (const std::size_t count : {std::size_t{10}, std::size_t{1024}, std::size_t{65536}})
-        if (count <= kMaxFunctions) measure(argv[1], count, std::max(changes, 1));
+        if (count <= skerry::catalog::kMaxFunctions) measure(argv[1], count, std::max(changes, 1));
 }
