@@ -22,12 +22,16 @@ def rewrite(lab, change):
 
 
 @contextlib.contextmanager
-def asked(lab, rates):
-    """Each function so often, until the block's end."""
+def asked(lab, rates, judge=lambda requests, name: None):
+    """Each function so often, until the block's end; `judge` is shown what became of it."""
     over = threading.Event()
-    clients = [lab.client() for _ in rates]
-    threads = [threading.Thread(target=client.load, args=(name, [b"x"], rate, 60), kwargs={"until": over.is_set})
-               for client, (name, rate) in zip(clients, rates.items())]
+
+    def ask(name, rate):
+        client = lab.client()
+        judge(client.load(name, [b"x"], rate, 90, until=over.is_set), name)
+        client.close()
+
+    threads = [threading.Thread(target=ask, args=each) for each in rates.items()]
     for thread in threads:
         thread.start()
     try:
@@ -36,8 +40,6 @@ def asked(lab, rates):
         over.set()
         for thread in threads:
             thread.join()
-        for client in clients:
-            client.close()
 
 
 def kept(lab, name):

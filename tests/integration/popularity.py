@@ -3,11 +3,10 @@ import collections
 import contextlib
 import re
 import sys
-import threading
 
+import placement
 import rig
 import tap
-from placement import rewrite
 from run import end
 from tap import equal, eventually
 
@@ -33,22 +32,8 @@ def check(requests, name):
 @contextlib.contextmanager
 def asked(lab, rates):
     """Each function so often, until the block's end; every request must be answered well."""
-    over = threading.Event()
-
-    def ask(name, rate):
-        client = lab.client()
-        check(client.load(name, [b"x"], rate, 90, until=over.is_set), name)
-        client.close()
-
-    threads = [threading.Thread(target=ask, args=each) for each in rates.items()]
-    for thread in threads:
-        thread.start()
-    try:
+    with placement.asked(lab, rates, check):
         yield
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
     equal(failures, [], "requests that failed")
 
 
@@ -69,7 +54,7 @@ def arrivals(lab):
 def test_the_first_ones_get_the_rows(lab):
     config = lab.plan.dir / "pop.toml"
     text = config.read_text()
-    rewrite(lab, lambda: config.write_text(text.replace("[dataplane]", f"[dataplane]\nfunction_rows = {ROWS}", 1)))
+    placement.rewrite(lab, lambda: config.write_text(text.replace("[dataplane]", f"[dataplane]\nfunction_rows = {ROWS}", 1)))
     lab.deploy("kept", "echo", "--warm-min", "1")
     for name in MANY:
         lab.deploy(name, "echo")
@@ -134,7 +119,7 @@ def test_who_needs_a_row_takes_it_and_the_last_is_refused(lab):
 
 
 def test_after_a_start_those_that_need_one_have_theirs(lab):
-    rewrite(lab, lambda: None)
+    placement.rewrite(lab, lambda: None)
     equal(with_rows(lab), {"kept", "one-more", *(f"own{i}" for i in range(1, ROWS - 1))})
     eventually(lambda: lab.ctl("explain", MANY[0])["verdict"] == "forward", "the region is there")
     equal(rig.status(once(lab, MANY[0])), "ok")
