@@ -13,7 +13,7 @@ std::string digest(std::size_t n) {
 }
 
 struct Aliases : testing::Test {
-    const State none;
+    const State none{};
     Draft state{none};
 
     void deploy(std::size_t version) {
