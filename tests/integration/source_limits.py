@@ -24,9 +24,13 @@ NEIGHBOUR, GREEDY = "10.77.0.3", "10.77.0.4"
 # Opens connections and holds them; how many were reset.
 CONNECT = """
 import socket, sys, time
-held = [socket.create_connection((sys.argv[1], 8080), timeout=5, source_address=(sys.argv[2], 0)) for _ in range(12)]
+held, reset = [], 0
+for _ in range(12):
+    try:
+        held.append(socket.create_connection((sys.argv[1], 8080), timeout=5, source_address=(sys.argv[2], 0)))
+    except ConnectionResetError:  # it came before connect() had returned
+        reset += 1
 time.sleep(0.3)
-reset = 0
 for each in held:
     each.setblocking(False)
     try:
