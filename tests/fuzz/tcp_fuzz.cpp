@@ -281,7 +281,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                       .flights = 40,
                       .reassembly_mbufs = 8,
                       .half_open = 2,
-                      .backlog = 2};
+                      .backlog = 2,
+                      .cookies_per_second = 64};
     options.timestamps = (data[0] & 1) == 0;
     options.sack = (data[0] & 2) == 0;
     options.always_cookies = (data[0] & 28) == 28;

@@ -152,7 +152,8 @@ class World {
                        .flights = 48,
                        .reassembly_mbufs = 4,
                        .half_open = 2,
-                       .backlog = 2};
+                       .backlog = 2,
+                       .cookies_per_second = 64};
         made.timestamps = (switches & 1) == 0;
         made.sack = (switches & 2) == 0;
         made.window_scaling = (switches & 4) == 0;

@@ -20,6 +20,7 @@ struct Asked {
         std::uint8_t at = 0;  // in the burst
         bool v4 = false;
     };
+    std::array<std::uint8_t, kAtOnce> likely{};  // where in the burst they are
     std::array<Syn, kAtOnce> syns;
     // What is hashed, of IPv4 (over_tuple()), and the hashes.
     alignas(64) Column addresses{};

@@ -10,6 +10,14 @@ bool Core::cookies_wanted(const Listener& listener) const {
            (free_list.empty() && time_waits.empty());
 }
 
+// Counts it if not.
+bool Core::within_budget(const Path& path) {
+    syn_budget.begin(now_us);
+    if (syn_budget.spend(syn_budget.hash(syn_tuple(path)))) return true;
+    count(Reason::drop_tcp_syn_budget);
+    return false;
+}
+
 std::uint8_t Core::cookie_mss_of(const Path& path, const Segment& syn) {
     return cookie_mss_index(syn.has_mss         ? syn.mss
                             : path.peer.is_v4() ? kDefaultMssV4

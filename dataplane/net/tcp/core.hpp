@@ -9,6 +9,7 @@
 #include "dataplane/net/tcp/connection.hpp"
 #include "dataplane/net/tcp/isn.hpp"
 #include "dataplane/net/tcp/segment.hpp"
+#include "dataplane/net/tcp/syn_budget.hpp"
 #include "dataplane/net/tcp/table.hpp"
 #include "dataplane/net/tcp/wheel.hpp"
 
@@ -124,7 +125,9 @@ class Core {
     std::size_t answer_flood(std::span<rte_mbuf*> burst, std::uint8_t port, std::uint64_t now_us);
     void answer_some(std::span<rte_mbuf*> some, std::uint8_t port);
     bool any_wants_cookies() const;
-    std::size_t read_asked(std::span<rte_mbuf* const> some, std::uint8_t port);
+    bool within_budget(const Path& path);
+    std::size_t keep_to_budget(std::span<rte_mbuf*> some);
+    std::size_t read_asked(std::span<rte_mbuf* const> some, std::size_t likely, std::uint8_t port);
     void seek(std::size_t count);
     void number(std::size_t count);
 
@@ -303,6 +306,7 @@ class Core {
     List<Connection, &Connection::ready> ready_list;
     List<Connection, &Connection::output> output_list;
     List<Connection, &Connection::age> needy;
+    SynBudget syn_budget;
     RateLimit resets;
     RateLimit challenges;
     std::uint64_t receive_charged = 0;

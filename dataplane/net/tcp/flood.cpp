@@ -41,7 +41,7 @@ std::size_t Core::answer_flood(std::span<rte_mbuf*> burst, std::uint8_t port, st
 
 // Leaves nullptr where one was answered.
 void Core::answer_some(std::span<rte_mbuf*> some, std::uint8_t port) {
-    const std::size_t count = read_asked(some, port);
+    const std::size_t count = read_asked(some, keep_to_budget(some), port);
     if (count == 0) return;
     seek(count);
     number(count);  // meanwhile the table's lines come
@@ -57,23 +57,51 @@ void Core::answer_some(std::span<rte_mbuf*> some, std::uint8_t port) {
     }
 }
 
-// Those that a listener would answer with cookies. How many.
-std::size_t Core::read_asked(std::span<rte_mbuf* const> some, std::uint8_t port) {
-    std::array<std::uint8_t, kAtOnce> likely;
-    std::size_t likely_count = 0;
+// Finds those that look like SYNs; how many are left to be answered. One that is not is dropped
+// before anything but its tuple has been read.
+std::size_t Core::keep_to_budget(std::span<rte_mbuf*> some) {
+    std::size_t likely = 0;
     for (std::size_t i = 0; i < some.size(); ++i) {
-        likely[likely_count] = static_cast<std::uint8_t>(i);
-        likely_count += may_be_syn(some[i]) ? 1 : 0;
+        asked.likely[likely] = static_cast<std::uint8_t>(i);
+        likely += may_be_syn(some[i]) ? 1 : 0;
     }
+    syn_budget.begin(now_us);
+    if (syn_budget.spend_all(static_cast<std::uint32_t>(likely))) return likely;
+    std::size_t tuples = 0;
+    for (const std::uint8_t at : std::span(asked.likely).first(likely)) {
+        SynTuple syn;
+        if (!read_syn_tuple(some[at], syn)) continue;
+        const Listener* listener = listener_of(syn.local_port());
+        if (listener == nullptr || !cookies_wanted(*listener)) continue;
+        asked.hashes[tuples] = syn_budget.hash(syn);
+        syn_budget.prefetch(asked.hashes[tuples]);
+        asked.likely[tuples++] = at;
+    }
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < tuples; ++i) {
+        const std::uint8_t at = asked.likely[i];
+        asked.likely[left] = at;
+        if (syn_budget.spend(asked.hashes[i])) {
+            ++left;
+        } else {
+            rte_pktmbuf_free(std::exchange(some[at], nullptr));
+        }
+    }
+    counters.count(Reason::drop_tcp_syn_budget, tuples - left);
+    stats.segments_in.add(tuples - left);
+    return left;
+}
+
+// Of the `likely` ones, those that a listener would answer with cookies. How many.
+std::size_t Core::read_asked(std::span<rte_mbuf* const> some, std::size_t likely,
+                             std::uint8_t port) {
     std::size_t count = 0;
-    for (const std::uint8_t at : std::span(likely).first(likely_count)) {
+    for (const std::uint8_t at : std::span(asked.likely).first(likely)) {
         Asked::Syn& syn = asked.syns[count];
         if (!read_plain_syn(some[at], port, ports[port], syn.plain)) continue;
         const Path& path = syn.plain.path;
-        const auto listener = std::find_if(
-            listeners.begin(), listeners.end(),
-            [&](const Listener& one) { return one.open && one.port == path.local_udp; });
-        if (listener == listeners.end() || !cookies_wanted(*listener) ||
+        const Listener* listener = listener_of(path.local_udp);
+        if (listener == nullptr || !cookies_wanted(*listener) ||
             !parse(syn.plain.tcp, syn.plain.tcp_bytes, syn.segment))
             continue;
         syn.at = at;

@@ -15,7 +15,8 @@ Listener* Core::listener_of(std::uint16_t port) {
 // A SYN to a listener.
 bool Core::begin(const Frame& frame, const Segment& syn, Listener& listener, rte_mbuf* mbuf) {
     if (cookies_wanted(listener))
-        return send_cookie(frame.path, syn, cookie_numbers(frame.path, syn), mbuf);
+        return within_budget(frame.path) &&
+               send_cookie(frame.path, syn, cookie_numbers(frame.path, syn), mbuf);
     Connection* c = allocate(frame.path);
     if (c == nullptr) {
         count(Reason::drop_tcp_full);

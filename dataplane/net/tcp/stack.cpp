@@ -47,7 +47,8 @@ Core::Core(const Options& given, const Environment& environment, std::uint64_t n
       table(given.limits.connections),
       wheel(given.limits.connections, now),
       blocks(given.limits.send_blocks),
-      flights(given.limits.flights) {
+      flights(given.limits.flights),
+      syn_budget(given.limits.cookies_per_second, derive_key(given.secret, 5)) {
     for (std::uint32_t i = 0; i < limits.connections; ++i) free_list.push(connections.get(), i);
 }
 
@@ -69,6 +70,9 @@ Result<std::unique_ptr<Stack>> Stack::create(const Options& options, const Envir
         return refused("connection_send_bytes must be 2 KiB to 1 GiB");
     if (limits.send_blocks == 0 || limits.flights == 0)
         return refused("send_blocks and flights must not be 0");
+    if (limits.cookies_per_second < SynBudget::kStepsASecond ||
+        limits.cookies_per_second > (1u << 28))
+        return refused("cookies_per_second must be 64 to 2^28");
     if (rte_pktmbuf_data_room_size(environment.pool) < RTE_PKTMBUF_HEADROOM + 60 + 576)
         return refused("packet buffers are too small for a segment");
     if (options.ephemeral_first == 0 || options.ephemeral_last < options.ephemeral_first)

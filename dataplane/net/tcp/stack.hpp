@@ -64,6 +64,9 @@ struct Limits {
     std::uint32_t reassembly_mbufs = 256;  // out of order, of one connection
     std::uint32_t half_open = 1024;  // handshakes of clients that are not done, of one listener
     std::uint32_t backlog = 1024;    // done, and not yet told by poll(), of one listener
+    // With cookies, of the core; beyond them those who ask again, as many once more
+    // (syn_budget.hpp).
+    std::uint32_t cookies_per_second = 100'000;
     std::uint32_t challenges_per_second = 1000;  // RFC 5961 §7, of the core
     std::uint32_t resets_per_second = 1000;      // to segments of no connection
 };

@@ -14,6 +14,7 @@ using frames::Bytes;
 [[maybe_unused]] const auto* environment = skerry::test::add_eal();
 
 constexpr std::uint64_t kNow = 1'000'000'000;
+constexpr std::uint64_t kSecond = 1'000'000;
 constexpr std::uint16_t kService = 80;
 
 Options pressed() {
@@ -48,13 +49,13 @@ struct Pressed {
     }
     void long_way(const Bytes& frame) {
         host.receive(received(frame));
-        host.take_burst(kNow);
+        host.take_burst(now);
     }
     // How many are left, and the frames that they are.
     std::vector<Bytes> short_way(const std::vector<Bytes>& some) {
         std::vector<rte_mbuf*> burst;
         for (const Bytes& frame : some) burst.push_back(received(frame));
-        const std::size_t left = host.stack->answer_flood(burst, 0, kNow);
+        const std::size_t left = host.stack->answer_flood(burst, 0, now);
         std::vector<Bytes> frames;
         for (rte_mbuf* mbuf : std::span(burst).first(left)) frames.push_back(taken(mbuf));
         return frames;
@@ -73,6 +74,7 @@ struct Pressed {
 
     Mempool pool;
     Host host;
+    std::uint64_t now = kNow;
 };
 
 std::vector<Bytes> all_kinds_of_options() {
@@ -151,6 +153,49 @@ TEST(Flood, WithoutPressureNothingIsTaken) {
     Pressed closed;
     closed.host.stack->unlisten(kService);
     EXPECT_EQ(closed.short_way(burst), burst);
+}
+
+// One cookie in each 1/64 s, and one for who asks again.
+TEST(Flood, BeyondTheBudgetOnlyWhoAsksAgainIsAnswered) {
+    Options options = pressed();
+    options.limits.cookies_per_second = 64;
+    for (const bool v6 : {false, true}) {
+        Pressed by_long(options), by_short(options);
+        std::vector<Bytes> burst;
+        for (std::uint16_t from = 2000; from < 2003; ++from)
+            burst.push_back(by_long.syn({.from = from, .flags = kSyn}, v6));
+        const std::size_t expected[] = {1, 2};
+        for (const std::size_t answers : expected) {
+            for (const Bytes& frame : burst) by_long.long_way(frame);
+            EXPECT_TRUE(by_short.short_way(burst).empty());
+            const auto answered = by_long.drain();
+            EXPECT_EQ(answered.size(), answers);
+            EXPECT_EQ(by_short.drain(), answered);
+            by_long.now = by_short.now = kNow + kSecond;
+        }
+        for (Pressed* one : {&by_long, &by_short}) {
+            EXPECT_EQ(one->host.count(Reason::drop_tcp_syn_budget), 3u);
+            EXPECT_EQ(one->host.count(Reason::tcp_cookie_sent), 3u);
+            EXPECT_EQ(one->host.stack->stats().segments_in.get(), 7u);
+        }
+    }
+}
+
+// What one way has seen, the other knows; what is no plain SYN to a listener costs nothing.
+TEST(Flood, BothWaysHaveOneBudget) {
+    Options options = pressed();
+    options.limits.cookies_per_second = 64;
+    Pressed server(options);
+    const Bytes first = server.syn({.from = 1, .flags = kSyn}),
+                again = server.syn({.from = 2, .flags = kSyn}),
+                other_port = server.syn({.from = 3, .to = 81, .flags = kSyn}),
+                data = server.syn({.from = 4, .flags = kAck}, true);
+    EXPECT_TRUE(server.short_way({first, again}).empty());
+    EXPECT_EQ(server.drain().size(), 1u);
+    EXPECT_EQ(server.short_way({other_port, data}), (std::vector<Bytes>{other_port, data}));
+    server.long_way(again);
+    EXPECT_EQ(server.drain().size(), 1u);
+    EXPECT_EQ(server.host.count(Reason::drop_tcp_syn_budget), 1u);
 }
 
 // A buffer that somebody else reads, too, is not written to.
