@@ -41,7 +41,10 @@ def run(module, *arguments):
         except Exception:  # noqa: BLE001: whatever it was, the next test runs
             failed += 1
             print(f"not ok {number} - {name}", flush=True)
-            for line in traceback.format_exc().splitlines():
+            why = traceback.format_exc()
+            for line in why.splitlines():
                 print(f"# {line}", flush=True)
+            # Meson's report of a failure has what was said there, and of TAP nothing but names.
+            print(f"{name}: {why}", file=sys.stderr, flush=True)
     sys.stdout.flush()
     return 1 if failed else 0
