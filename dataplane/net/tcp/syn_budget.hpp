@@ -22,8 +22,8 @@ namespace skerry::net::tcp {
 
 class SynBudget {
   public:
-    static constexpr std::uint64_t kStepUs =
-        15'625;  // 64 a second: the budget is given out in these
+    // The budget is given out in these: 64 a second.
+    static constexpr std::uint64_t kStepUs = 15'625;
     static constexpr std::uint64_t kStepsASecond = 1'000'000 / kStepUs;
     // What asks again within this is known; a little more than the second that clients wait.
     static constexpr std::uint64_t kStepsAGeneration = 80;
@@ -37,7 +37,8 @@ class SynBudget {
         if (const std::uint64_t step = now_us / kStepUs; step != step_) [[unlikely]]
             begin_step(step);
     }
-    // Which SYN: nobody without the key can find two that are the same.
+    // Which SYN. Without the key nobody finds two of IPv4 that are the same; of IPv6, whose address
+    // is folded, one may, and gains what asking again would gain.
     std::uint64_t hash(const SynTuple& syn) const {
         // Twice: sources that follow one another are to lie anywhere.
         return folded_product(folded_product(syn.peer ^ key_.k0, syn.ports ^ key_.k1),
