@@ -1,5 +1,6 @@
 // Who may invoke what: the access keys of the configuration, as the packet path reads them.
-// Immutable; published by the control thread like a snapshot, and freed when no core can hold it.
+// Immutable; made and published by the control thread like a snapshot, and freed by it when no core
+// can hold it: what allocates here is set-up.
 //
 // No secret is kept as it was given: only what HMAC makes of it.
 #pragma once

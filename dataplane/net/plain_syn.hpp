@@ -75,9 +75,7 @@ inline SynTuple syn_tuple(const Path& path) {
     const std::uint32_t ports =
         std::uint32_t{rte_cpu_to_be_16(path.local_udp)} << 16 | rte_cpu_to_be_16(path.peer_udp);
     if (path.peer.is_v4()) return {path.peer.v4_network_order(), ports};
-    return {folded(load<std::uint64_t>(path.peer.bytes.data()),
-                   load<std::uint64_t>(path.peer.bytes.data() + 8)),
-            ports};
+    return {folded(path.peer.high(), path.peer.low()), ports};
 }
 
 struct PlainSyn {

@@ -6,10 +6,10 @@
 namespace skerry::net::tcp {
 namespace {
 
-// Four bytes an answer: with five times as many SYNs as are answered, one in twenty is taken for
-// one that asks again.
+// Sixteen bytes an answer. Who is taken for one that asks again takes the place of one that does:
+// with fifteen times as many SYNs as are answered there are still fewer of them than places.
 std::size_t words_for(std::uint32_t answers_per_s) {
-    return std::bit_ceil(std::size_t{answers_per_s} / 2);
+    return std::bit_ceil(std::size_t{answers_per_s} * 2);
 }
 
 }  // namespace

@@ -4,11 +4,11 @@
 // does after a second (RFC 6298 §2.1); of these as many once more. Such a budget is known as
 // first-packet drop.
 //
-// What is remembered: two bits of a word for each SYN (a blocked Bloom filter), in generations of
+// What is remembered: three bits of a word for each SYN (a blocked Bloom filter), in generations of
 // kGenerationUs. A bit that another has set, or that was not cleared in time, means a SYN that is
 // answered too early: within the budget, so no harm.
 //
-// Of one core; memory is taken by the constructor alone, 12 to 24 bytes for each answer a second.
+// Of one core; memory is taken by the constructor alone, 48 to 96 bytes for each answer a second.
 #pragma once
 
 #include <array>
@@ -81,16 +81,17 @@ class SynBudget {
     Generation& newest() { return generations_[at_]; }
     const Generation& newest() const { return generations_[at_]; }
     const Generation& older() const { return generations_[(at_ + 2) % 3]; }
-    std::size_t word_of(std::uint64_t hash) const { return hash >> 12 & word_mask_; }
+    std::size_t word_of(std::uint64_t hash) const { return hash >> 18 & word_mask_; }
     static std::uint64_t bits_of(std::uint64_t hash) {
-        return std::uint64_t{1} << (hash & 63) | std::uint64_t{1} << (hash >> 6 & 63);
+        return std::uint64_t{1} << (hash & 63) | std::uint64_t{1} << (hash >> 6 & 63) |
+               std::uint64_t{1} << (hash >> 12 & 63);
     }
 
     const SipKey key_;
     const std::uint32_t a_step_;
     const std::size_t word_mask_;
     const std::size_t cleared_a_step_;
-    std::uint64_t step_ = 0, generation_ = 0;
+    std::uint64_t step_ = ~std::uint64_t{0}, generation_ = 0;
     std::uint32_t first_left_ = 0, again_left_ = 0;
     std::size_t cleared_ = 0;  // words of the generation that comes next
     std::size_t at_ = 0;       // the newest one; behind it the next, before it the older

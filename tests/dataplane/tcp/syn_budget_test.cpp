@@ -84,20 +84,29 @@ TEST(SynBudget, AFloodIsForgotten) {
     EXPECT_FALSE(all.ask(1));
 }
 
-// With five times what is answered, for as long as it takes until all generations were in use.
-TEST(SynBudget, AFloodThatNeverAsksAgainGetsLittleMore) {
-    // Whether its sources follow one another, as they lie in a packet, or are anywhere.
+// How many of those that ask for the first time are taken for others that ask again, of as many as
+// have a place: in a flood of so many times what is answered, when all generations have been in
+// use. Whether its sources follow one another, as they lie in a packet, or are anywhere.
+double places_taken(std::uint32_t times, std::uint64_t apart) {
+    Asking all;
+    all.apart = apart;
+    std::uint32_t steps = 0, taken = 0;
+    for (std::uint64_t now = 0; now < 10 * kSecond; now += SynBudget::kStepUs) {
+        all.begin(now);
+        const std::uint32_t answered = all.answered(times * kAStep);
+        EXPECT_GE(answered, kAStep);
+        if (now < 5 * kSecond) continue;
+        ++steps;
+        taken += answered - kAStep;
+    }
+    return static_cast<double>(taken) / (steps * kAStep);
+}
+
+TEST(SynBudget, AFloodLeavesPlacesToThoseWhoAskAgain) {
     for (const std::uint64_t apart : {1ull, 1ull << 8, 1ull << 24, 0x9e37'79b9'7f4a'7c15ull}) {
-        Asking all;
-        all.apart = apart;
-        std::uint64_t first = 0, answered = 0;
-        for (std::uint64_t now = 0; now < 10 * kSecond; now += SynBudget::kStepUs) {
-            all.begin(now);
-            first += kAStep;
-            answered += all.answered(5 * kAStep);
-        }
-        EXPECT_GE(answered, first);
-        EXPECT_LE(answered, first + first / 3) << apart;
+        EXPECT_LT(places_taken(5, apart), 0.05) << apart;
+        EXPECT_LT(places_taken(10, apart), 0.35) << apart;
+        EXPECT_LT(places_taken(15, apart), 0.9) << apart;
     }
 }
 
